@@ -1,0 +1,90 @@
+"""The contract of a data set.
+
+A data set is one file with one public :class:`Dataset`. It names its images and gives each
+one's pixels and, separately, its label, so that training on a target never opens a label.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagen.types import Task
+
+Split = Literal["train", "val", "test"]
+Image = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB, upright."""
+Label = NDArray[np.uint8]
+"""(H, W) uint8 class ids of the task; 255 is ignored."""
+
+
+class Dataset:
+    """Base of every data set: one split under one task.
+
+    Attributes:
+        splits: the splits that exist.
+        tasks: the tasks that its labels can serve.
+        on_disk: whether it reads files below ``root`` (procedural ones do not).
+    """
+
+    splits: ClassVar[tuple[str, ...]] = ("train", "val")
+    tasks: ClassVar[tuple[Task, ...]] = (Task.BINARY, Task.MATERIAL)
+    on_disk: ClassVar[bool] = True
+
+    def __init__(self, root: Path, split: str, task: Task) -> None:
+        """Args:
+        root: the data set's own folder (ignored by procedural ones).
+        split: one of ``splits``.
+        task: what the labels mean.
+
+        Raises:
+            DataError: the folder is missing or holds no image of that split.
+            UsageError: an unknown split, or a task that the labels cannot serve.
+        """
+        self.root = root
+        self.split = split
+        self.task = task
+
+    def __len__(self) -> int:
+        """Number of images of the split."""
+        raise NotImplementedError
+
+    def name(self, index: int) -> str:
+        """What errors and result files call image ``index``: its path below ``root``."""
+        raise NotImplementedError
+
+    def image(self, index: int) -> Image:
+        """Image ``index``, upright by its EXIF orientation.
+
+        Raises:
+            DataError: the file is missing, truncated or of another size than declared.
+        """
+        raise NotImplementedError
+
+    def label(self, index: int) -> Label:
+        """Label of image ``index``, of the image's own size.
+
+        Raises:
+            DataError: it is missing, damaged, of another size, or holds an unknown id.
+        """
+        raise NotImplementedError
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether labels can be read; opens none of them."""
+        return True
+
+    def image_key(self, index: int) -> str:
+        """A string that changes when the pixels of image ``index`` do (path, size, time)."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the image names and contents of this split, never the labels."""
+        raise NotImplementedError
+
+    def scene(self, index: int) -> str | None:
+        """The scene tag of image ``index`` where the data set has one."""
+        return None

@@ -1,0 +1,1 @@
+"""What a deployed network weighs: parameters, MACs, bytes, latency."""

@@ -1,0 +1,34 @@
+"""What a user can do wrong, said in one line: what was given, what is allowed, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class DagenError(Exception):
+    """Something that a user can mend; the command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(DagenError):
+    """A wrong option, name or configuration."""
+
+    exit_code = 2
+
+
+class DataError(DagenError):
+    """A data set that is missing, damaged or inconsistent."""
+
+
+def unknown(what: str, given: str, allowed: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        what: what the name stands for, such as ``"method"``.
+        given: the name as it was typed.
+        allowed: every name that would have been accepted.
+    """
+    names = sorted(allowed)
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    return UsageError(f"unknown {what} '{given}'{hint} Allowed: {', '.join(names) or 'none'}.")

@@ -1,0 +1,1 @@
+"""Adaptation strategies: one file each; see :mod:`dagen.methods.base`."""

@@ -1,0 +1,208 @@
+"""The contract of a strategy.
+
+A strategy is a *part*: one file with one public :class:`Method`. Parts stack
+(``--method fda,dacs``): every part may change the images, adds its weighted losses, and owns
+whatever it trains beside the student (discriminators, teachers, memories) as submodules and
+buffers, so that checkpoints and DDP need no special case. Parts know networks only as modules
+that answer :class:`~dagen.types.SegOut`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from dagen.types import Batch, SegOut, Task, View
+
+_T = TypeVar("_T")
+Domain = Literal["source", "target"]
+Family = Literal[
+    "baseline",
+    "statistics",
+    "entropy",
+    "adversarial",
+    "style",
+    "self-training",
+    "metric learning",
+    "source-free",
+    "generalization",
+]
+
+
+class Context:
+    """One step, as the parts see it: each figure is computed once, on first use.
+
+    Attributes:
+        student: the network in training mode. Call it through :meth:`forward`.
+        batch: the images, as changed by the parts' ``transform`` so far.
+        clean: the images as they were loaded, before any part changed them.
+        task: what is segmented.
+        step: index of this step, from 0.
+        steps: number of steps of the run.
+        metrics: figures that parts want logged (detached scalars), by name.
+        parts: every part of the stack by its plug-in name.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        batch: Batch,
+        *,
+        task: Task,
+        step: int,
+        steps: int,
+        seed: int = 0,
+        parts: dict[str, Method] | None = None,
+        domain: Callable[[Domain], AbstractContextManager[None]] | None = None,
+    ) -> None:
+        self.student = student
+        self.batch = batch
+        self.clean = batch
+        self.task = task
+        self.step = step
+        self.steps = steps
+        self.seed = seed
+        self.parts = parts or {}
+        self.metrics: dict[str, Tensor] = {}
+        self._domain = domain
+        self._memo: dict[str, Any] = {}
+
+    @property
+    def source(self) -> View:
+        """The source images with labels."""
+        if self.batch.source is None:
+            raise RuntimeError("a part used the source without naming it in streams")
+        return self.batch.source
+
+    @property
+    def target(self) -> View:
+        """The target images; their label is None."""
+        if self.batch.target is None:
+            raise RuntimeError("a part used the target without naming it in streams")
+        return self.batch.target
+
+    @property
+    def source_out(self) -> SegOut:
+        """The student's answer to ``source.image``, shared by all parts."""
+        return self.once("source_out", lambda: self.forward(self.source.image, "source"))
+
+    @property
+    def target_out(self) -> SegOut:
+        """The student's answer to ``target.image``, shared by all parts."""
+        return self.once("target_out", lambda: self.forward(self.target.image, "target"))
+
+    def forward(self, image: Tensor, domain: Domain) -> SegOut:
+        """The student's answer to other images of ``domain`` (mixed, masked ...).
+
+        ``domain`` decides which batch-norm statistics the pass updates.
+        """
+        if self._domain is None:
+            out: SegOut = self.student(image)
+            return out
+        with self._domain(domain):
+            out = self.student(image)
+        return out
+
+    def once(self, key: str, compute: Callable[[], _T]) -> _T:
+        """``compute()``, remembered under ``key`` for the rest of the step."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        value: _T = self._memo[key]
+        return value
+
+    def generator(self, name: str) -> torch.Generator:
+        """A CPU generator that depends on (seed, step, name) alone: resuming needs no replay."""
+        mixed = hash_seed(self.seed, self.step, name)
+        return torch.Generator().manual_seed(mixed)
+
+
+def hash_seed(seed: int, step: int, name: str) -> int:
+    """63 bits from (seed, step, name), the same in every process."""
+    digest = blake2b(f"{seed}/{step}/{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a part may know when it is built."""
+
+    task: Task
+    num_classes: int
+    feature_channels: int
+    stride: int
+    steps: int
+    size: tuple[int, int]
+    seed: int = 0
+
+
+class Method(nn.Module):
+    """Base of every strategy.
+
+    Attributes:
+        Config: frozen dataclass of the part's own parameters, each documented with unit and
+            source; its defaults are the paper's, rescaled where the docstring says so.
+        family: where it belongs in tables.
+        paper: short reference, such as ``"Vu et al., CVPR 2019"``.
+        streams: the domains whose images it needs.
+        requires: parts that must stand before it in the stack (added when missing).
+        needs_checkpoint: whether it starts from a trained network (``--init``).
+        tasks: the tasks that it can serve.
+    """
+
+    @dataclass(frozen=True)
+    class Config:
+        """No parameters."""
+
+    family: ClassVar[Family] = "baseline"
+    paper: ClassVar[str] = ""
+    streams: ClassVar[frozenset[Domain]] = frozenset()
+    requires: ClassVar[tuple[str, ...]] = ()
+    needs_checkpoint: ClassVar[bool] = False
+    tasks: ClassVar[tuple[Task, ...]] = tuple(Task)
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:
+        """Args:
+        student: the network that will be trained; to read or copy, never to register.
+        setting: what the run is about.
+        config: an instance of the part's ``Config``.
+
+        Raises:
+            UsageError: a parameter outside its range, or a setting that it cannot run in.
+        """
+        super().__init__()
+        self.setting = setting
+        self.config = config
+
+    def transform(self, ctx: Context) -> Batch:
+        """The images that go in; parts change ``ctx.batch`` one after the other."""
+        return ctx.batch
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """Weighted scalar loss terms by name; the loop adds up the terms of all parts."""
+        return {}
+
+    def after_step(self, student: nn.Module, step: int) -> None:
+        """Called after the optimisers have stepped (a teacher's moving average, say)."""
+
+    def optimizers(self) -> Iterable[torch.optim.Optimizer]:
+        """Optimisers of the part's own parameters, built once; the loop steps them and scales
+        their learning rate with the run's schedule."""
+        return ()
+
+    def predictor(
+        self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
+    ) -> nn.Module:
+        """The network that is scored and saved; parts change it one after the other.
+
+        Args:
+            network: what the parts before this one made of the student (a copy of it).
+            target: makes an iterator over all target training images, (B, 3, H, W) in [0, 1]
+                without labels; None where the run has no target.
+        """
+        return network

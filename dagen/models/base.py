@@ -1,0 +1,84 @@
+"""The contract of a network.
+
+A network is one file with one public :class:`Network`. It takes plain images in [0, 1]
+(normalisation is its own first step, so that the deployed file takes plain images too) of any
+height and width that are multiples of ``multiple``, and answers at its own stride.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.errors import UsageError
+from dagen.types import SegOut
+
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+class Network(nn.Module):
+    """Base of every network.
+
+    Attributes:
+        stride: input pixels per logit, along each side.
+        multiple: sides of the input must be multiples of this.
+        taps: names of early submodules whose outputs carry style (for MixStyle and the like).
+        aux_weights: weight of each auxiliary head's loss; as many as ``SegOut.aux`` in training.
+        lr_scale: what the run's learning rate is multiplied with for this network.
+        head: the last layer, from ``features`` to ``logits``.
+    """
+
+    stride: ClassVar[int] = 1
+    multiple: ClassVar[int] = 32
+    taps: ClassVar[tuple[str, ...]] = ()
+    aux_weights: ClassVar[tuple[float, ...]] = ()
+    lr_scale: ClassVar[float] = 1.0
+    head: nn.Module
+
+    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+        """Args:
+        num_classes: classes with background, at least 2.
+        width: scales the channels of encoder and decoder, above 0.
+
+        Raises:
+            UsageError: a value outside its range.
+        """
+        super().__init__()
+        if num_classes < 2:
+            raise UsageError(f"num_classes is {num_classes}; it must be at least 2.")
+        if not 0 < width <= 4:
+            raise UsageError(f"width is {width}; it must be above 0 and at most 4.")
+        self.num_classes = num_classes
+        self.width = width
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """ImageNet mean and standard deviation taken off ``image`` (B, 3, H, W) in [0, 1]."""
+        return (image - self.mean) / self.std
+
+    def forward(self, image: Tensor) -> SegOut:
+        """Args:
+        image: (B, 3, H, W) float32 in [0, 1], sides multiples of ``multiple``.
+
+        Returns:
+            ``logits`` (B, C, H / stride, W / stride), ``features`` (the input of ``head``)
+            and, in training only, the auxiliary heads' logits at their own strides.
+        """
+        raise NotImplementedError
+
+
+def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resize of (B, C, h, w) to ``size`` (H, W), corners not aligned."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def channels(count: int, width: float, multiple: int = 4) -> int:
+    """``count`` channels scaled by ``width``, rounded to ``multiple``, at least one multiple."""
+    if width == 1.0:
+        return count
+    return max(multiple, int(count * width / multiple + 0.5) * multiple)

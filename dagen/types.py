@@ -1,0 +1,84 @@
+"""The few types that every room of the house shares.
+
+==========  =============  ==========  =======================================
+name        shape          dtype       values
+==========  =============  ==========  =======================================
+image       (B, 3, H, W)   float32     RGB in [0, 1]; networks normalise inside
+label       (B, H, W)      int64       class ids of the task, 255 is ignored
+index       (B,)           int64       position in the data set
+logits      (B, C, h, w)   float32     at the network's own stride
+features    (B, D, h, w)   float32     what the classifier sees
+==========  =============  ==========  =======================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+IGNORE = 255
+"""The label that losses and scores leave out."""
+
+
+class Task(StrEnum):
+    """What is segmented."""
+
+    BINARY = "binary"
+    MATERIAL = "material"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of their ids; id 0 is the background."""
+        if self is Task.BINARY:
+            return ("background", "waste")
+        return ("background", "aluminium", "paper", "bottle", "nylon")
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, background included."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Images of one domain; ``label`` is None where a method may not know it."""
+
+    image: Tensor
+    index: Tensor
+    label: Tensor | None = None
+
+    def to(self, device: torch.device) -> View:
+        """The same view on ``device``, images in channels-last memory."""
+        return View(
+            self.image.to(device, memory_format=torch.channels_last, non_blocking=True),
+            self.index.to(device, non_blocking=True),
+            None if self.label is None else self.label.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step's images. A domain that no part asked for is None."""
+
+    source: View | None = None
+    target: View | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        return Batch(
+            None if self.source is None else self.source.to(device),
+            None if self.target is None else self.target.to(device),
+        )
+
+
+class SegOut(NamedTuple):
+    """What a network says of a batch of images."""
+
+    logits: Tensor
+    features: Tensor
+    aux: tuple[Tensor, ...] = ()
+    """Logits of the auxiliary heads; empty outside training."""

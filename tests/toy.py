@@ -1,0 +1,52 @@
+"""Networks and batches small enough to check by hand."""
+
+import torch
+from torch import Tensor, nn
+
+from dagen.methods.base import Context, Setting
+from dagen.models.base import Network
+from dagen.types import Batch, SegOut, Task, View
+
+
+class ToyNetwork(Network):
+    """Two convolutions at stride 4, with batch norm: everything a strategy can touch."""
+
+    stride = 4
+    multiple = 4
+    taps = ("stem",)
+
+    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+        super().__init__(num_classes, width)
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.BatchNorm2d(8), nn.ReLU())
+        self.head = nn.Conv2d(8, num_classes, 1)
+
+    def forward(self, image: Tensor) -> SegOut:
+        features = self.stem(self.normalise(image))
+        return SegOut(self.head(features), features)
+
+
+def setting(task: Task = Task.BINARY, *, steps: int = 10, size: tuple[int, int] = (32, 32)) -> Setting:
+    """The setting of a ToyNetwork run."""
+    return Setting(
+        task=task, num_classes=task.num_classes, feature_channels=8, stride=4, steps=steps, size=size
+    )
+
+
+def batch(task: Task = Task.BINARY, size: int = 32, count: int = 2, seed: int = 0) -> Batch:
+    """Random images, labels for the source only, a stripe of ignored pixels among them."""
+    draw = torch.Generator().manual_seed(seed)
+    label = torch.randint(0, task.num_classes, (count, size, size), generator=draw)
+    label[:, :2] = 255
+    index = torch.arange(count)
+    return Batch(
+        source=View(torch.rand(count, 3, size, size, generator=draw), index, label),
+        target=View(torch.rand(count, 3, size, size, generator=draw) * 0.5 + 0.4, index),
+    )
+
+
+def context(task: Task = Task.BINARY, *, step: int = 0, steps: int = 10, seed: int = 0) -> Context:
+    """A step of a seeded ToyNetwork on a random batch."""
+    torch.manual_seed(seed)
+    network = ToyNetwork(task.num_classes)
+    network.train()
+    return Context(network, batch(task, seed=seed), task=task, step=step, steps=steps, seed=seed)
