@@ -35,10 +35,12 @@ class Dataset:
     on_disk: ClassVar[bool] = True
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
-        """Args:
-        root: the data set's own folder (ignored by procedural ones).
-        split: one of ``splits``.
-        task: what the labels mean.
+        """Takes up one split.
+
+        Args:
+            root: the data set's own folder (ignored by procedural ones).
+            split: one of ``splits``.
+            task: what the labels mean.
 
         Raises:
             DataError: the folder is missing or holds no image of that split.
@@ -84,6 +86,14 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the image names and contents of this split, never the labels."""
         raise NotImplementedError
+
+    def label_key(self, index: int) -> str | None:
+        """A string that changes when label ``index`` may have; None: labels are not cached."""
+        return None
+
+    def instances(self, index: int) -> int | None:
+        """Number of labelled objects in image ``index``, None where labels do not tell."""
+        return None
 
     def scene(self, index: int) -> str | None:
         """The scene tag of image ``index`` where the data set has one."""

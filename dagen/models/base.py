@@ -27,6 +27,7 @@ class Network(nn.Module):
         taps: names of early submodules whose outputs carry style (for MixStyle and the like).
         aux_weights: weight of each auxiliary head's loss; as many as ``SegOut.aux`` in training.
         lr_scale: what the run's learning rate is multiplied with for this network.
+        training_only: names of submodules that serve training alone and are not deployed.
         head: the last layer, from ``features`` to ``logits``.
     """
 
@@ -35,6 +36,7 @@ class Network(nn.Module):
     taps: ClassVar[tuple[str, ...]] = ()
     aux_weights: ClassVar[tuple[float, ...]] = ()
     lr_scale: ClassVar[float] = 1.0
+    training_only: ClassVar[tuple[str, ...]] = ()
     head: nn.Module
 
     def __init__(self, num_classes: int, width: float = 1.0) -> None:
@@ -56,6 +58,14 @@ class Network(nn.Module):
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
         self.std: Tensor
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels of ``features``: what the head's first convolution takes."""
+        for module in self.head.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                return module.in_channels
+        raise TypeError("a network's head needs a convolution")
 
     def normalise(self, image: Tensor) -> Tensor:
         """ImageNet mean and standard deviation taken off ``image`` (B, 3, H, W) in [0, 1]."""

@@ -1,0 +1,220 @@
+"""One adaptation step of dagen against a plain one, straight from the ADVENT paper.
+
+    python benchmarks/train_speed.py --steps 40 --out benchmarks/results/train_speed.json
+
+Both train ENet with ADVENT on the same batches of 4 source and 4 target images of 192x192. The
+plain step does what the papers' code does: two forwards, logits enlarged to the input, a
+discriminator at the input's resolution, the alternating order of backward passes, float32,
+contiguous layout. Both are timed in turns in one process, so that a busy machine slows both.
+
+``--scores`` trains each for some hundred steps on the synthetic twins with several seeds and
+scores both on the target, to show that the faster step does not learn less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.build import build_network, build_stack
+from dagen.cache import cached
+from dagen.config import Config, from_mapping
+from dagen.data import open_dataset
+from dagen.evaluate import evaluate
+from dagen.loaders import Feed, Sampling, Steps
+from dagen.memory import keep_freed_memory
+from dagen.models.base import Network
+from dagen.train import schedule, student_optimizer
+from dagen.types import IGNORE, Batch, Task
+
+SIZE, BATCH = (192, 192), 4
+
+
+class PlainStep:
+    """ADVENT (Vu et al., 2019, section 3.2 and its training details), nothing rearranged."""
+
+    def __init__(self, network: Network, config: Config) -> None:
+        self.network, self.config = network.train(), config
+        widths = [network.num_classes, 64, 128, 256, 512]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
+        self.judge = nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 2, 1))
+        self.optimizer = student_optimizer(network, config)
+        self.judging = torch.optim.Adam(self.judge.parameters(), lr=1e-4, betas=(0.9, 0.99))
+        self.rates = [[g["lr"] for g in o.param_groups] for o in (self.optimizer, self.judging)]
+
+    def __call__(self, batch: Batch, step: int) -> float:
+        """One step; returns the supervised loss before it."""
+        assert batch.source is not None and batch.target is not None
+        assert batch.source.label is not None
+        self._schedule(step)
+        self.optimizer.zero_grad()
+        self.judging.zero_grad()
+        for parameter in self.judge.parameters():
+            parameter.requires_grad_(False)
+
+        source = self._logits(batch.source.image)
+        supervised = F.cross_entropy(source, batch.source.label, ignore_index=IGNORE)
+        supervised.backward()
+        target = self._logits(batch.target.image)
+        (0.001 * self._verdict(self._information(target), 0.0)).backward()
+
+        for parameter in self.judge.parameters():
+            parameter.requires_grad_(True)
+        (self._verdict(self._information(source.detach()), 0.0) / 2).backward()
+        (self._verdict(self._information(target.detach()), 1.0) / 2).backward()
+
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.judging.step()
+        return float(supervised)
+
+    def _logits(self, image: Tensor) -> Tensor:
+        logits = self.network(image).logits
+        return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)
+
+    def _information(self, logits: Tensor) -> Tensor:
+        p = logits.softmax(1)
+        return -p * torch.log2(p + 1e-30) / math.log2(p.shape[1])
+
+    def _verdict(self, maps: Tensor, label: float) -> Tensor:
+        verdict = self.judge(maps)
+        return F.binary_cross_entropy_with_logits(verdict, torch.full_like(verdict, label))
+
+    def _schedule(self, step: int) -> None:
+        scale = schedule(step, self.config)
+        for optimizer, rates in zip((self.optimizer, self.judging), self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
+
+
+class DagenStep:
+    """The same through dagen's stack, as ``dagen.train.fit`` does it."""
+
+    def __init__(self, network: Network, config: Config) -> None:
+        self.stack = build_stack(config, network).to(memory_format=torch.channels_last)
+        self.stack.train()
+        self.config = config
+        self.optimizers = [student_optimizer(network, config), *self.stack.optimizers()]
+        self.rates = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
+
+    def __call__(self, batch: Batch, step: int) -> float:
+        """One step; returns the supervised loss before it."""
+        scale = schedule(step, self.config)
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
+        losses, _ = self.stack(batch.to(torch.device("cpu")), step)
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.stack.student.parameters(), self.config.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.stack.after_step(step)
+        return sum(float(v) for name, v in losses.items() if name.startswith("supervised/"))
+
+
+def settings(steps: int, seed: int = 0, size: tuple[int, int] = SIZE) -> Config:
+    """ENet with ADVENT on the twins, both domains in the batch-norm statistics as in the paper."""
+    return from_mapping(
+        dict(
+            src="resortit-synth", tgt="taco-synth", method="advent", model="enet", size=size,
+            batch=BATCH, steps=steps, seed=seed, batch_norm="shared",
+        )
+    )  # fmt: skip
+
+
+def feed(config: Config) -> Steps:
+    """The batches that both steps are given."""
+    feeds = {}
+    limit = (round(config.size[0] * config.zoom), round(config.size[1] * config.zoom))
+    for domain, name in (("source", config.src), ("target", str(config.tgt))):
+        images = cached(open_dataset(name, "train", Task(config.task)), limit)
+        feeds[domain] = Feed(images, domain == "source")
+    sampling = Sampling(config.size, config.batch, config.zoom, config.seed)
+    return Steps(feeds, sampling, config.steps)  # type: ignore[arg-type]
+
+
+def speed(steps: int) -> dict[str, float]:
+    """Images per second of both, in turns over the same batches."""
+    config = settings(steps + 3)
+    source = feed(config)
+    plain = PlainStep(build_network(config), config)
+    ours = DagenStep(build_network(config), config)
+    spent: dict[str, list[float]] = {"plain": [], "dagen": []}
+    losses: dict[str, list[float]] = {"plain": [], "dagen": []}
+    for step in range(config.steps):
+        batch = source[step]
+        for name, run in (("plain", plain), ("dagen", ours)):
+            torch.manual_seed(step)  # the same dropout
+            started = time.perf_counter()
+            losses[name].append(run(batch, step))
+            spent[name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(times[3:]) for name, times in spent.items()}
+    return {
+        "plain_images_per_second": 2 * BATCH / medians["plain"],
+        "dagen_images_per_second": 2 * BATCH / medians["dagen"],
+        "ratio": medians["plain"] / medians["dagen"],
+        "first_supervised_loss_difference": abs(losses["plain"][0] - losses["dagen"][0]),
+    }
+
+
+def scores(steps: int, seeds: int, size: tuple[int, int]) -> Iterator[dict[str, float]]:
+    """Waste IoU on the target twin after training with each step, seed by seed."""
+    kinds: dict[str, Callable[[Network, Config], PlainStep | DagenStep]] = {
+        "plain": PlainStep,
+        "dagen": DagenStep,
+    }
+    for seed in range(seeds):
+        config = settings(steps, seed, size)
+        source = feed(config)
+        row: dict[str, float] = {"seed": seed}
+        for name, kind in kinds.items():
+            network = build_network(config)
+            run = kind(network, config)
+            for step in range(steps):
+                torch.manual_seed(step)
+                run(source[step], step)
+            target = open_dataset("taco-synth", "val", Task(config.task))
+            row[name] = evaluate(network.eval(), target, config.size).waste_iou
+        print(json.dumps(row), flush=True)
+        yield row
+
+
+def main() -> None:
+    """Measure and write one JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=40, help="timed steps of each")
+    parser.add_argument("--scores", type=int, default=0, metavar="SEEDS")
+    parser.add_argument("--score-steps", type=int, default=200)
+    parser.add_argument("--score-size", type=int, default=SIZE[0])
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+    found: dict[str, object] = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    found |= speed(given.steps)
+    print(json.dumps(found, indent=2), flush=True)
+    if given.scores:
+        size = (given.score_size, given.score_size)
+        rows = list(scores(given.score_steps, given.scores, size))
+        gaps = [row["dagen"] - row["plain"] for row in rows]
+        found["scores"] = rows
+        found["mean_gap"] = statistics.mean(gaps)
+        found["standard_error"] = statistics.stdev(gaps) / math.sqrt(len(gaps))
+    if given.out:
+        given.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

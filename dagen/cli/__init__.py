@@ -1,0 +1,65 @@
+"""The ``dagen`` command: parse, call one function, print."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import dagen
+from dagen.cli import data, evaluate, lists, predict, profile, runs, ui
+from dagen.errors import DagenError
+
+app = typer.Typer(
+    name="dagen",
+    help="Domain adaptation and generalization of tiny semantic segmentation networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+runs.add_to(app)
+evaluate.add_to(app)
+predict.add_to(app)
+app.add_typer(data.app, name="data")
+app.add_typer(lists.app, name="list")
+profile.add_to(app)
+ui.add_to(app)
+
+_debug = False
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dagen {dagen.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one line and an exit code."""
+    logging.basicConfig(level=logging.WARNING, format="dagen: %(message)s")
+    # Freed memory is kept for the next step instead of being returned and faulted in again.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app()
+    except DagenError as error:
+        if _debug:
+            raise
+        typer.echo(f"dagen: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("dagen: interrupted; run the same command again to resume.", err=True)
+        sys.exit(130)

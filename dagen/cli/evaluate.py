@@ -1,0 +1,49 @@
+"""``dagen evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from dagen.cli import options
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")],
+    data: Annotated[str, typer.Option(help="Data set to score on.")],
+    split: Annotated[str, typer.Option(help="Its split.")] = "val",
+    size: Annotated[
+        Optional[str], typer.Option(help="Height x width to cover; otherwise the network's own.")
+    ] = None,
+    data_root: options.DataRoot = None,
+    device: options.Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score a deployed network on a data set, at the labels' own resolution."""
+    from dagen import api
+    from dagen.cli._show import percent
+
+    scores = api.evaluate(
+        model, data=data, split=split, size=size, data_root=data_root, device=device, quiet=quiet
+    )
+    if as_json:
+        typer.echo(json.dumps(scores, indent=2, sort_keys=True))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{model.name} on {data} {split}, in %")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in scores.items():
+        table.add_row(name, percent(value))
+    Console().print(table)

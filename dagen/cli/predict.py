@@ -1,0 +1,32 @@
+"""``dagen predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from dagen.cli import options
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(predict)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")],
+    images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("predictions"),
+    size: Annotated[
+        Optional[str], typer.Option(help="Height x width to cover; otherwise the network's own.")
+    ] = None,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Segment pictures: for each a mask of class ids (PNG) and an overlay to look at."""
+    from dagen import api
+
+    written = api.predict(model, images, out, size=size, device=device, quiet=quiet)
+    typer.echo(f"{len(written)} picture(s) segmented; masks and overlays are in {out}.")

@@ -1,0 +1,39 @@
+"""``dagen profile``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(profile)
+
+
+def profile(
+    model: Annotated[str, typer.Argument(help="A network's name or a deployed file.")],
+    size: Annotated[str, typer.Option(help="Height x width.")] = "224x448",
+    width: Annotated[float, typer.Option(help="Multiplies the channels.")] = 1.0,
+    task: Annotated[str, typer.Option(help="material or binary.")] = "material",
+    enforce_cap: Annotated[
+        bool, typer.Option("--enforce-cap", help="Refuse more than 10,000,000 bytes.")
+    ] = False,
+) -> None:
+    """Parameters, MACs, FLOPs (2 per MAC), bytes as deployed, and latency on this machine."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dagen import api
+
+    found = api.profile(model, size=size, width=width, task=task, enforce_cap=enforce_cap)
+    table = Table(title=f"{model} at {size}")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_row("parameters", f"{found.parameters:,}")
+    table.add_row("MACs", f"{found.macs:,}")
+    table.add_row("FLOPs (2 per MAC)", f"{found.flops:,}")
+    table.add_row("bytes as deployed", f"{found.bytes:,}")
+    table.add_row("latency here (median)", f"{found.latency_ms:.1f} ms")
+    Console().print(table)

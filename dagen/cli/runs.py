@@ -1,0 +1,138 @@
+"""``dagen train`` and ``dagen adapt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from dagen.cli import options
+
+File = Annotated[
+    Optional[Path], typer.Option("--config", "-c", help="TOML file; flags win over it.")
+]
+Sets = Annotated[
+    Optional[list[str]],
+    typer.Option("--set", help="key=value, such as lr=0.001 or advent.weight=0.01; repeatable."),
+]
+Src = Annotated[Optional[str], typer.Option(help="Source data set (with labels).")]
+MethodNames = Annotated[
+    Optional[str], typer.Option(help="One strategy, or a stack such as minent,advent.")
+]
+Model = Annotated[Optional[str], typer.Option(help="Network; see `dagen list models`.")]
+TaskName = Annotated[Optional[str], typer.Option("--task", help="material or binary.")]
+Size = Annotated[Optional[str], typer.Option(help="Height x width, such as 224x448.")]
+Steps = Annotated[Optional[int], typer.Option(help="Training steps.")]
+BatchSize = Annotated[Optional[int], typer.Option("--batch", help="Images of each domain a step.")]
+Rate = Annotated[Optional[float], typer.Option("--lr", help="Peak learning rate.")]
+Seed = Annotated[Optional[int], typer.Option(help="Seed of everything random.")]
+Init = Annotated[Optional[str], typer.Option(help="Start from this deployed file.")]
+Workers = Annotated[Optional[int], typer.Option(help="Processes that make batches.")]
+Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")]
+NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
+Experiment = Annotated[str, typer.Option(help="MLflow experiment.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register both commands."""
+    app.command()(train)
+    app.command()(adapt)
+
+
+def train(
+    src: Src = None,
+    model: Model = None,
+    method: MethodNames = None,
+    task: TaskName = None,
+    size: Size = None,
+    steps: Steps = None,
+    batch: BatchSize = None,
+    lr: Rate = None,
+    seed: Seed = None,
+    init: Init = None,
+    score: Annotated[
+        Optional[list[str]], typer.Option(help="Also score on this data set; repeatable.")
+    ] = None,
+    config: File = None,
+    set_: Sets = None,
+    runs: options.Runs = Path("runs"),
+    data_root: options.DataRoot = None,
+    device: options.Device = "auto",
+    workers: Workers = None,
+    precision: Precision = "auto",
+    fresh: Fresh = False,
+    no_track: NoTrack = False,
+    experiment: Experiment = "dagen",
+    quiet: options.Quiet = False,
+) -> None:
+    """Train on one data set alone: source-only, or the oracle when --src is the target.
+
+    The same command resumes a run that was stopped, and shows one that is finished.
+    """
+    from dagen.cli._show import result_table
+    from dagen.config import load
+    from dagen.experiment import Runtime, run
+
+    flags: dict[str, Any] = dict(
+        src=src, model=model, method=method, task=task, size=size, steps=steps, batch=batch,
+        lr=lr, seed=seed, init=init, score=score or None,
+    )  # fmt: skip
+    result = run(
+        load(config, set_ or [], flags),
+        Runtime(
+            runs=runs, data_root=data_root, device=device, workers=workers, precision=precision,
+            fresh=fresh, track=not no_track, experiment=experiment, quiet=quiet,
+        ),  # fmt: skip
+    )
+    result_table({"+".join(result.config["method"]): result})
+
+
+def adapt(
+    src: Src = None,
+    tgt: Annotated[Optional[str], typer.Option(help="Target data set (images only).")] = None,
+    method: MethodNames = None,
+    model: Model = None,
+    task: TaskName = None,
+    size: Size = None,
+    steps: Steps = None,
+    batch: BatchSize = None,
+    lr: Rate = None,
+    seed: Seed = None,
+    batch_norm: Annotated[
+        Optional[str], typer.Option(help="shared, source, target or separate.")
+    ] = None,
+    init: Init = None,
+    config: File = None,
+    set_: Sets = None,
+    runs: options.Runs = Path("runs"),
+    data_root: options.DataRoot = None,
+    device: options.Device = "auto",
+    workers: Workers = None,
+    precision: Precision = "auto",
+    fresh: Fresh = False,
+    no_track: NoTrack = False,
+    experiment: Experiment = "dagen",
+    quiet: options.Quiet = False,
+) -> None:
+    """Adapt a network to a target without its labels, beside the source-only baseline.
+
+    The same command resumes a run that was stopped, and shows one that is finished.
+    """
+    from dagen.cli._show import comparison
+    from dagen.config import load
+    from dagen.experiment import Runtime, run_pair
+
+    flags: dict[str, Any] = dict(
+        src=src, tgt=tgt, method=method, model=model, task=task, size=size, steps=steps,
+        batch=batch, lr=lr, seed=seed, batch_norm=batch_norm, init=init,
+    )  # fmt: skip
+    pair = run_pair(
+        load(config, set_ or [], flags),
+        Runtime(
+            runs=runs, data_root=data_root, device=device, workers=workers, precision=precision,
+            fresh=fresh, track=not no_track, experiment=experiment, quiet=quiet,
+        ),  # fmt: skip
+    )
+    comparison(pair, runs)

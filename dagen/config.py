@@ -1,0 +1,236 @@
+"""What a run is: one frozen dataclass, from a TOML file, ``--set`` and flags.
+
+The later wins over the earlier. The whole is checked once; an unknown key is an error that
+names the nearest valid one. Torch is not imported here, so that the command line stays quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from dagen.errors import UsageError, unknown
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run's result; the machine it runs on is not part of it.
+
+    Attributes:
+        src: source data set (images and labels).
+        tgt: target data set (images; its labels only score), or None.
+        score: further data sets whose ``val`` split is scored; source and target always are.
+        method: the strategies, stacked in this order.
+        model: the network.
+        width: multiplies the network's channels.
+        task: ``material`` (background and four materials) or ``binary`` (background, waste).
+        size: height and width of the training crop in pixels; images are scored at the
+            smallest size that covers it.
+        steps: optimiser steps.
+        batch: images of each domain in a step, over all processes.
+        seed: of everything random.
+        batch_norm: whose images update the running statistics (see ``dagen.batch_norm``).
+        zoom: training crops are magnified by up to this factor, log-uniformly from 1.
+        augment: defects drawn on training images: none, or ``camera`` (JPEG, blur, noise,
+            shadow).
+        lr: AdamW's peak learning rate, before the network's own ``lr_scale``.
+        weight_decay: AdamW's, on convolution and linear weights only.
+        warmup: steps of linear warm-up.
+        power: of the polynomial decay after it.
+        clip: largest L2 norm of the gradient.
+        init: a deployed file (``.safetensors``) whose weights the student starts from.
+        model_options: the network's own keywords.
+        parts: parameters of the strategies, by strategy.
+    """
+
+    src: str = "resortit"
+    tgt: str | None = None
+    score: tuple[str, ...] = ()
+    method: tuple[str, ...] = ("supervised",)
+    model: str = "enet"
+    width: Positive = 1.0
+    task: Literal["binary", "material"] = "material"
+    size: tuple[PositiveInt, PositiveInt] = (224, 448)
+    steps: PositiveInt = 200
+    batch: PositiveInt = 4
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    batch_norm: Literal["shared", "source", "target", "separate"] = "target"
+    zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
+    augment: Literal["none", "camera"] = "none"
+    lr: Positive = 2e-3
+    weight_decay: NotNegative = 1e-2
+    warmup: Annotated[int, Field(ge=0)] = 50
+    power: NotNegative = 0.9
+    clip: Positive = 5.0
+    init: str | None = None
+    model_options: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The run's folder: readable, and unique by a hash of the whole configuration."""
+        digest = hashlib.blake2b(self.to_json().encode(), digest_size=4).hexdigest()
+        where = self.src if self.tgt is None else f"{self.src}-{self.tgt}"
+        method = "+".join(self.method) if len(self.method) < 5 else f"{self.method[0]}+more"
+        return f"{where}-{self.model}-{method}-{self.task}-s{self.seed}-{digest}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they are stored in checkpoints and MLflow."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """The same as one line of JSON with sorted keys."""
+        return json.dumps(self.to_dict(), sort_keys=True, default=list)
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Every data set that is scored, the source first."""
+        return tuple(dict.fromkeys(n for n in (self.src, self.tgt, *self.score) if n))
+
+    def source_only(self) -> Config:
+        """The baseline beside this run: same network, data and budget, no target, no strategy."""
+        return replace(
+            self,
+            tgt=None,
+            score=self.scored[1:],
+            method=("supervised",),
+            parts={},
+            batch_norm="source",
+            init=None,
+        )
+
+
+_ADAPTER = TypeAdapter(Config)
+_ONLY = "method."
+"""Key under which parameters of the only strategy wait for its name."""
+
+
+def from_mapping(values: Mapping[str, Any]) -> Config:
+    """A checked configuration.
+
+    Raises:
+        UsageError: an unknown key (the nearest is named) or a value outside its range.
+    """
+    allowed = [f.name for f in fields(Config)]
+    for key in values:
+        if key not in allowed:
+            raise unknown("setting", key, allowed)
+    given = dict(values)
+    if isinstance(given.get("method"), str):
+        given["method"] = [name.strip() for name in given["method"].split(",") if name.strip()]
+    if isinstance(given.get("size"), str):
+        given["size"] = parse_size(given["size"])
+    try:
+        config = _ADAPTER.validate_python(given)
+    except ValidationError as error:
+        raise UsageError(_one_line(error.errors()[0])) from None
+    if not config.method:
+        raise UsageError("method is empty; name at least one, such as supervised.")
+    return config
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width from ``"224x448"``.
+
+    Raises:
+        UsageError: anything else.
+    """
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise UsageError(f"size is '{text}'; write height x width in pixels, such as 224x448.")
+    return int(height), int(width)
+
+
+def _one_line(detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    return f"{where} is {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}."
+
+
+def load(
+    file: Path | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
+) -> Config:
+    """The configuration of a command line.
+
+    Args:
+        file: a TOML file whose keys are those of :class:`Config`; a table named after a
+            strategy (``[advent]``) holds that strategy's parameters.
+        sets: ``key=value`` each, value in TOML; ``advent.weight=0.01`` sets a strategy's
+            parameter, and ``method.weight`` that of the only strategy.
+        flags: settings given as flags; None values are left out.
+
+    Raises:
+        UsageError: a file that is missing or no TOML, a malformed ``key=value``, or what
+            :func:`from_mapping` refuses.
+    """
+    values: dict[str, Any] = {} if file is None else _read(file)
+    nested = [(key, _value(text)) for key, text in map(_split, sets)]
+    for key, value in nested:
+        if "." not in key:
+            values[key] = value
+    values.update({key: value for key, value in (flags or {}).items() if value is not None})
+    for key, value in nested:
+        if "." in key:
+            table, name = key.split(".", 1)
+            table = _ONLY if table == "method" else table
+            values.setdefault(table, {})[name] = value
+    return from_mapping(_gather_parts(values))
+
+
+def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
+    """Tables named after strategies become ``parts``; ``method.x`` is the only strategy's."""
+    from dagen import plugins
+
+    known = {f.name for f in fields(Config)}
+    strategies = plugins.names("methods")
+    only = values.pop(_ONLY, {})
+    tables = {k: v for k, v in values.items() if isinstance(v, dict) and k not in known}
+    for name in tables:
+        if name not in strategies:
+            raise unknown("setting", name, [*known, *strategies])
+    parts = {**values.get("parts", {}), **tables}
+    if only:
+        names = values.get("method", ())
+        names = names.split(",") if isinstance(names, str) else list(names)
+        if len(names) != 1:
+            raise UsageError(
+                "method.<name>=... needs exactly one method; with a stack write the strategy's "
+                "own name, such as advent.weight=0.01."
+            )
+        parts[names[0]] = {**parts.get(names[0], {}), **only}
+    rest = {key: value for key, value in values.items() if key not in tables}
+    return {**rest, "parts": parts} if parts else rest
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not valid TOML: {error}.") from None
+
+
+def _split(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise UsageError(f"--set {text}: write key=value, such as lr=0.001.")
+    return key.strip(), value.strip()
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word is a string: --set task=binary

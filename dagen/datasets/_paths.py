@@ -1,0 +1,72 @@
+"""Paths of a data set: nothing outside its folder is ever opened."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from dagen.errors import DataError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+"""What counts as an image file, in lower case."""
+
+
+def lexically_inside(name: str) -> bool:
+    """Whether a relative path with ``/`` stays below its root by its spelling alone."""
+    path = PurePosixPath(name)
+    return not (
+        not name
+        or path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name  # a separator elsewhere: the same file must be meant everywhere
+        or "\0" in name
+        or (len(name) > 1 and name[1] == ":")
+    )
+
+
+def inside(root: Path, name: str, source: str) -> Path:
+    """The file that a path written in another file means.
+
+    Args:
+        root: the folder that it must not leave, by spelling or by a symbolic link.
+        name: the path as it was written, relative to ``root``, with ``/``.
+        source: the file in which it was written, for the error.
+
+    Raises:
+        DataError: the path is absolute or leaves ``root``.
+    """
+    if not lexically_inside(name):
+        raise DataError(
+            f"{source} names the file '{name}', which is not a relative path below {root}; "
+            "nothing outside the data set's folder is read: mend the path."
+        )
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            f"{source} names the file '{name}', which a symbolic link leads out of {root}; "
+            "nothing outside the data set's folder is read: put the file itself there."
+        )
+    return path
+
+
+def list_images(folder: Path) -> list[str]:
+    """Names of the image files in ``folder`` (hidden ones left out), sorted; [] without it."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def stamp(path: Path) -> str:
+    """Path, size and modification time (ns): changes when the file's content does.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        raise DataError(f"{path} is missing: restore it or get the data again.") from None
+    return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"

@@ -1,0 +1,213 @@
+"""What lies under the waste: a dark conveyor belt, and natural grounds in daylight.
+
+Every ground is a function of (dice, (H, W), direction of the light in radians) and answers
+linear RGB (H, W, 3) in [0, 1].
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from dagen.datasets._synth_noise import F32, Dice, blur, cells, fractal, relief, value_noise
+from dagen.datasets._synth_sprite import Colour, filled, mix
+
+Size = tuple[int, int]
+
+
+def belt(dice: Dice, size: Size, light: float) -> F32:
+    """A black rubber belt under one lamp: grain, fall-off, a seam, reddish specks, an edge."""
+    height, width = size
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    far = np.hypot(
+        (rows / height - dice.uniform(-0.1, 1.1)), (columns / width - dice.uniform(-0.1, 1.1))
+    )
+    lamp = dice.uniform(0.035, 0.06) + dice.uniform(0.03, 0.09) * np.exp(-(far**2) * 3)
+    grain = 0.005 * value_noise(dice, size, (1.3, 2.6)) + 0.006 * fractal(dice, size, 30.0, 3)
+    weave = (
+        0.0025 * np.sin(columns * dice.uniform(1.2, 2.2)) * np.sin(rows * dice.uniform(1.2, 2.2))
+    )
+    shade = lamp + grain + weave
+    if dice.chance(0.45):
+        angle = dice.uniform(-0.15, 0.15)
+        away = (columns - dice.uniform(0, width)) * np.cos(angle) + rows * np.sin(angle)
+        shade = (
+            shade + 0.035 * np.exp(-((away / 1.2) ** 2)) - 0.03 * np.exp(-(((away - 3) / 2) ** 2))
+        )
+    rgb = filled((0.92, 0.93, 1.25), shade.astype(np.float32))
+    specks = np.zeros(size, np.float32)
+    count = dice.integer(0, 60)
+    at = (dice.uniforms((count, 2)) * np.array(size, np.float32)).astype(int)
+    specks[at[:, 0], at[:, 1]] = dice.uniforms((count,), 0.4, 2.2)
+    rgb = mix(rgb, (0.42, 0.14, 0.11), np.clip(blur(specks, 0.7), 0, 0.8))
+    if dice.chance(0.12):
+        edge = height - dice.integer(6, 14)
+        rgb[edge:] = np.array((0.52, 0.42, 0.06)) * (0.8 + 4 * grain[edge:, :, None])
+    return np.clip(rgb, 0, 1).astype(np.float32)
+
+
+def _strokes(canvas: F32, lines: F32, colours: F32, thickness: int) -> F32:
+    """Curves (N, points, 2) painted in order, in a handful of colours (K, 3) for speed."""
+    picture = np.clip(canvas * 255, 0, 255).astype(np.uint8)
+    fixed = np.round(lines * 8).astype(np.int32)
+    for part, colour in zip(np.array_split(fixed, len(colours)), colours, strict=True):
+        shade = tuple(float(255 * v) for v in colour)
+        cv2.polylines(picture, list(part), False, shade, thickness, cv2.LINE_AA, 3)
+    return (picture / np.float32(255)).astype(np.float32)
+
+
+def _blades(dice: Dice, count: int, size: Size, length: float, lean: float, spread: float) -> F32:
+    """Curved blades of grass (N, 4, 2) as (x, y), leaning about one direction."""
+    root = dice.uniforms((count, 1, 2)) * np.array([size[1], size[0]], np.float32)
+    angle = lean + spread * dice.normals((count, 1))
+    bend = 0.6 * dice.normals((count, 1))
+    along = np.linspace(0, 1, 4, dtype=np.float32)[None]
+    reach = length * dice.uniforms((count, 1), 0.4, 1.3) * along
+    way = angle + bend * along
+    return root + np.stack([reach * np.cos(way), -reach * np.sin(way)], 2)
+
+
+def grass(dice: Dice, size: Size, light: float) -> F32:
+    """A lawn or dry meadow: thousands of blades, dark ones first."""
+    patch = fractal(dice, size, 70.0, 3)
+    rgb = filled((0.13, 0.13, 0.06), 1 + 0.5 * patch)
+    dry = dice.uniform(0, 1)
+    fresh: Colour = (0.30, 0.46, 0.13)
+    straw: Colour = (0.62, 0.56, 0.30)
+    lean, length = dice.uniform(0, 2 * np.pi), dice.uniform(14, 30)
+    lines = _blades(dice, 2200, size, length, lean, 1.1)
+    steps = np.linspace(0.35, 1.35, 22, dtype=np.float32)[:, None]
+    share = np.clip(dry + 0.35 * dice.normals((22, 1)), 0, 1)
+    colours = steps * (
+        np.array(fresh, np.float32) * (1 - share) + np.array(straw, np.float32) * share
+    )
+    rgb = _strokes(rgb, lines, np.clip(colours, 0, 1), 1)
+    return (rgb * (1 + 0.35 * patch)[..., None]).astype(np.float32)
+
+
+def gravel(dice: Dice, size: Size, light: float) -> F32:
+    """Pebbles lit from one side, sand in the gaps."""
+    spacing = dice.uniform(9, 22)
+    ids, edge = cells(dice, size, spacing)
+    count = int(ids.max()) + 1
+    tone = dice.uniforms((count, 1), 0.35, 0.95)
+    warm = dice.uniforms((count, 1), -0.10, 0.10) * np.array([[1.0, 0.1, -1.0]], np.float32)
+    stones = np.clip(tone + warm * dice.uniform(0.4, 1.0), 0, 1).astype(np.float32)[ids]
+    dome = blur(spacing * 0.55 * np.sqrt(np.clip(edge / (0.45 * spacing), 0, 1)), 0.9)
+    rough = fractal(dice, size, 7.0, 3)
+    lit = relief(dome + 1.2 * rough, light, 0.55)
+    gap = np.clip(1 - edge / 2.2, 0, 1)
+    rgb = stones * (lit * (1 + 0.12 * rough))[..., None] * 0.75
+    return mix(rgb.astype(np.float32), (0.10, 0.09, 0.07), gap * np.float32(0.85))
+
+
+def asphalt(dice: Dice, size: Size, light: float) -> F32:
+    """A road: aggregate, stains, cracks and now and then a painted line."""
+    base = dice.uniform(0.30, 0.50)
+    fine = value_noise(dice, size, 1.8)
+    stains = fractal(dice, size, 90.0, 4, 0.6)
+    shade = base * (1 + 0.30 * stains) + 0.09 * fine * relief(
+        2 * value_noise(dice, size, 3.0), light, 0.8
+    )
+    chips = value_noise(dice, size, 3.2)
+    shade = shade + 0.26 * np.clip(chips - 0.55, 0, 1) * 2 - 0.20 * np.clip(-chips - 0.5, 0, 1) * 2
+    rgb = filled((1.0, 0.985, 0.95), shade.astype(np.float32))
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
+    if dice.chance(0.45):
+        angle, half = dice.uniform(0, np.pi), dice.uniform(8, 22)
+        x0, y0 = dice.uniform(0.2, 0.8) * size[1], dice.uniform(0.2, 0.8) * size[0]
+        away = np.abs((columns - x0) * np.cos(angle) + (rows - y0) * np.sin(angle))
+        worn = np.clip(1.3 + 1.5 * fractal(dice, size, 12.0, 3) - 0.6 * np.abs(fine), 0, 1)
+        paint: Colour = dice.pick(((0.88, 0.88, 0.84), (0.88, 0.88, 0.84), (0.86, 0.68, 0.14)))
+        rgb = mix(
+            rgb,
+            filled(paint, 1 + 0.1 * fine),
+            (np.clip(half - away, 0, 1) * worn).astype(np.float32),
+        )
+    if dice.chance(0.5):
+        wander = 30 * fractal(dice, size, 60.0, 4)
+        away = np.abs(columns * np.cos(0.4) + rows * np.sin(0.4) - dice.uniform(60, 250) + wander)
+        rgb = rgb * (1 - 0.75 * np.exp(-((away / 1.1) ** 2)))[..., None]
+    return rgb.astype(np.float32)
+
+
+def sand(dice: Dice, size: Size, light: float) -> F32:
+    """A beach: grains, ripples, dents of feet, shell chips."""
+    ripple = fractal(dice, size, (dice.uniform(16, 40), dice.uniform(30, 90)), 3, 0.4)
+    feet = fractal(dice, size, 34.0, 2)
+    grain = value_noise(dice, size, 1.6)
+    lit = relief(9 * ripple + 7 * feet + 0.5 * grain, light, 0.6)
+    warm = dice.uniform(0, 1)
+    colour: Colour = (0.70, 0.60 - 0.03 * warm, 0.47 - 0.13 * warm)
+    rgb = filled(colour, lit * (1 + 0.16 * grain) * dice.uniform(0.8, 1.05))
+    chips = np.clip(value_noise(dice, size, 2.5) - 0.78, 0, 1) * 5
+    return mix(rgb, (0.90, 0.87, 0.80), np.clip(chips, 0, 0.8).astype(np.float32))
+
+
+def leaf_outline(dice: Dice, centre: F32, length: float, angle: float) -> F32:
+    """A pointed leaf (N, 2) around ``centre`` (x, y)."""
+    t = np.linspace(0, np.pi, 9, dtype=np.float32)
+    slim = dice.uniform(0.22, 0.42)
+    x = -np.cos(t)
+    y = slim * np.sin(t) ** 1.3
+    points = np.concatenate([np.stack([x, y], 1), np.stack([x, -y], 1)[::-1]]) * length / 2
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
+    return (points @ turn + centre).astype(np.float32)
+
+
+def leaves(dice: Dice, size: Size, light: float) -> F32:
+    """A forest floor: layers of fallen leaves, each with a shadow and a midrib."""
+    rgb = filled((0.16, 0.12, 0.08), 1 + 0.6 * fractal(dice, size, 12.0, 4))
+    picture = np.clip(rgb * 255, 0, 255).astype(np.uint8)
+    tones: tuple[Colour, ...] = dice.pick(
+        (
+            ((0.45, 0.28, 0.13), (0.55, 0.38, 0.19), (0.36, 0.24, 0.14), (0.62, 0.50, 0.32)),
+            ((0.62, 0.30, 0.08), (0.70, 0.50, 0.13), (0.42, 0.22, 0.10), (0.55, 0.14, 0.08)),
+            ((0.22, 0.38, 0.12), (0.32, 0.46, 0.16), (0.16, 0.28, 0.10), (0.42, 0.50, 0.20)),
+        )
+    )
+    count, span = 230, dice.uniform(26, 44)
+    places = dice.uniforms((count, 2)) * np.array([size[1], size[0]], np.float32)
+    shadow = np.array([-np.cos(light), np.sin(light)], np.float32) * 2.5
+    for place, depth in zip(places, np.linspace(0.45, 1.15, count), strict=True):
+        angle, length = dice.uniform(0, 2 * np.pi), span * dice.uniform(0.6, 1.2)
+        outline = leaf_outline(dice, place, length, angle)
+        colour = np.array(dice.pick(tones)) * depth * dice.uniform(0.75, 1.2) * 255
+        dark = tuple(float(v) for v in colour * 0.22)
+        fixed = np.round(outline * 8).astype(np.int32)
+        under = np.round((outline + shadow) * 8).astype(np.int32)
+        cv2.fillPoly(picture, [under], dark, cv2.LINE_AA, 3)
+        cv2.fillPoly(picture, [fixed], tuple(float(v) for v in colour), cv2.LINE_AA, 3)
+        rib = tuple(float(v) for v in np.clip(colour * 1.3, 0, 255))
+        cv2.line(picture, fixed[0].tolist(), fixed[8].tolist(), rib, 1, cv2.LINE_AA, 3)
+    texture = relief(2.5 * fractal(dice, size, 9.0, 3), light, 0.5)
+    return (picture / np.float32(255) * texture[..., None]).astype(np.float32)
+
+
+def paving(dice: Dice, size: Size, light: float) -> F32:
+    """Concrete slabs with joints, one tone a slab."""
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
+    angle = dice.uniform(-0.5, 0.5)
+    tall, wide = dice.uniform(45, 90), dice.uniform(60, 130)
+    v = (rows * np.cos(angle) - columns * np.sin(angle)) / tall + 50
+    row = np.floor(v)
+    u = (rows * np.sin(angle) + columns * np.cos(angle)) / wide + 50 + 0.5 * (row % 2)
+    tones = dice.uniforms((64, 64), -0.09, 0.09)[row.astype(int) % 64, np.floor(u).astype(int) % 64]
+    gap = np.minimum(np.minimum(v % 1, 1 - v % 1) * tall, np.minimum(u % 1, 1 - u % 1) * wide)
+    rough = value_noise(dice, size, 2.0)
+    lit = relief(1.5 * np.clip(gap / 2.5, 0, 1) + 0.5 * rough, light, 0.5)
+    shade = (dice.uniform(0.5, 0.68) + tones + 0.10 * fractal(dice, size, 60.0, 4, 0.6)) * lit
+    tint: Colour = dice.pick(((1.0, 0.98, 0.94), (1.05, 0.93, 0.80), (1.02, 0.88, 0.82)))
+    rgb = filled(tint, (shade + 0.05 * rough).astype(np.float32))
+    return mix(rgb, (0.17, 0.17, 0.12), np.clip(1.8 - gap, 0, 1) * np.float32(0.8))
+
+
+NATURAL: dict[str, Callable[[Dice, Size, float], F32]] = {
+    "grass": grass,
+    "gravel": gravel,
+    "asphalt": asphalt,
+    "sand": sand,
+    "leaves": leaves,
+    "paving": paving,
+}
+"""The grounds of the litter twin by scene tag."""

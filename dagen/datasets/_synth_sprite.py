@@ -1,0 +1,245 @@
+"""Cut-outs and what can be done to them: wrap, print, crumple, turn, stain."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from dagen.datasets._synth_noise import F32, Dice, blur, creases, fractal
+
+Colour = tuple[float, float, float]
+"""RGB in [0, 1]."""
+
+WORDS = (
+    "FIZZ",
+    "COLA",
+    "OATS",
+    "MILK",
+    "ZING",
+    "POP",
+    "SUN",
+    "KIWI",
+    "NOVA",
+    "MINT",
+    "YUM",
+    "AQUA",
+)
+INKS: tuple[Colour, ...] = (
+    (0.80, 0.07, 0.08),
+    (0.08, 0.22, 0.62),
+    (0.05, 0.45, 0.20),
+    (0.95, 0.75, 0.08),
+    (0.92, 0.42, 0.05),
+    (0.10, 0.55, 0.70),
+    (0.45, 0.12, 0.50),
+    (0.08, 0.08, 0.09),
+    (0.93, 0.93, 0.90),
+)
+
+
+class Sprite(NamedTuple):
+    """A cut-out object.
+
+    ``rgb`` (H, W, 3) and ``alpha`` (H, W) in [0, 1] are what is painted; ``mask`` (H, W) in
+    [0, 1] is what it covers. They differ where the object is translucent: the label follows
+    the mask.
+    """
+
+    rgb: F32
+    alpha: F32
+    mask: F32
+
+
+def empty(height: int, width: int) -> F32:
+    """A black canvas (H, W, 3)."""
+    return np.zeros((height, width, 3), np.float32)
+
+
+def filled(colour: Colour, shade: F32) -> F32:
+    """``colour`` times a brightness field (H, W), as (H, W, 3)."""
+    return (shade[..., None] * np.asarray(colour, np.float32)).astype(np.float32)
+
+
+def mix(a: F32, b: F32 | Colour, weight: F32) -> F32:
+    """``b`` over ``a`` where ``weight`` (H, W) is 1."""
+    share = weight[..., None]
+    return (a * (1 - share) + np.asarray(b, np.float32) * share).astype(np.float32)
+
+
+def polygon(size: tuple[int, int], points: F32) -> F32:
+    """A filled polygon, edges smoothed; ``points`` (N, 2) are (x, y); (H, W) in [0, 1]."""
+    canvas = np.zeros(size, np.uint8)
+    fixed = np.round(points * 16).astype(np.int32)
+    cv2.fillPoly(canvas, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
+    return (canvas / np.float32(255)).astype(np.float32)
+
+
+def artwork(dice: Dice, size: tuple[int, int], base: Colour) -> F32:
+    """The flat print of a packaging: bands, discs, a brand name, small print; (H, W, 3)."""
+    height, width = size
+    art = np.empty((height, width, 3), np.uint8)
+    art[:] = np.array(base) * 255
+    inks = [tuple(255 * v for v in ink) for ink in INKS if abs(sum(ink) - sum(base)) > 0.4]
+    ink = dice.pick(inks)
+    for _ in range(dice.integer(1, 4)):
+        x, y = dice.integer(0, width), dice.integer(0, height)
+        kind, colour = dice.integer(0, 4), dice.pick(inks)
+        if kind == 0:
+            cv2.rectangle(art, (0, y), (width, y + height // dice.integer(5, 14)), colour, -1)
+        elif kind == 1:
+            cv2.circle(art, (width // 2, y), int(min(size) * dice.uniform(0.15, 0.4)), colour, -1)
+        elif kind == 2:
+            axes = (width, int(height * dice.uniform(0.1, 0.3)))
+            cv2.ellipse(art, (x, y), axes, dice.uniform(-50, 50), 0, 180, colour, -1)
+        else:
+            start = (x - width, y + height // 2)
+            cv2.line(art, start, (x + width, y - height // 2), colour, dice.integer(4, 14))
+    word = dice.pick(WORDS)
+    scale = width * 0.045 / len(word)
+    base_line = (int(width * 0.06), int(height * dice.uniform(0.3, 0.6)))
+    cv2.putText(art, word, base_line, cv2.FONT_HERSHEY_DUPLEX, scale, ink, max(2, int(scale * 4)))
+    for row in range(int(height * 0.75), int(height * 0.93), 5):
+        cv2.line(art, (width // 8, row), (int(width * dice.uniform(0.5, 0.9)), row), ink, 1)
+    return (art / np.float32(255)).astype(np.float32)
+
+
+def revolve(radius: F32, width: int) -> tuple[F32, F32]:
+    """A body of revolution seen from the side.
+
+    Args:
+        radius: (H,) half width of every row, pixels.
+        width: width of the canvas.
+
+    Returns:
+        ``u`` (H, W), from -1 at the left edge of the body to 1 at its right one, and its
+        coverage (H, W) in [0, 1].
+    """
+    x = np.arange(width, dtype=np.float32) - (width - 1) / 2
+    across = np.maximum(radius, 0.5)[:, None]
+    u = np.clip(x / across, -1.0, 1.0)
+    coverage = np.clip(radius[:, None] - np.abs(x) + 0.5, 0, 1)
+    return u.astype(np.float32), coverage.astype(np.float32)
+
+
+def wrap(art: F32, u: F32, turn: float) -> F32:
+    """``art`` rolled around a body of revolution, half of it visible; (H, W, 3)."""
+    height, width = art.shape[:2]
+    around = np.arcsin(u) / np.pi + 0.5
+    x = (around * width * 0.75 + turn * width) % (width - 1)
+    y = np.broadcast_to(np.linspace(0, height - 1, u.shape[0], dtype=np.float32)[:, None], u.shape)
+    return np.asarray(cv2.remap(art, x.astype(np.float32), y, cv2.INTER_LINEAR), np.float32)
+
+
+def face(art: F32, corners: F32, size: tuple[int, int]) -> tuple[F32, F32]:
+    """``art`` stretched onto a quadrilateral: (H, W, 3) and its coverage (H, W).
+
+    Args:
+        art: flat picture.
+        corners: (4, 2) as (x, y): top left, top right, bottom right, bottom left.
+        size: (H, W) of the canvas.
+    """
+    height, width = art.shape[:2]
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(flat, corners.astype(np.float32))
+    picture = cv2.warpPerspective(
+        art, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(picture, np.float32), polygon(size, corners)
+
+
+def crumple(
+    sprite: Sprite, dice: Dice, amount: float, spacing: float = 14.0, squash: float = 1.0
+) -> Sprite:
+    """The same object dented: its outline wanders and its surface breaks into folds.
+
+    Args:
+        sprite: what is crumpled; keep a margin around it.
+        dice: draws.
+        amount: 0 leaves it whole, 1 crushes it.
+        spacing: pixels between folds.
+        squash: what its height is multiplied with.
+    """
+    height, width = sprite.mask.shape
+    half = (height // 2, width // 2)
+    reach = amount * 0.18 * float(sprite.mask.sum()) ** 0.5
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x += cv2.resize(reach * fractal(dice, half, spacing * 1.4, 2), (width, height))
+    y = height / 2 + (y - height / 2) / np.float32(squash)
+    y += cv2.resize(reach * fractal(dice, half, spacing * 1.4, 2), (width, height))
+    layers = np.dstack([sprite.rgb, sprite.alpha])
+    moved = np.asarray(cv2.remap(layers, x, y, cv2.INTER_LINEAR), np.float32)
+    mask = np.asarray(cv2.remap(sprite.mask, x, y, cv2.INTER_LINEAR), np.float32)
+    light = 1 + amount * 0.6 * creases(dice, (height, width), spacing)
+    return Sprite(np.clip(moved[..., :3] * light[..., None], 0, 1), moved[..., 3], mask)
+
+
+def stain(sprite: Sprite, dice: Dice, amount: float) -> Sprite:
+    """The same object after weeks outdoors: faded, with soil on it."""
+    size = sprite.mask.shape[0], sprite.mask.shape[1]
+    grey = sprite.rgb.mean(axis=2, keepdims=True)
+    faded = sprite.rgb + 0.5 * amount * (0.9 * grey + 0.08 - sprite.rgb)
+    soil = np.clip(1.6 * fractal(dice, size, 40.0, 4, 0.7) - 0.1, 0, 0.8) * amount
+    return sprite._replace(rgb=mix(faded, (0.24, 0.18, 0.12), soil.astype(np.float32)))
+
+
+def turned(sprite: Sprite, length: float, angle: float) -> Sprite:
+    """The object turned by ``angle`` (radians), its long side ``length`` pixels, cropped.
+
+    Colours are weighted by opacity while they are resampled, so that no dark fringe appears;
+    the turn is done at twice the size and averaged down.
+    """
+    height, width = sprite.mask.shape
+    scale = 2 * length / max(height, width)
+    step = (max(2, round(width * scale)), max(2, round(height * scale)))
+    layers = np.dstack([sprite.rgb * sprite.alpha[..., None], sprite.alpha])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small, cover = (
+        cv2.resize(layers, step, interpolation=way),
+        cv2.resize(sprite.mask, step, interpolation=way),
+    )
+    cos, sin = np.cos(angle), np.sin(angle)
+    half_w = int(np.ceil((abs(cos) * step[0] + abs(sin) * step[1]) / 4)) + 1
+    half_h = int(np.ceil((abs(sin) * step[0] + abs(cos) * step[1]) / 4)) + 1
+    matrix = np.array([[cos, sin, 0], [-sin, cos, 0]])
+    matrix[:, 2] = np.array([2 * half_w, 2 * half_h]) - matrix[:, :2] @ (np.array(step) / 2)
+    box = (4 * half_w, 4 * half_h)
+    final = (2 * half_w, 2 * half_h)
+
+    def turn(layer: F32) -> F32:
+        moved = cv2.warpAffine(layer, matrix, box, flags=cv2.INTER_LINEAR)
+        return np.asarray(cv2.resize(moved, final, interpolation=cv2.INTER_AREA), np.float32)
+
+    painted, mask = turn(np.asarray(small, np.float32)), turn(np.asarray(cover, np.float32))
+    alpha = painted[..., 3]
+    rgb = painted[..., :3] / np.maximum(alpha, 1e-4)[..., None]
+    rows, columns = np.nonzero(mask > 0.02)
+    if len(rows) == 0:
+        return Sprite(rgb, alpha, mask)
+    cut = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return Sprite(np.clip(rgb[cut], 0, 1), alpha[cut], mask[cut])
+
+
+def gloss(u: F32, centre: float, width: float) -> F32:
+    """A soft highlight along the body at ``u = centre``."""
+    return np.exp(-(((u - centre) / width) ** 2)).astype(np.float32)
+
+
+__all__ = [
+    "INKS",
+    "WORDS",
+    "Colour",
+    "Sprite",
+    "artwork",
+    "blur",
+    "crumple",
+    "empty",
+    "face",
+    "filled",
+    "gloss",
+    "mix",
+    "polygon",
+    "revolve",
+    "stain",
+    "turned",
+    "wrap",
+]

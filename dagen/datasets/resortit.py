@@ -1,0 +1,60 @@
+"""ReSORT-IT: waste on a sorting belt, the labelled source domain.
+
+Koskinopoulou et al., "Robotic Waste Sorting Technology" (IEEE RAM 28(2), 2021,
+doi 10.1109/MRA.2021.3066040). Layout below the data set's folder::
+
+    train/NAME         val/NAME           images
+    labels/train/NAME  labels/val/NAME    index masks of the same name
+
+A mask may also be a PNG of the same stem, since a JPEG cannot hold ids. Ids: 0 background,
+1 aluminium, 2 paper (carton), 3 bottle, 4 nylon; 255 is ignored. (Older loaders of this data
+turned 255 into class 4; here it stays ignored.) Under the binary task every material is waste.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from dagen.datasets._files import Files
+from dagen.datasets._images import read_mask
+from dagen.datasets._paths import list_images, stamp
+from dagen.datasets.base import Label
+from dagen.types import IGNORE, Task
+
+
+class ReSortIt(Files):
+    """One split of ReSORT-IT under one task."""
+
+    def _listing(self) -> Iterable[str]:
+        return (f"{self.split}/{name}" for name in list_images(self.root / self.split))
+
+    def _layout(self) -> str:
+        return f"images belong in {self.root / self.split}, masks in {self._labels}."
+
+    @property
+    def _labels(self) -> Path:
+        return self.root / "labels" / self.split
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the split's folder of masks is there."""
+        return self._labels.is_dir()
+
+    def _mask(self, index: int) -> Path:
+        same = self.root / "labels" / self._names[index]
+        return same if same.is_file() else same.with_suffix(".png")
+
+    def label_key(self, index: int) -> str:
+        """Path, size and modification time of the mask, and the task."""
+        return f"{stamp(self._mask(index))}|{self.task}"
+
+    def label(self, index: int) -> Label:
+        """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
+        ids = range(Task.MATERIAL.num_classes)
+        mask = read_mask(self._mask(index), ids, self.size(index))
+        if self.task is Task.BINARY:
+            mask[(mask != 0) & (mask != IGNORE)] = 1
+        return np.ascontiguousarray(mask)

@@ -1,0 +1,141 @@
+"""TACO: litter in the wild, the target domain.
+
+Proenca and Simoes, "TACO: Trash Annotations in Context for Litter Detection" (2020,
+arXiv 2003.06975; tacodataset.org). Layout below the data set's folder, as it is distributed::
+
+    data/annotations.json
+    data/batch_N/NNNNNN.jpg
+
+or the same without ``data``. A file ``splits.json`` beside the annotations or one folder above
+them, ``{"train": ["batch_1/000006.jpg", ...], "val": [...]}``, says which photographs belong to a
+split (a split that it does not name does not exist); without one, :mod:`._taco_splits` decides.
+
+Training on TACO as a target needs no annotation at all: the photographs are listed from
+``splits.json`` or the batch folders, never from ``annotations.json``. That file is opened by
+:meth:`Taco.label`, :meth:`Taco.instances` and :meth:`Taco.scene` alone.
+
+Under ``material``, categories go to the classes of :mod:`._taco_classes` and those without one
+to 255; under ``binary`` every category is waste. Where objects overlap the smaller one counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from dagen.datasets import _annotations
+from dagen.datasets._files import Files, MissingSplit
+from dagen.datasets._paths import inside, list_images, stamp
+from dagen.datasets._taco_classes import MATERIAL_OF
+from dagen.datasets._taco_splits import split_of
+from dagen.datasets.base import Label
+from dagen.errors import DataError
+from dagen.types import IGNORE, Task
+
+
+class Taco(Files):
+    """One split of TACO under one task."""
+
+    splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+
+    @cached_property
+    def _data(self) -> Path:
+        return self.root / "data" if (self.root / "data").is_dir() else self.root
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self._data == self.root else "data/"
+
+    @property
+    def _file(self) -> Path:
+        return self._data / "annotations.json"
+
+    @cached_property
+    def _own_splits(self) -> Path | None:
+        paths = [folder / "splits.json" for folder in (self._data, self.root)]
+        return next((path for path in paths if path.exists()), None)
+
+    def _listing(self) -> Iterable[str]:
+        if self._own_splits:
+            return [self._prefix + name for name in self._own_split(self._own_splits)]
+        return [
+            f"{self._prefix}{batch.name}/{name}"
+            for batch in self._data.glob("batch_*")
+            for name in list_images(batch)
+            if split_of(f"{batch.name}/{name}") == self.split
+        ]
+
+    def _own_split(self, path: Path) -> list[str]:
+        try:
+            splits = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} is no readable JSON file: {error}.") from None
+        names = splits.get(self.split) if isinstance(splits, dict) else None
+        if names is None and isinstance(splits, dict):
+            raise MissingSplit(
+                f"{path} has no split '{self.split}'; it has: {', '.join(splits) or 'none'}."
+            )
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DataError(
+                f'{path} must hold {{"{self.split}": ["batch_1/000006.jpg", ...]}}: mend it.'
+            )
+        return names
+
+    def _layout(self) -> str:
+        return (
+            f"photographs belong in {self._data / 'batch_N'}; `dagen data get taco` fetches "
+            "them, and a splits.json of your own may choose among them."
+        )
+
+    def _path(self, index: int) -> Path:
+        source = f"the split '{self.split}'"
+        return inside(self.root, self._names[index], source)
+
+    def _file_name(self, index: int) -> str:
+        return self._names[index].removeprefix(self._prefix)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether ``annotations.json`` is there."""
+        return self._file.is_file()
+
+    @cached_property
+    def _annotations(self) -> _annotations.Annotations:
+        return _annotations.load(self._file)
+
+    def label_key(self, index: int) -> str:
+        """What the label is drawn from: the photograph, the annotation file and the task."""
+        return f"{self.image_key(index)}|{stamp(self._file)}|{self.task}"
+
+    def label(self, index: int) -> Label:
+        """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
+        return self._annotations.draw(self._file_name(index), self.size(index), self._value)
+
+    def _value(self, category: str) -> int:
+        if self.task is Task.BINARY:
+            return 1
+        # A name outside the table (a later or an extended TACO) has no counterpart either.
+        material = MATERIAL_OF.get(category)
+        return IGNORE if material is None else self.task.classes.index(material)
+
+    def instances(self, index: int) -> int:
+        """Number of annotated objects in photograph ``index``."""
+        entry = self._annotations.entry(self._file_name(index))
+        return len(self._annotations.instances.get(entry.id, []))
+
+    def audit(self) -> Iterator[tuple[str, str]]:
+        """Photographs that are declared and not there, which only a list of splits would miss."""
+        if self.has_labels and not self._own_splits:
+            for name in self._annotations.images:
+                if split_of(name) == self.split and not (self._data / name).is_file():
+                    yield self._prefix + name, "is declared in annotations.json but missing"
+
+    def scene(self, index: int) -> str | None:
+        """TACO's first scene tag, such as ``"Pavement"``; None without annotations or a tag."""
+        if not self.has_labels:
+            return None
+        entry = self._annotations.entry(self._file_name(index))
+        return self._annotations.scenes.get(entry.id)

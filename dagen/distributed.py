@@ -1,0 +1,91 @@
+"""One process, or several under ``torchrun``.
+
+``torchrun --nproc-per-node 2 -m dagen adapt ...`` starts several processes; each takes its share
+of every batch. Rank 0 alone scores, saves and logs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import nn
+from torch import distributed as dist
+
+from dagen.errors import UsageError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among all."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process scores, saves and logs."""
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """``module``, its gradients averaged over all processes."""
+        if self.size == 1:
+            return module
+        return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+
+    def barrier(self) -> None:
+        """Wait for the others."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def world(device: str) -> Iterator[World]:
+    """Join the processes that ``torchrun`` started; alone without it.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: the device does not exist here.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    where = choose_device(device)
+    if size == 1:
+        yield World(0, 1, where)
+        return
+    if where.type == "cuda":
+        where = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(where)
+    joined = dist.is_initialized()
+    if not joined:
+        # Rank 0 scores while the others wait; the default of minutes is too short for that.
+        backend = "nccl" if where.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(hours=12))
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), where)
+    finally:
+        if not joined:
+            dist.destroy_process_group()
+
+
+def choose_device(name: str) -> torch.device:
+    """The device behind a name; ``auto`` is the first GPU, or the CPU.
+
+    Raises:
+        UsageError: it does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"unknown device '{name}'. Allowed: auto, cpu, cuda, cuda:N.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {name} was asked for, but torch sees no GPU; use --device cpu.")
+    return device

@@ -1,0 +1,274 @@
+"""A run from its configuration to its result: data, training, scoring, files, MLflow."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dagen import checkpoint, loaders, results
+from dagen.build import build_network, build_stack, check
+from dagen.cache import cached
+from dagen.checkpoint import Card
+from dagen.config import Config
+from dagen.data import open_dataset
+from dagen.deploy.measure import profile
+from dagen.distributed import World, world
+from dagen.errors import DagenError, UsageError
+from dagen.evaluate import evaluate
+from dagen.files import make_folder, write_atomically
+from dagen.loaders import Feed, Sampling, Steps
+from dagen.methods.base import Domain
+from dagen.models.base import Network
+from dagen.progress import Progress
+from dagen.results import RunResult
+from dagen.tracked import Tracked, tracked
+from dagen.train import Hooks, fit
+from dagen.types import Batch, Task, View
+
+logger = logging.getLogger("dagen")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a run is executed; none of it changes the result on a CPU.
+
+    Attributes:
+        runs: folder of all runs, with the MLflow store.
+        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers: processes that make batches; None is one for every core but one.
+        precision: ``float32``, ``bfloat16``, or ``auto`` (bfloat16 on a GPU).
+        fresh: throw away what an earlier run of the same configuration left.
+        track: log to MLflow.
+        experiment: the MLflow experiment.
+        quiet: no progress display.
+        save_every: steps between two saved states.
+    """
+
+    runs: Path = Path("runs")
+    data_root: Path | None = None
+    device: str = "auto"
+    workers: int | None = None
+    precision: str = "auto"
+    fresh: bool = False
+    track: bool = True
+    experiment: str = "dagen"
+    quiet: bool = False
+    save_every: int = 50
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An adapted run beside its source-only baseline."""
+
+    source_only: RunResult
+    adapted: RunResult
+
+    @property
+    def result(self) -> RunResult:
+        """The adapted run with the baseline's scores in ``extra["source_only"]``."""
+        return replace(self.adapted, extra={"source_only": self.source_only.scores})
+
+
+def run_pair(config: Config, runtime: Runtime) -> Comparison:
+    """Source-only and adapted, one after the other; what is finished already is not redone."""
+    if config.tgt is None:
+        raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
+    check(config)
+    baseline = run(config.source_only(), runtime)
+    return Comparison(baseline, run(config, runtime, baseline=baseline))
+
+
+def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) -> RunResult:
+    """One run, resumed where an earlier attempt stopped, or returned where it is finished.
+
+    Args:
+        config: what to run.
+        runtime: where and how.
+        baseline: shown beside this run in its pictures.
+
+    Raises:
+        DagenError: whatever a user can mend, in one line.
+    """
+    folder = runtime.runs / config.name
+    with world(runtime.device) as place:
+        if config.batch % place.size:
+            raise UsageError(
+                f"batch is {config.batch}; it must be a multiple of {place.size} processes."
+            )
+        if runtime.fresh and place.main:
+            shutil.rmtree(folder, ignore_errors=True)
+        place.barrier()
+        if (finished := results.load(folder)) is not None:
+            return finished
+        check(config)
+        if place.main:
+            make_folder(folder)
+            return _Run(config, runtime, folder, place).execute(baseline)
+        _Run(config, runtime, folder, place).train()
+        place.barrier()  # until rank 0 has scored and saved
+        others = results.load(folder)
+        if others is None:
+            raise DagenError("rank 0 ended without a result; its message says why.")
+        return others
+
+
+class _Run:
+    """One run's data, stack and log, so that its steps need no long argument lists."""
+
+    def __init__(self, config: Config, runtime: Runtime, folder: Path, place: World) -> None:
+        self.config, self.runtime, self.folder, self.place = config, runtime, folder, place
+        self.task = Task(config.task)
+        self.network = build_network(config)
+        self.stack = build_stack(config, self.network)
+        self.feeds = self._feeds()
+
+    def execute(self, baseline: RunResult | None) -> RunResult:
+        """Train, score the deployed file, log. Rank 0 only."""
+        write_atomically(self.folder / "config.json", self.config.to_json().encode())
+        with (
+            tracked(self.config, self.runtime, self.folder) as log,
+            Progress(quiet=self.runtime.quiet) as progress,
+        ):
+            log.describe(self.config, {d: feed.dataset for d, feed in self.feeds.items()})
+            self.train(log, progress)
+            result = self._score(log.seconds, progress)
+            log.result(result, self.pictures(result, baseline))
+        result.save()
+        checkpoint.drop_states(self.folder)
+        self.place.barrier()
+        return result
+
+    def train(self, log: Tracked | None = None, progress: Progress | None = None) -> None:
+        """The loop, from the newest state on."""
+        steps = Steps(self.feeds, self._sampling(), self.config.steps)
+        workers = self.runtime.workers
+        if workers is None:
+            workers = loaders.default_workers()
+
+        def names(batch: Batch) -> list[str]:
+            views: dict[Domain, View | None] = {"source": batch.source, "target": batch.target}
+            return [
+                name
+                for domain, view in views.items()
+                if view is not None
+                for name in loaders.names(self.feeds[domain], view)
+            ]
+
+        bar = progress and progress.task(f"training {self.config.name}", self.config.steps)
+
+        def on_step(step: int, figures: dict[str, float]) -> None:
+            if bar:
+                bar.update(step, figures)
+            if log:
+                log.metrics(figures, step)
+
+        fit(
+            self.stack,
+            lambda start: loaders.batches(
+                steps, start, workers, pin=self.place.device.type == "cuda"
+            ),
+            self.config,
+            self.place,
+            self.folder,
+            autocast=_autocast(self.runtime.precision, self.place),
+            hooks=Hooks(
+                on_step=on_step,
+                names=names,
+                save_every=self.runtime.save_every,
+                on_resume=log.resumed if log else lambda step: None,
+            ),
+        )
+
+    def _score(self, seconds: float, progress: Progress) -> RunResult:
+        """Save the deployed file, then score what it holds when it is read back."""
+        network = self.stack.predictor(self._target_images())
+        assert isinstance(network, Network)
+        measured = profile(network.cpu().eval(), self.config.size, latency=False)
+        card = Card(
+            model=self.config.model,
+            task=self.config.task,
+            size=self.config.size,
+            width=self.config.width,
+            options=self.config.model_options,
+            run=self.config.to_dict(),
+        )
+        path = self.folder / "model.safetensors"
+        checkpoint.save_deployed(path, network, card)
+        shipped, _ = checkpoint.load_deployed(path)
+        shipped.to(self.place.device, memory_format=torch.channels_last)
+        scores: dict[str, dict[str, float]] = {}
+        for name in self.config.scored:
+            dataset = open_dataset(name, "val", self.task, self.runtime.data_root)
+            if not dataset.has_labels:
+                logger.warning("%s has no labels here; it is not scored.", name)
+                continue
+            bar = progress.task(f"scoring on {name}", len(dataset))
+            with self.stack.scoring(shipped, "source" if name == self.config.src else "target"):
+                scores[name] = evaluate(
+                    shipped, dataset, self.config.size, on_image=bar.advance
+                ).to_dict()
+        return RunResult(
+            name=self.config.name,
+            folder=self.folder,
+            config=self.config.to_dict(),
+            scores=scores,
+            profile={k: v for k, v in asdict(measured).items() if v is not None},
+            seconds=seconds,
+        )
+
+    def pictures(self, result: RunResult, baseline: RunResult | None) -> list[Path]:
+        """Prediction sheets of every scored data set, as PNG files in the run's folder."""
+        from dagen.prediction_sheets import draw
+
+        columns = {"+".join(self.config.method): result}
+        if baseline is not None:
+            columns = {"source-only": baseline, **columns}
+        return [
+            draw(
+                open_dataset(name, "val", self.task, self.runtime.data_root),
+                {title: run.model for title, run in columns.items()},
+                self.folder / f"predictions-{name}.png",
+                caption=f"{name} val, {self.config.steps} steps, seed {self.config.seed}",
+            )
+            for name in result.scores
+        ]
+
+    def _feeds(self) -> dict[Domain, Feed]:
+        wanted: dict[Domain, str | None] = {"source": self.config.src, "target": self.config.tgt}
+        # Magnified crops never need more pixels than this.
+        limit = tuple(round(side * self.config.zoom) for side in self.config.size)
+        feeds: dict[Domain, Feed] = {}
+        for domain, name in wanted.items():
+            if domain not in self.stack.streams or name is None:
+                continue
+            dataset = open_dataset(name, "train", self.task, self.runtime.data_root)
+            loaders.require_images(dataset, name)
+            feeds[domain] = Feed(cached(dataset, (limit[0], limit[1])), domain == "source")
+        return feeds
+
+    def _sampling(self) -> Sampling:
+        c = self.config
+        return Sampling(
+            c.size, c.batch, c.zoom, c.seed, c.augment, self.place.rank, self.place.size
+        )
+
+    def _target_images(self) -> Callable[[], Iterator[Tensor]] | None:
+        feed = self.feeds.get("target")
+        if feed is None and self.config.tgt is not None:
+            dataset = open_dataset(self.config.tgt, "train", self.task, self.runtime.data_root)
+            feed = Feed(cached(dataset, self.config.size), labelled=False)
+        if feed is None:
+            return None
+        images, multiple = feed.dataset, self.network.multiple
+        return lambda: loaders.every_image(images, self.config.size, multiple)
+
+
+def _autocast(precision: str, place: World) -> bool:
+    return precision == "bfloat16" or (precision == "auto" and place.device.type == "cuda")

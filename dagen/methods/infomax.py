@@ -1,0 +1,69 @@
+"""InfoMax: certain for each pixel, balanced over all (SHOT's first loss; Liang et al., ICML 2020).
+
+``weight * (entropy + diversity * balance) / log C``. With ``prior="uniform"`` the balance is
+minus the entropy of the mean prediction, which is the paper's.
+
+Deviations: the default prior is the class shares of the source labels seen so far, the balance
+then being KL(mean prediction || prior). Classes of pixels are far from alike (background is
+nine tenths), and the paper's prior asks for as much nylon as background. The paper freezes the
+classifier and sees no source; here the loss stands beside the supervised one. The paper's
+pseudo-labels are not part of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from dagen.losses import information_maximisation
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.settings import NotNegative
+from dagen.types import IGNORE
+
+
+class InfoMax(Method):
+    """Maximises the mutual information of target pixels and their predicted classes."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            weight: factor of the loss. The paper's 1 belongs to training without source labels;
+                0.1 is MaxSquare's, whose range is alike (chosen here, not from a paper).
+            diversity: weight of the balance relative to the entropy (paper: 1).
+            prior: class shares that the mean prediction is held to: ``source`` or ``uniform``.
+        """
+
+        weight: NotNegative = 0.1
+        diversity: NotNegative = 1.0
+        prior: Literal["source", "uniform"] = "source"
+
+    family = "entropy"
+    paper = "Liang et al., ICML 2020"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
+    counts: Tensor
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        super().__init__(student, setting, config)
+        zeros = torch.zeros(setting.num_classes, dtype=torch.int64)
+        self.register_buffer("counts", zeros)  # labelled source pixels of each class so far
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``main``."""
+        loss = information_maximisation(
+            ctx.target_out.logits.softmax(1), self._prior(ctx), self.config.diversity
+        )
+        return {"main": self.config.weight * loss}
+
+    def _prior(self, ctx: Context) -> Tensor | None:
+        if self.config.prior == "uniform":
+            return None
+        label = ctx.source.label
+        if label is None:
+            raise RuntimeError("infomax needs source labels; the loader gave none")
+        self.counts += label[label != IGNORE].bincount(minlength=len(self.counts))
+        return self.counts / self.counts.sum().clamp(min=1)

@@ -1,0 +1,87 @@
+"""BiSeNet with ResNet-18: 13 M parameters (53 MB), ImageNet weights on request, stride 8.
+
+Source: Yu et al., ECCV 2018, arXiv:1808.00897, the paper's more accurate variant, with its
+auxiliary heads of 256 channels. It does not fit 10 MB at width 1; it serves as a teacher, or
+slim.
+"""
+
+from typing import Any, ClassVar
+from urllib.error import URLError
+
+from torch import Tensor, nn
+
+from dagen.errors import DagenError, UsageError
+from dagen.models._resnet import BasicBlock, stage
+from dagen.models.base import channels
+from dagen.models.bisenet import BiSeNet, ContextPath
+
+
+class _ResNet18(ContextPath):
+    """ResNet-18 without its classifier; torchvision's parameter names."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        at4, at8, at16, at32 = (channels(count, width) for count in (64, 128, 256, 512))
+        self.conv1 = nn.Conv2d(3, at4, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(at4)
+        self.relu = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = stage(BasicBlock, 2, at4, at4)
+        self.layer2 = stage(BasicBlock, 2, at4, at8, stride=2)
+        self.layer3 = stage(BasicBlock, 2, at8, at16, stride=2)
+        self.layer4 = stage(BasicBlock, 2, at16, at32, stride=2)
+        self.outputs = (at16, at32)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return x, self.layer4(x)
+
+
+class BiSeNetResNet18(BiSeNet):
+    """BiSeNet with a ResNet-18 context path.
+
+    Args:
+        num_classes: classes with background.
+        width: scales the channels of encoder and decoder.
+        pretrained: start the context path from torchvision's ImageNet weights; width 1 only.
+
+    Raises:
+        UsageError: ``pretrained`` at another width.
+        DagenError: the weights cannot be downloaded.
+    """
+
+    aux_channels: ClassVar[int] = 256
+
+    def __init__(self, num_classes: int, width: float = 1.0, pretrained: bool = False) -> None:
+        if pretrained and width != 1.0:
+            raise UsageError(
+                f"width is {width:g} with pretrained; ImageNet weights exist for width 1 only."
+            )
+        super().__init__(num_classes, width)
+        if pretrained:
+            weights = {k: v for k, v in imagenet_resnet18().items() if not k.startswith("fc.")}
+            self.context.load_state_dict(weights)
+
+    def context_path(self) -> ContextPath:
+        """ResNet-18."""
+        return _ResNet18(self.width)
+
+
+def imagenet_resnet18() -> dict[str, Any]:
+    """torchvision's ResNet-18 weights, from its cache or its server; checked by hash.
+
+    Raises:
+        DagenError: they are not in the cache and cannot be downloaded.
+    """
+    from torch.hub import get_dir
+    from torchvision.models import ResNet18_Weights
+
+    weights = ResNet18_Weights.IMAGENET1K_V1
+    try:
+        return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    except (URLError, OSError, RuntimeError) as error:
+        raise DagenError(
+            f"ImageNet weights were not downloaded ({error}); leave out pretrained, or put "
+            f"{weights.url} into {get_dir()}/checkpoints."
+        ) from None

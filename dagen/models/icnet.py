@@ -1,0 +1,134 @@
+"""ICNet, slim: three image resolutions, ResNet-18 encoder, 2.2 M parameters, stride 4.
+
+Source: Zhao et al., "ICNet for Real-Time Semantic Segmentation on High-Resolution Images", ECCV
+2018, arXiv:1704.08545. The deep network sees the image at a quarter of its size, its first
+stages at half, three strided convolutions at full size; cascade feature fusion (CFF) joins
+them. What the paper leaves open is settled as in the authors' published network description:
+pyramid pooling that sums, no convolution in its levels, dilations 2 and 4 in the last stages.
+
+Deviations:
+    * A slim ResNet-18 encoder, since the published one (``icnet-resnet50``) is 27 MB.
+    * Resizing does not align corners; halving is thereby the mean of 2x2 pixels.
+    * The classifier runs before the last upsampling: the same numbers (both are linear and
+      bilinear weights sum to one) for a quarter of the work.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.models._blocks import conv_norm_act, initialise
+from dagen.models._resnet import BasicBlock, Block, stage
+from dagen.models.base import Network, channels, upsample
+from dagen.types import SegOut
+
+
+def pyramid_pool(x: Tensor, bins: tuple[int, ...] = (1, 2, 3, 6)) -> Tensor:
+    """``x`` plus its averages over grids of ``bins`` x ``bins`` windows, resized and summed.
+
+    Windows have one size and overlap where a side is no multiple of the bins, as in the
+    authors' network; a side of fewer pixels than bins is pooled to its pixels.
+
+    Args:
+        x: (B, C, H, W).
+        bins: windows per side of each level.
+    """
+    height, width = x.shape[2], x.shape[3]
+    out = x
+    for bin_count in bins:
+        rows, columns = min(bin_count, height), min(bin_count, width)
+        step = (height // rows, width // columns)
+        window = (height - (rows - 1) * step[0], width - (columns - 1) * step[1])
+        out = out + upsample(F.avg_pool2d(x, window, step), (height, width))
+    return out
+
+
+class _CascadeFusion(nn.Module):
+    """CFF: the coarse map upsampled and convolved with dilation 2, plus the projected fine one."""
+
+    def __init__(self, coarse: int, fine: int, outputs: int) -> None:
+        super().__init__()
+        self.coarse = conv_norm_act(coarse, outputs, 3, dilation=2, act=False)
+        self.fine = conv_norm_act(fine, outputs, 1, act=False)
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+        coarse = upsample(coarse, (fine.shape[2], fine.shape[3]))
+        return F.relu(self.coarse(coarse) + self.fine(fine)), coarse
+
+
+class ICNet(Network):
+    """ICNet; subclasses exchange the encoder's block, depths and channels.
+
+    Args:
+        num_classes: classes with background.
+        width: scales the channels of encoder and decoder.
+
+    Attributes:
+        block: residual block of the encoder.
+        depths: blocks of its four stages.
+        stem_channels: channels of its three first convolutions.
+        stages: channels of its four stages.
+        context: channels after pyramid pooling.
+        fused: channels of both fusions.
+    """
+
+    stride: ClassVar[int] = 4
+    multiple: ClassVar[int] = 32
+    taps: ClassVar[tuple[str, ...]] = ("stem", "stage2")
+    aux_weights: ClassVar[tuple[float, ...]] = (0.16, 0.4)
+    training_only: ClassVar[tuple[str, ...]] = ("aux16", "aux8")
+    block: ClassVar[Block] = BasicBlock
+    depths: ClassVar[tuple[int, int, int, int]] = (2, 2, 2, 2)
+    stem_channels: ClassVar[tuple[int, int, int]] = (16, 16, 24)
+    stages: ClassVar[tuple[int, int, int, int]] = (24, 48, 104, 208)
+    context: ClassVar[int] = 128
+    fused: ClassVar[int] = 96
+
+    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+        super().__init__(num_classes, width)
+        first, second, third = self._scaled(self.stem_channels)
+        two, three, four, five = self._scaled(self.stages)
+        thin, light, context, fused = self._scaled((32, 64, self.context, self.fused))
+        block, depths = self.block, self.depths
+
+        self.light = nn.Sequential(
+            conv_norm_act(3, thin, 3, 2),
+            conv_norm_act(thin, thin, 3, 2),
+            conv_norm_act(thin, light, 3, 2),
+        )
+        self.stem = nn.Sequential(
+            conv_norm_act(3, first, 3, 2),
+            conv_norm_act(first, second),
+            conv_norm_act(second, third),
+            nn.MaxPool2d(3, 2, 1),
+        )
+        self.stage2 = stage(block, depths[0], third, two)
+        self.stage3 = stage(block, 1, two, three, stride=2)
+        self.deep = nn.Sequential(
+            stage(block, depths[1] - 1, three, three),
+            stage(block, depths[2], three, four, dilation=2),
+            stage(block, depths[3], four, five, dilation=4),
+        )
+        self.squeeze = conv_norm_act(five, context, 1)
+        self.fuse16 = _CascadeFusion(context, three, fused)
+        self.fuse8 = _CascadeFusion(fused, light, fused)
+        self.head = nn.Conv2d(fused, num_classes, 1)
+        self.aux16 = nn.Conv2d(context, num_classes, 1)
+        self.aux8 = nn.Conv2d(fused, num_classes, 1)
+        initialise(self)
+
+    def _scaled(self, counts: tuple[int, ...]) -> list[int]:
+        return [channels(count, self.width) for count in counts]
+
+    def forward(self, image: Tensor) -> SegOut:
+        """See :meth:`Network.forward`; ``features`` stand at stride 8, logits at stride 4."""
+        x = self.normalise(image)
+        mid = self.stage3(self.stage2(self.stem(F.avg_pool2d(x, 2))))
+        low = self.squeeze(pyramid_pool(self.deep(F.avg_pool2d(mid, 2))))
+        mid, low = self.fuse16(low, mid)
+        features, mid = self.fuse8(mid, self.light(x))
+        size = (image.shape[2] // self.stride, image.shape[3] // self.stride)
+        logits = upsample(self.head(features), size)
+        aux = (self.aux16(low), self.aux8(mid)) if self.training else ()
+        return SegOut(logits, features, aux)

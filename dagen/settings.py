@@ -1,0 +1,68 @@
+"""Parameters of strategies: checked once, with errors that a user can act on.
+
+A strategy declares a frozen dataclass ``Config``; the ranges are part of the types::
+
+    @dataclass(frozen=True)
+    class Config:
+        weight: NotNegative = 0.001
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, to_json
+
+from dagen.errors import UsageError, unknown
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""From 0 to 1, both included."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A finite number above 0."""
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A finite number, 0 or above."""
+Count = Annotated[int, Field(ge=1)]
+"""A whole number, 1 or above."""
+Steps = Annotated[int, Field(ge=0)]
+"""A whole number of optimiser steps; 0 switches the thing off."""
+
+_C = TypeVar("_C")
+
+
+def build_config(cls: type[_C], values: Mapping[str, Any], where: str) -> _C:
+    """An instance of the dataclass ``cls`` with ``values`` over its defaults.
+
+    Nothing is guessed: a number in quotes is not a number and true is not 1. Lists become
+    tuples, because TOML has no tuples.
+
+    Args:
+        cls: a dataclass.
+        values: by field name, as TOML or Python gives them.
+        where: whose parameters these are, such as ``"advent"``; begins every error.
+
+    Raises:
+        UsageError: an unknown name (the nearest is named), a missing value, a wrong type or a
+            value outside its range.
+    """
+    allowed = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in allowed:
+            raise unknown(f"{where} parameter", str(key), allowed)
+    try:
+        # Strict JSON is the rule "lists may be tuples, nothing else is converted".
+        return TypeAdapter(cls).validate_json(
+            to_json(dict(values), inf_nan_mode="constants"), strict=True
+        )
+    except ValidationError as error:
+        raise UsageError("; ".join(_one_line(e, where) for e in error.errors()) + ".") from None
+
+
+def _one_line(error: ErrorDetails, where: str) -> str:
+    name = ".".join([where, *map(str, error["loc"])])
+    message = error["msg"][0].lower() + error["msg"][1:]
+    if error["type"] == "missing":
+        return f"{name} is missing: {message}"
+    return f"{name} is {error['input']!r}: {message}"

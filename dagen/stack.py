@@ -1,0 +1,193 @@
+"""The student and its strategies as one module: what the training loop and DDP see."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dagen import plugins
+from dagen.batch_norm import BatchNormPolicy
+from dagen.errors import UsageError, unknown
+from dagen.methods.base import Context, Domain, Method, Setting, hash_seed
+from dagen.settings import build_config
+from dagen.types import Batch
+
+SUPERVISED = "supervised"
+"""The part that every run has unless it is source-free."""
+
+
+class Stack(nn.Module):
+    """A student and the parts that train it.
+
+    Parts see one context, so that the student forwards each domain once however many parts
+    there are.
+
+    Attributes:
+        student: the network that is trained.
+        parts: the strategies by name, in the order in which they act.
+        batch_norm: whose images update the running statistics.
+        setting: what the run is about.
+        streams: the domains whose images the parts need.
+        needs_checkpoint: whether a part starts from a trained network.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        names: Sequence[str],
+        configs: Mapping[str, Mapping[str, Any]],
+        setting: Setting,
+        batch_norm: str = "source",
+    ) -> None:
+        """Build the parts; whatever can be wrong with them is found here.
+
+        Args:
+            student: registered here.
+            names: the strategies as they were asked for; :func:`resolve` completes them.
+            configs: parameters by strategy; what is left out keeps its default.
+            setting: what the run is about.
+            batch_norm: a policy of :class:`~dagen.batch_norm.BatchNormPolicy`.
+
+        Raises:
+            UsageError: an unknown or repeated part, parts in the wrong order, a task that a part
+                cannot serve, or a parameter that does not exist or is out of range.
+        """
+        super().__init__()
+        ordered = resolve(names)
+        for name in configs:
+            if name not in ordered:
+                raise unknown("part of this stack", name, ordered)
+        built = {name: _config(name, configs.get(name, {}), setting) for name in ordered}
+        self.setting = setting
+        self.student = student
+        self.batch_norm = BatchNormPolicy(student, batch_norm)
+        self.parts = nn.ModuleDict(
+            {name: _build(name, student, setting, config) for name, config in built.items()}
+        )
+        self.streams: frozenset[Domain] = frozenset().union(*(m.streams for _, m in self._each()))
+        self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
+
+    def forward(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """One step's loss terms and figures, both by ``part/name``.
+
+        Args:
+            batch: the images; the target has no label.
+            step: from 0.
+
+        Returns:
+            The weighted loss terms (their sum is what to minimise) and detached scalars.
+        """
+        parts = dict(self._each())
+        ctx = Context(
+            self.student,
+            batch,
+            task=self.setting.task,
+            step=step,
+            steps=self.setting.steps,
+            seed=self.setting.seed,
+            parts=parts,
+            domain=self.batch_norm.domain,
+        )
+        losses: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
+
+        def collect(name: str) -> None:
+            metrics.update({f"{name}/{k}": v.detach() for k, v in ctx.metrics.items()})
+            ctx.metrics.clear()
+
+        for name, part in parts.items():
+            ctx.batch = part.transform(ctx)
+            collect(name)
+        for name, part in parts.items():
+            losses.update({f"{name}/{k}": v for k, v in part.losses(ctx).items()})
+            collect(name)
+        return losses, metrics
+
+    def after_step(self, step: int) -> None:
+        """To be called after the optimisers have stepped."""
+        for _, part in self._each():
+            part.after_step(self.student, step)
+
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """The parts' own optimisers, always in the same order."""
+        return [optimizer for _, part in self._each() for optimizer in part.optimizers()]
+
+    def predictor(self, target: Callable[[], Iterator[Tensor]] | None = None) -> nn.Module:
+        """A copy of the student as the parts want it scored and saved, in evaluation mode.
+
+        Args:
+            target: makes an iterator over all target training images, (B, 3, H, W) in [0, 1].
+        """
+        network = copy.deepcopy(self.student).eval()
+        for _, part in self._each():
+            network = part.predictor(network, target)
+        return network.eval()
+
+    def scoring(self, network: nn.Module, domain: Domain) -> AbstractContextManager[None]:
+        """Within, ``network`` (of the student's make) is ready to be scored on ``domain``."""
+        return self.batch_norm.swapped(domain, network)
+
+    def _each(self) -> Iterator[tuple[str, Method]]:
+        for name, part in self.parts.items():
+            assert isinstance(part, Method)
+            yield name, part
+
+
+def resolve(names: Sequence[str]) -> tuple[str, ...]:
+    """The parts of a stack: those that were asked for and those that they need.
+
+    ``supervised`` comes first, unless it is named or the stack is source-free (it holds a part
+    of that family, and none that streams the source). What a part requires comes before it.
+
+    Raises:
+        UsageError: an unknown or repeated name, or a required part that stands too late.
+    """
+    methods = {name: plugins.get("methods", name) for name in names}
+    if len(methods) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"'{twice}' is in the stack twice; name every part once.")
+    source_free = any(m.family == "source-free" for m in methods.values()) and not any(
+        "source" in m.streams for m in methods.values()
+    )
+    ordered: list[str] = []
+
+    def add(name: str, waiting: tuple[str, ...]) -> None:
+        if name in ordered:
+            return
+        if name in waiting:
+            raise UsageError(f"parts require each other: {' -> '.join((*waiting, name))}.")
+        for needed in plugins.get("methods", name).requires:
+            if needed in names and needed not in ordered:
+                raise UsageError(
+                    f"'{name}' needs '{needed}' before it; change the order to {needed},{name}."
+                )
+            add(needed, (*waiting, name))
+        ordered.append(name)
+
+    if SUPERVISED not in names and not source_free:
+        add(SUPERVISED, ())
+    for name in names:
+        add(name, ())
+    return tuple(ordered)
+
+
+def _config(name: str, values: Mapping[str, Any], setting: Setting) -> Any:
+    method: type[Method] = plugins.get("methods", name)
+    if setting.task not in method.tasks:
+        raise UsageError(
+            f"'{name}' cannot segment {setting.task}; it serves: {', '.join(method.tasks)}."
+        )
+    return build_config(method.Config, values, name)
+
+
+def _build(name: str, student: nn.Module, setting: Setting, config: Any) -> Method:
+    """The part, its first weights a function of seed and name alone, not of its neighbours."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(hash_seed(setting.seed, 0, f"part/{name}"))
+        part: Method = plugins.get("methods", name)(student, setting, config)
+    return part

@@ -1,0 +1,117 @@
+"""The deployed file as an MLflow model: arrays of images in, arrays of masks out.
+
+MLflow keeps the safetensors file and the name of this module, and calls :func:`_load_pyfunc`
+to read it: nothing is pickled. So dagen must be installed where the model is loaded, and
+``mlflow models serve --env-manager local`` serves it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagen import __version__
+from dagen.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlflow.models import Model
+
+    from dagen.checkpoint import Card
+    from dagen.models.base import Network
+
+
+class Segmenter:
+    """What ``mlflow.pyfunc.load_model`` gives (inside MLflow's own wrapper).
+
+    Attributes:
+        network: in evaluation mode, on the CPU.
+        card: what the deployed file says of itself.
+    """
+
+    def __init__(self, network: Network, card: Card) -> None:
+        self.network = network
+        self.card = card
+
+    def predict(self, images: Any, params: dict[str, Any] | None = None) -> NDArray[np.uint8]:
+        """The masks of ``images``, exactly those that ``dagen predict`` writes.
+
+        Args:
+            images: (N, H, W, 3) RGB, integers from 0 to 255 or floats from 0 to 1, of any
+                height and width. Floats are rounded to the 256 steps that images have.
+            params: nothing so far; part of MLflow's interface.
+
+        Returns:
+            (N, H, W) uint8 class ids of the card's task.
+
+        Raises:
+            UsageError: another shape, type or range.
+        """
+        from dagen.evaluate import probabilities
+
+        pixels = _pixels(images)
+        masks = np.empty(pixels.shape[:3], np.uint8)
+        for mask, image in zip(masks, pixels, strict=True):
+            mask[...] = probabilities(self.network, image, self.card.size).argmax(0).cpu().numpy()
+        return masks
+
+
+def save_model(folder: Path, deployed: Path, mlflow_model: Model | None = None) -> None:
+    """Write an MLflow model (flavour ``python_function``) around a deployed file.
+
+    Args:
+        folder: made here; must not exist.
+        deployed: the deployed safetensors file; copied.
+        mlflow_model: holds the run's and the model's ids where there are any.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    signature = ModelSignature(
+        # MLflow would refuse float images where the signature says uint8, and the other way
+        # round. This form lets any array through; Segmenter.predict checks it.
+        inputs=Schema([TensorSpec(np.dtype("O"), (-1,))]),
+        outputs=Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1))]),
+    )
+    mlflow.pyfunc.save_model(
+        str(folder),
+        mlflow_model=mlflow_model,
+        loader_module=__name__,
+        data_path=str(deployed),
+        signature=signature,
+        input_example=np.zeros((1, 8, 8, 3), np.uint8),
+        pip_requirements=[f"dagen=={__version__}"],
+    )
+
+
+def _load_pyfunc(path: str) -> Segmenter:
+    """MLflow's hook: the model whose data is the deployed file at ``path``."""
+    from dagen.checkpoint import load_deployed
+
+    return Segmenter(*load_deployed(path))
+
+
+def _pixels(images: Any) -> NDArray[np.uint8]:
+    """``images`` as (N, H, W, 3) uint8, checked."""
+    array = np.asarray(images)
+    if array.dtype == object:  # what MLflow's server makes of JSON
+        array = np.asarray(array.tolist())
+    if array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape:
+        raise UsageError(
+            f"images have shape {array.shape}; give (N, H, W, 3): a batch of RGB images of one size."
+        )
+    if array.dtype == np.uint8:
+        return array
+    integers = np.issubdtype(array.dtype, np.integer)
+    if not integers and not np.issubdtype(array.dtype, np.floating):
+        raise UsageError(f"images are {array.dtype}; give uint8 (0 to 255) or floats (0 to 1).")
+    top = 255 if integers else 1
+    if not (array.min() >= 0 and array.max() <= top):  # also refuses NaN
+        raise UsageError(
+            f"images of type {array.dtype} reach from {array.min()} to {array.max()}; "
+            "integers go from 0 to 255, floats from 0 to 1."
+        )
+    return (array if integers else np.rint(array * 255.0)).astype(np.uint8)
