@@ -29,11 +29,11 @@ from dagen.build import build_network, build_stack
 from dagen.cache import cached
 from dagen.config import Config, from_mapping
 from dagen.data import open_dataset
-from dagen.evaluate import evaluate
+from dagen.evaluation import evaluate
 from dagen.loaders import Feed, Sampling, Steps
 from dagen.memory import keep_freed_memory
 from dagen.models.base import Network
-from dagen.train import schedule, student_optimizer
+from dagen.training import schedule, student_optimizer
 from dagen.types import IGNORE, Batch, Task
 
 SIZE, BATCH = (192, 192), 4
@@ -99,7 +99,7 @@ class PlainStep:
 
 
 class DagenStep:
-    """The same through dagen's stack, as ``dagen.train.fit`` does it."""
+    """The same through dagen's stack, as ``dagen.training.fit`` does it."""
 
     def __init__(self, network: Network, config: Config) -> None:
         self.stack = build_stack(config, network).to(memory_format=torch.channels_last)

@@ -11,9 +11,9 @@ from dagen.data import open_dataset
 from dagen.deploy import measure
 from dagen.deploy.measure import Profile
 from dagen.distributed import choose_device
-from dagen.evaluate import evaluate as score
+from dagen.evaluation import evaluate as score
 from dagen.experiment import Comparison, Runtime, run, run_pair
-from dagen.predict import predict_files
+from dagen.prediction import predict_files
 from dagen.progress import Progress
 from dagen.results import RunResult
 from dagen.types import Task

@@ -36,7 +36,7 @@ class World:
         """``module``, its gradients averaged over all processes."""
         if self.size == 1:
             return module
-        return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+        return nn.parallel.DistributedDataParallel(module)
 
     def barrier(self) -> None:
         """Wait for the others."""

@@ -60,7 +60,7 @@ def get_taco(
     folder: Path,
     *,
     workers: int = 8,
-    patience: Patience = Patience(),
+    patience: Patience | None = None,
     annotations: str = TACO_ANNOTATIONS,
     progress: Progress | None = None,
 ) -> Summary:
@@ -70,7 +70,7 @@ def get_taco(
         folder: the data set's own folder, made where it is missing. An annotation file that is
             there (``data/annotations.json``, or without ``data``) is used, not fetched.
         workers: number of files fetched at once.
-        patience: how often and how long to try.
+        patience: how often and how long to try; None is the usual.
         annotations: address of the annotation file.
         progress: told after each photograph.
 
@@ -82,7 +82,7 @@ def get_taco(
     if workers < 1:
         raise UsageError(f"{workers} download workers were asked for; at least 1 is needed.")
     data = folder if (folder / "annotations.json").is_file() else make_folder(folder / "data")
-    with Fetcher(patience) as fetcher:
+    with Fetcher(patience or Patience()) as fetcher:
         file = data / "annotations.json"
         if not file.is_file():
             _get_annotations(fetcher, annotations, file)

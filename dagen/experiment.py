@@ -20,7 +20,7 @@ from dagen.data import open_dataset
 from dagen.deploy.measure import profile
 from dagen.distributed import World, world
 from dagen.errors import DagenError, UsageError
-from dagen.evaluate import evaluate
+from dagen.evaluation import evaluate
 from dagen.files import make_folder, write_atomically
 from dagen.loaders import Feed, Sampling, Steps
 from dagen.methods.base import Domain
@@ -28,7 +28,7 @@ from dagen.models.base import Network
 from dagen.progress import Progress
 from dagen.results import RunResult
 from dagen.tracked import Tracked, tracked
-from dagen.train import Hooks, fit
+from dagen.training import Hooks, fit
 from dagen.types import Batch, Task, View
 
 logger = logging.getLogger("dagen")
@@ -165,7 +165,7 @@ class _Run:
 
         def on_step(step: int, figures: dict[str, float]) -> None:
             if bar:
-                bar.update(step, figures)
+                bar.update(step, {"loss": figures["loss"]})
             if log:
                 log.metrics(figures, step)
 

@@ -88,7 +88,7 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
         if not truth.any():
             continue
         errors, order = (truth - p[:, c]).abs().sort(descending=True)
-        terms.append(errors @ _jaccard_steps(truth[order]))
+        terms.append((errors * _jaccard_steps(truth[order])).sum())
     return torch.stack(terms).mean() if terms else logits.sum() * 0.0
 
 
@@ -192,7 +192,10 @@ def mmd(
         scales: bandwidth of each kernel relative to m.
     """
     both = torch.cat([source, target]).float()
-    squared = torch.cdist(both, both, compute_mode="donot_use_mm_for_euclid_dist").square()
+    both = both - both.mean(0)  # small norms lose fewer digits below
+    norms = both.square().sum(1)
+    with torch.autocast(both.device.type, enabled=False):
+        squared = (norms[:, None] + norms - 2 * both @ both.T).clamp(min=0)
     mean = squared.detach().mean().clamp(min=torch.finfo(squared.dtype).tiny)
     kernel = torch.stack([(-squared / (scale * mean)).exp() for scale in scales]).mean(0)
     n = len(source)

@@ -56,7 +56,7 @@ class RunResult:
     def save(self) -> None:
         """Write ``result.json``; its presence is what says that the run is finished."""
         values = {**asdict(self), "folder": None}
-        text = json.dumps(values, indent=2, sort_keys=True, default=list)
+        text = json.dumps(values, indent=2, default=list)
         write_atomically(self.folder / FILE, text.encode() + b"\n")
 
 

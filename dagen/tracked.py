@@ -18,7 +18,7 @@ from dagen.datasets.base import Dataset
 from dagen.methods.base import Domain
 from dagen.results import RunResult
 from dagen.tracking import Delivery, RunLog, history
-from dagen.train import Stopped
+from dagen.training import Stopped
 
 if TYPE_CHECKING:
     from dagen.experiment import Runtime

@@ -14,13 +14,13 @@ HEAVY = {
     "kornia", "pytorch_metric_learning", "matplotlib", "gdown", "httpx", "pandas", "scipy",
 }  # fmt: skip
 FORBIDDEN = {
-    "methods": {"models", "datasets", "config", "tracking", "train", "experiment", "loaders", "cli"},
-    "models": {"methods", "datasets", "config", "tracking", "train", "experiment", "loaders", "cli"},
-    "datasets": {"methods", "models", "config", "tracking", "train", "experiment", "loaders", "cli"},
-    "losses": {"methods", "models", "datasets", "config", "stack", "train"},
-    "ops": {"methods", "models", "datasets", "config", "stack", "train"},
-    "metrics": {"methods", "models", "datasets", "config", "stack", "train"},
-    "train": {"models", "datasets", "tracking", "cli", "experiment", "plugins"},
+    "methods": {"models", "datasets", "config", "tracking", "training", "experiment", "loaders", "cli"},
+    "models": {"methods", "datasets", "config", "tracking", "training", "experiment", "loaders", "cli"},
+    "datasets": {"methods", "models", "config", "tracking", "training", "experiment", "loaders", "cli"},
+    "losses": {"methods", "models", "datasets", "config", "stack", "training"},
+    "ops": {"methods", "models", "datasets", "config", "stack", "training"},
+    "metrics": {"methods", "models", "datasets", "config", "stack", "training"},
+    "training": {"models", "datasets", "tracking", "cli", "experiment", "plugins"},
     "types": {"methods", "models", "datasets", "config", "losses", "ops"},
 }
 

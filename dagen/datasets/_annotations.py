@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import AliasChoices, BaseModel, Field, FiniteFloat, ValidationError
 
 from dagen.datasets import _polygons
-from dagen.datasets._paths import lexically_inside
+from dagen.datasets._paths import check_spelling
 from dagen.datasets.base import Label
 from dagen.errors import DataError
 
@@ -159,11 +159,7 @@ def load(path: Path) -> Annotations:
 
 def _check_names(path: Path, document: Document) -> None:
     names = [image.file_name for image in document.images]
-    if outside := [name for name in names if not lexically_inside(name)]:
-        raise DataError(
-            f"{path} names {len(outside)} file(s) that are not relative paths below its own "
-            f"folder ({', '.join(map(repr, outside[:5]))}): nothing outside is read; mend them."
-        )
+    check_spelling(names, str(path))
     for what, values in (("file", names), ("image id", [image.id for image in document.images])):
         counted: Counter[str | int] = Counter(values)
         if twice := [str(value) for value, count in counted.items() if count > 1]:

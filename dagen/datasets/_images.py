@@ -73,12 +73,14 @@ def read_image(path: Path) -> Image:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(H, W) of the upright image in pixels, from the file's header alone.
+    """(H, W) of the upright image in pixels, from the file's header where that tells it.
 
     Raises:
         DataError: the file is missing or no image.
     """
     with open_image(path) as image:
+        if image.width == image.height:  # however it lies; EXIF may stand behind a PNG's pixels
+            return image.height, image.width
         try:
             turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
         except _DAMAGED as error:
@@ -122,7 +124,8 @@ def read_mask(path: Path, allowed: Collection[int], size: tuple[int, int]) -> La
             f"the mask {path} is {mask.shape[1]}x{mask.shape[0]} (W x H), its image "
             f"{size[1]}x{size[0]}: both must be of one size."
         )
-    if strange := sorted({*np.unique(mask).tolist()} - {*allowed, IGNORE}):
+    found = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
+    if strange := sorted({*found} - {*allowed, IGNORE}):
         ids = ", ".join(map(str, strange[:5])) + (", ..." if len(strange) > 5 else "")
         raise DataError(
             f"the mask {path} holds the unknown id {ids}; allowed: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from dagen.errors import DataError
@@ -46,6 +47,20 @@ def inside(root: Path, name: str, source: str) -> Path:
             "nothing outside the data set's folder is read: put the file itself there."
         )
     return path
+
+
+def check_spelling(names: Iterable[str], source: str) -> None:
+    """Refuses paths that leave their folder by their spelling, all in one error.
+
+    Raises:
+        DataError: there are such among ``names``, which ``source`` lists.
+    """
+    if outside := [name for name in names if not lexically_inside(name)]:
+        raise DataError(
+            f"{source} names {len(outside)} file(s) that are not relative paths below the data "
+            f"set's folder ({', '.join(map(repr, outside[:5]))}): nothing outside is read; mend "
+            "them."
+        )
 
 
 def list_images(folder: Path) -> list[str]:

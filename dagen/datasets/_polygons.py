@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Polygon = list[float]
-"""x0, y0, x1, y1, ... in pixels; the centre of the first pixel is at (0.5, 0.5)."""
+"""x0, y0, x1, y1, ... in pixels; the first pixel reaches from (0, 0) to (1, 1)."""
 
-_SHIFT = 8  # cv2 takes fixed-point coordinates: 1/256 of a pixel
-_FARTHEST = 2.0**22  # |coordinate| in pixels that still fits 32 bits with that fraction
+_FARTHEST = 1e6  # |coordinate| in pixels; cv2 computes with 16 bits of fraction
 
 
 def polygon_area(polygon: Polygon) -> float:
@@ -28,8 +27,10 @@ def polygon_area(polygon: Polygon) -> float:
 def fill_polygon(canvas: NDArray[np.uint8], polygon: Polygon, value: int) -> None:
     """Sets the pixels of a polygon, in place; what lies outside the canvas is cut off.
 
-    Pixels that the outline touches are set too (``cv2.fillPoly``), so that an object thinner
-    than a pixel does not vanish. Fewer than three points enclose nothing and set nothing.
+    Each corner is taken to the pixel that it lies in, and the outline between those pixels
+    belongs to the object (``cv2.fillPoly``): an object thinner than a pixel does not vanish, and
+    every object is about half a pixel larger on each side than it is by pixel centres (COCO's
+    own rule), which matters for small images only. Fewer than three points set nothing.
 
     Args:
         canvas: (H, W) uint8.
@@ -37,15 +38,14 @@ def fill_polygon(canvas: NDArray[np.uint8], polygon: Polygon, value: int) -> Non
         value: 0 to 255.
 
     Raises:
-        ValueError: an odd number of coordinates, or one further away than 4 million pixels.
+        ValueError: an odd number of coordinates, or one further away than a million pixels.
     """
     points = _points(polygon)
     if len(points) < 3:
         return
     if not np.abs(points).max() < _FARTHEST:
-        raise ValueError("a polygon has a coordinate more than 4 million pixels away")
-    fixed = np.round((points - 0.5) * 2**_SHIFT).astype(np.int32)  # cv2's centres are integers
-    cv2.fillPoly(canvas, [fixed], (value,), shift=_SHIFT)
+        raise ValueError("a polygon has a coordinate more than a million pixels away")
+    cv2.fillPoly(canvas, [np.floor(points).astype(np.int32)], (value,))
 
 
 def _points(polygon: Polygon) -> NDArray[np.float64]:

@@ -13,6 +13,12 @@ from dagen.datasets._synth_noise import F32, Dice, blur, cells, fractal, relief,
 from dagen.datasets._synth_sprite import Colour, filled, mix
 
 Size = tuple[int, int]
+FOLIAGE: tuple[tuple[Colour, ...], ...] = (
+    ((0.45, 0.28, 0.13), (0.55, 0.38, 0.19), (0.36, 0.24, 0.14), (0.62, 0.50, 0.32)),
+    ((0.60, 0.32, 0.10), (0.64, 0.47, 0.16), (0.42, 0.22, 0.10), (0.50, 0.18, 0.10)),
+    ((0.22, 0.38, 0.12), (0.32, 0.46, 0.16), (0.16, 0.28, 0.10), (0.42, 0.50, 0.20)),
+)
+"""Colours of brown, autumn and green leaves."""
 
 
 def belt(dice: Dice, size: Size, light: float) -> F32:
@@ -22,7 +28,7 @@ def belt(dice: Dice, size: Size, light: float) -> F32:
     far = np.hypot(
         (rows / height - dice.uniform(-0.1, 1.1)), (columns / width - dice.uniform(-0.1, 1.1))
     )
-    lamp = dice.uniform(0.035, 0.06) + dice.uniform(0.03, 0.09) * np.exp(-(far**2) * 3)
+    lamp = dice.uniform(0.05, 0.085) + dice.uniform(0.03, 0.11) * np.exp(-(far**2) * 3)
     grain = 0.005 * value_noise(dice, size, (1.3, 2.6)) + 0.006 * fractal(dice, size, 30.0, 3)
     weave = (
         0.0025 * np.sin(columns * dice.uniform(1.2, 2.2)) * np.sin(rows * dice.uniform(1.2, 2.2))
@@ -58,7 +64,7 @@ def _strokes(canvas: F32, lines: F32, colours: F32, thickness: int) -> F32:
 
 def _blades(dice: Dice, count: int, size: Size, length: float, lean: float, spread: float) -> F32:
     """Curved blades of grass (N, 4, 2) as (x, y), leaning about one direction."""
-    root = dice.uniforms((count, 1, 2)) * np.array([size[1], size[0]], np.float32)
+    root = dice.uniforms((count, 1, 2), -0.06, 1.06) * np.array([size[1], size[0]], np.float32)
     angle = lean + spread * dice.normals((count, 1))
     bend = 0.6 * dice.normals((count, 1))
     along = np.linspace(0, 1, 4, dtype=np.float32)[None]
@@ -70,13 +76,13 @@ def _blades(dice: Dice, count: int, size: Size, length: float, lean: float, spre
 def grass(dice: Dice, size: Size, light: float) -> F32:
     """A lawn or dry meadow: thousands of blades, dark ones first."""
     patch = fractal(dice, size, 70.0, 3)
-    rgb = filled((0.13, 0.13, 0.06), 1 + 0.5 * patch)
-    dry = dice.uniform(0, 1)
-    fresh: Colour = (0.30, 0.46, 0.13)
-    straw: Colour = (0.62, 0.56, 0.30)
-    lean, length = dice.uniform(0, 2 * np.pi), dice.uniform(14, 30)
-    lines = _blades(dice, 2200, size, length, lean, 1.1)
-    steps = np.linspace(0.35, 1.35, 22, dtype=np.float32)[:, None]
+    rgb = filled((0.15, 0.17, 0.07), 1 + 0.5 * patch)
+    dry = dice.uniform(-0.2, 1.1)
+    fresh: Colour = (0.32, 0.46, 0.15)
+    straw: Colour = (0.64, 0.58, 0.34)
+    lean, length = dice.uniform(0, 2 * np.pi), dice.uniform(12, 26)
+    lines = _blades(dice, 6000, size, length, lean, 0.8)
+    steps = np.linspace(0.4, 1.3, 22, dtype=np.float32)[:, None]
     share = np.clip(dry + 0.35 * dice.normals((22, 1)), 0, 1)
     colours = steps * (
         np.array(fresh, np.float32) * (1 - share) + np.array(straw, np.float32) * share
@@ -136,7 +142,7 @@ def sand(dice: Dice, size: Size, light: float) -> F32:
     ripple = fractal(dice, size, (dice.uniform(16, 40), dice.uniform(30, 90)), 3, 0.4)
     feet = fractal(dice, size, 34.0, 2)
     grain = value_noise(dice, size, 1.6)
-    lit = relief(9 * ripple + 7 * feet + 0.5 * grain, light, 0.6)
+    lit = relief(9 * ripple + 7 * feet + 0.3 * grain, light, 0.6)
     warm = dice.uniform(0, 1)
     colour: Colour = (0.70, 0.60 - 0.03 * warm, 0.47 - 0.13 * warm)
     rgb = filled(colour, lit * (1 + 0.16 * grain) * dice.uniform(0.8, 1.05))
@@ -144,42 +150,42 @@ def sand(dice: Dice, size: Size, light: float) -> F32:
     return mix(rgb, (0.90, 0.87, 0.80), np.clip(chips, 0, 0.8).astype(np.float32))
 
 
-def leaf_outline(dice: Dice, centre: F32, length: float, angle: float) -> F32:
-    """A pointed leaf (N, 2) around ``centre`` (x, y)."""
+def leaf_outlines(dice: Dice, centres: F32, length: float) -> F32:
+    """Pointed leaves (N, 18, 2), turned at random about ``centres`` (N, 2) as (x, y)."""
+    count = len(centres)
     t = np.linspace(0, np.pi, 9, dtype=np.float32)
-    slim = dice.uniform(0.22, 0.42)
-    x = -np.cos(t)
-    y = slim * np.sin(t) ** 1.3
-    points = np.concatenate([np.stack([x, y], 1), np.stack([x, -y], 1)[::-1]]) * length / 2
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
-    return (points @ turn + centre).astype(np.float32)
+    slim = dice.uniforms((count, 1), 0.28, 0.55)
+    x = np.broadcast_to(-np.cos(t), (count, 9))
+    y = slim * np.clip(np.sin(t), 0, 1) ** 1.3
+    sides = np.concatenate([np.stack([x, y], 2), np.stack([x, -y], 2)[:, ::-1]], axis=1)
+    angle = dice.uniforms((count,), 0, 2 * np.pi)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.stack([np.stack([cos, sin], 1), np.stack([-sin, cos], 1)], 1)
+    half = length / 2 * dice.uniforms((count, 1, 1), 0.6, 1.2)
+    return ((sides * half) @ turn + centres[:, None]).astype(np.float32)
 
 
 def leaves(dice: Dice, size: Size, light: float) -> F32:
     """A forest floor: layers of fallen leaves, each with a shadow and a midrib."""
     rgb = filled((0.16, 0.12, 0.08), 1 + 0.6 * fractal(dice, size, 12.0, 4))
     picture = np.clip(rgb * 255, 0, 255).astype(np.uint8)
-    tones: tuple[Colour, ...] = dice.pick(
-        (
-            ((0.45, 0.28, 0.13), (0.55, 0.38, 0.19), (0.36, 0.24, 0.14), (0.62, 0.50, 0.32)),
-            ((0.62, 0.30, 0.08), (0.70, 0.50, 0.13), (0.42, 0.22, 0.10), (0.55, 0.14, 0.08)),
-            ((0.22, 0.38, 0.12), (0.32, 0.46, 0.16), (0.16, 0.28, 0.10), (0.42, 0.50, 0.20)),
-        )
-    )
-    count, span = 230, dice.uniform(26, 44)
-    places = dice.uniforms((count, 2)) * np.array([size[1], size[0]], np.float32)
+    tones: tuple[Colour, ...] = dice.pick(FOLIAGE)
+    count, span = 330, dice.uniform(28, 46)
+    places = dice.uniforms((count, 2), -0.05, 1.05) * np.array([size[1], size[0]], np.float32)
+    outlines = leaf_outlines(dice, places, span)
     shadow = np.array([-np.cos(light), np.sin(light)], np.float32) * 2.5
-    for place, depth in zip(places, np.linspace(0.45, 1.15, count), strict=True):
-        angle, length = dice.uniform(0, 2 * np.pi), span * dice.uniform(0.6, 1.2)
-        outline = leaf_outline(dice, place, length, angle)
-        colour = np.array(dice.pick(tones)) * depth * dice.uniform(0.75, 1.2) * 255
-        dark = tuple(float(v) for v in colour * 0.22)
-        fixed = np.round(outline * 8).astype(np.int32)
-        under = np.round((outline + shadow) * 8).astype(np.int32)
-        cv2.fillPoly(picture, [under], dark, cv2.LINE_AA, 3)
-        cv2.fillPoly(picture, [fixed], tuple(float(v) for v in colour), cv2.LINE_AA, 3)
-        rib = tuple(float(v) for v in np.clip(colour * 1.3, 0, 255))
-        cv2.line(picture, fixed[0].tolist(), fixed[8].tolist(), rib, 1, cv2.LINE_AA, 3)
+    depth = np.linspace(0.35, 1.2, count, dtype=np.float32) * dice.uniforms((count,), 0.75, 1.2)
+    which = (dice.uniforms((count,)) * len(tones)).astype(int)
+    colours = np.array(tones, np.float32)[which] * depth[:, None] * 255
+    fixed = np.round(outlines * 8).astype(np.int32)
+    under = np.round((outlines + shadow) * 8).astype(np.int32)
+    ribs, darks = np.clip(colours * 1.3, 0, 255).tolist(), (colours * 0.22).tolist()
+    for shape, below, colour, rib, dark in zip(
+        fixed, under, colours.tolist(), ribs, darks, strict=True
+    ):
+        cv2.fillPoly(picture, [below], dark, cv2.LINE_AA, 3)
+        cv2.fillPoly(picture, [shape], colour, cv2.LINE_AA, 3)
+        cv2.line(picture, shape[0].tolist(), shape[8].tolist(), rib, 1, cv2.LINE_AA, 3)
     texture = relief(2.5 * fractal(dice, size, 9.0, 3), light, 0.5)
     return (picture / np.float32(255) * texture[..., None]).astype(np.float32)
 

@@ -140,10 +140,11 @@ def cells(dice: Dice, size: tuple[int, int], spacing: float) -> tuple[NDArray[np
     height, width = size
     grid = np.mgrid[0 : height + spacing : spacing, 0 : width + spacing : spacing]
     jitter = dice.uniforms(grid.shape, -0.45 * spacing, 0.45 * spacing)
-    points = np.clip(grid + jitter, 0, np.array([height - 1, width - 1]).reshape(2, 1, 1))
+    rows, columns = (grid + jitter).reshape(2, -1).astype(int)
+    inner = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     seeds = np.ones(size, np.uint8)
-    rows, columns = points.reshape(2, -1).astype(int)
-    seeds[rows, columns] = 0
+    seeds[rows[inner], columns[inner]] = 0
+    seeds[0, 0] = 0  # there is always one, however small the canvas
     _, found = cv2.distanceTransformWithLabels(
         seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

@@ -5,6 +5,7 @@ Every function takes the dice and answers one upright :class:`Sprite` about 150 
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from dagen.datasets._synth_noise import F32, Dice, blur, creases, fractal
@@ -13,7 +14,9 @@ from dagen.datasets._synth_sprite import (
     Colour,
     Sprite,
     artwork,
+    blob,
     crumple,
+    ellipse,
     empty,
     face,
     filled,
@@ -37,12 +40,6 @@ FILMS: tuple[Colour, ...] = (
     (0.97, 0.88, 0.50),
     (0.95, 0.70, 0.72),
 )
-
-
-def _ellipse(size: tuple[int, int], centre: tuple[float, float], axes: tuple[float, float]) -> F32:
-    angle = np.linspace(0, 2 * np.pi, 40, dtype=np.float32)
-    points = np.stack([centre[0] + axes[0] * np.cos(angle), centre[1] + axes[1] * np.sin(angle)], 1)
-    return polygon(size, points.astype(np.float32))
 
 
 def _metal(u: F32) -> F32:
@@ -80,9 +77,9 @@ def can(dice: Dice) -> Sprite:
         rgb = mix(rgb, painted.astype(np.float32), np.broadcast_to(where[:, None], cover.shape))
     lid_radius = float(full * (1 - neck))
     middle = (width - 1) / 2
-    lid = _ellipse((height, width), (middle, top), (lid_radius, 7.5))
-    inner = _ellipse((height, width), (middle, top), (lid_radius - 4, 5))
-    hole = _ellipse((height, width), (middle - 4, top + 1.5), (9, 2.5))
+    lid = ellipse((height, width), (middle, top), (lid_radius, 7.5))
+    inner = ellipse((height, width), (middle, top), (lid_radius - 4, 5))
+    hole = ellipse((height, width), (middle - 4, top + 1.5), (9, 2.5))
     sheen = np.broadcast_to((0.75 + 0.25 * np.sin(np.arange(width) * 0.12))[None], cover.shape)
     rgb = mix(rgb, filled(metal, 1.15 * np.ones_like(cover)), lid)
     rgb = mix(rgb, filled(metal, sheen.astype(np.float32) * 0.8), inner)
@@ -97,23 +94,11 @@ def can(dice: Dice) -> Sprite:
 def foil(dice: Dice) -> Sprite:
     """A ball or a sheet of aluminium foil."""
     size = (150, 150)
-    shape = _blob(dice, size, 52, dice.uniform(0.6, 1.0), 0.16)
-    light = 0.60 + 0.5 * creases(dice, size, 13.0) + 0.25 * fractal(dice, size, 40.0, 2)
-    rgb = filled(dice.pick(METALS[:2]), np.clip(light, 0.08, 1.25).astype(np.float32))
+    shape = blob(dice, size, 52, dice.uniform(0.6, 1.0), 0.10)
+    light = 0.66 + 0.30 * creases(dice, size, 15.0) + 0.22 * creases(dice, size, 7.0)
+    light += 0.25 * fractal(dice, size, 50.0, 2)
+    rgb = filled(dice.pick(METALS[:2]), np.clip(light, 0.12, 1.25).astype(np.float32))
     return Sprite(np.clip(rgb, 0, 1), shape, shape)
-
-
-def _blob(dice: Dice, size: tuple[int, int], radius: float, squash: float, rough: float) -> F32:
-    """A wandering closed outline."""
-    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False, dtype=np.float32)
-    wobble = np.ones_like(angle)
-    for wave in range(2, 12):
-        share = dice.uniform(0, rough) / wave**0.5
-        wobble += share * np.cos(wave * angle + dice.uniform(0, 6.3))
-    reach = radius * wobble
-    x = size[1] / 2 + reach * np.cos(angle)
-    y = size[0] / 2 + squash * reach * np.sin(angle)
-    return polygon(size, np.stack([x, y], 1).astype(np.float32))
 
 
 def box(dice: Dice) -> Sprite:
@@ -201,13 +186,13 @@ def bottle(dice: Dice) -> Sprite:
     u, cover = revolve(radius, width)
     rim = np.abs(u) ** 3
     streak = gloss(u, -0.55, 0.14) + 0.6 * gloss(u, 0.45, 0.10) + 0.3 * gloss(u, 0.0, 0.08)
-    ribs = 0.5 + 0.5 * np.sin(y * 0.65)[:, None]
+    ribs = 0.5 + 0.5 * np.sin(y * dice.uniform(0.35, 0.7))[:, None]
     if opaque:
         tone = 0.45 + 0.55 * np.sqrt(1 - u * u)
         rgb = filled(dice.pick(WHITES + INKS[:7]), tone) + 0.35 * gloss(u, -0.5, 0.15)[..., None]
         alpha = cover
     else:
-        wet = 0.55 + 0.25 * rim + 0.6 * streak * (0.55 + 0.45 * ribs) + 0.12 * ribs
+        wet = 0.55 + 0.25 * rim + 0.6 * streak * (0.75 + 0.25 * ribs) + 0.08 * ribs
         rgb = filled(dice.pick(CLEARS), wet.astype(np.float32))
         alpha = cover * np.clip(0.30 + 0.5 * rim + 0.5 * streak + 0.1 * ribs, 0, 0.97)
         if dice.chance(0.25):
@@ -233,6 +218,23 @@ def bottle(dice: Dice) -> Sprite:
     return crumple(whole, dice, dice.pick((0.12, 0.3, 0.7, 0.9)), 12.0)
 
 
+def _gathered(dice: Dice, size: tuple[int, int]) -> F32:
+    """Folds that run from a knot to the rim, (H, W) in about -1 to 1.
+
+    Noise is read along a circle, at the direction in which a pixel lies from the knot: the
+    same all along a fold, and without a seam.
+    """
+    y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
+    y -= size[0] * np.float32(dice.uniform(0.3, 0.6))
+    x -= size[1] * np.float32(dice.uniform(0.35, 0.65))
+    away = np.hypot(x, y) + 1
+    circle = fractal(dice, (160, 160), 13.0, 3, 0.6)
+    return np.asarray(
+        cv2.remap(circle, 80 + 55 * x / away + 0.2 * x, 80 + 55 * y / away + 0.2 * y, cv2.INTER_LINEAR),
+        np.float32,
+    )
+
+
 def bag(dice: Dice) -> Sprite:
     """A thin plastic bag: a crumpled film, or a carrier bag with its two handles."""
     size = (160, 160)
@@ -256,18 +258,17 @@ def bag(dice: Dice) -> Sprite:
             np.float32,
         )
         shape = polygon(size, outline + dice.uniforms(outline.shape, -6, 6))
-        stretch = (70.0, 14.0)
+        drape = fractal(dice, size, (90.0, 11.0), 3, 0.6)
     else:
-        shape = _blob(dice, size, 54, dice.uniform(0.6, 1.0), 0.22)
-        stretch = (30.0, 18.0)
-    folds = creases(dice, size, dice.uniform(12, 26))
-    drape = fractal(dice, size, stretch, 3, 0.6)
-    shine = np.clip(folds * 0.8 + drape * 1.2 - 0.35, 0, 1)
-    light = 0.66 + 0.20 * drape + 0.22 * folds + 0.55 * shine
+        shape = blob(dice, size, 54, dice.uniform(0.6, 1.0), 0.15)
+        drape = _gathered(dice, size)
+    folds = creases(dice, size, dice.uniform(9, 18))
+    shine = np.clip(0.5 * folds + 1.6 * drape - 0.25, 0, 1)
+    light = 0.70 + 0.35 * drape + 0.13 * folds + 0.5 * shine
     edge = np.clip(shape - blur(shape, 3.0), 0, 1)
     thick = dice.uniform(0.35, 0.75)
     alpha = shape * np.clip(
-        thick + 0.18 * folds + 0.2 * drape + 0.5 * shine + 0.5 * edge, 0.2, 0.98
+        thick + 0.10 * folds + 0.3 * drape + 0.5 * shine + 0.5 * edge, 0.2, 0.98
     )
     rgb = filled(dice.pick(FILMS), np.clip(light, 0.1, 1.3).astype(np.float32))
     if dice.chance(0.35):
@@ -299,7 +300,7 @@ def wrapper(dice: Dice) -> Sprite:
 
 
 FAMILIES: dict[int, tuple[tuple[Callable[[Dice], Sprite], float], ...]] = {
-    1: ((can, 0.62), (can, 0.62), (can, 0.62), (foil, 0.6)),
+    1: ((can, 0.7), (can, 0.7), (can, 0.7), (foil, 0.6)),
     2: ((box, 0.95), (box, 0.95), (sheet, 1.0)),
     3: ((bottle, 1.0),),
     4: ((bag, 1.05), (bag, 1.05), (wrapper, 0.85)),

@@ -74,6 +74,26 @@ def polygon(size: tuple[int, int], points: F32) -> F32:
     return (canvas / np.float32(255)).astype(np.float32)
 
 
+def ellipse(size: tuple[int, int], centre: tuple[float, float], axes: tuple[float, float]) -> F32:
+    """A filled upright ellipse, ``centre`` and ``axes`` as (x, y); (H, W) in [0, 1]."""
+    angle = np.linspace(0, 2 * np.pi, 40, dtype=np.float32)
+    points = np.stack([centre[0] + axes[0] * np.cos(angle), centre[1] + axes[1] * np.sin(angle)], 1)
+    return polygon(size, points.astype(np.float32))
+
+
+def blob(dice: Dice, size: tuple[int, int], radius: float, squash: float, rough: float) -> F32:
+    """A filled shape with a wandering outline in the middle of the canvas; (H, W) in [0, 1]."""
+    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False, dtype=np.float32)
+    wobble = np.ones_like(angle)
+    for wave in range(2, 12):
+        share = dice.uniform(0, rough) / wave**0.5
+        wobble += share * np.cos(wave * angle + dice.uniform(0, 6.3))
+    reach = radius * wobble
+    x = size[1] / 2 + reach * np.cos(angle)
+    y = size[0] / 2 + squash * reach * np.sin(angle)
+    return polygon(size, np.stack([x, y], 1).astype(np.float32))
+
+
 def artwork(dice: Dice, size: tuple[int, int], base: Colour) -> F32:
     """The flat print of a packaging: bands, discs, a brand name, small print; (H, W, 3)."""
     height, width = size
@@ -183,63 +203,37 @@ def stain(sprite: Sprite, dice: Dice, amount: float) -> Sprite:
 
 
 def turned(sprite: Sprite, length: float, angle: float) -> Sprite:
-    """The object turned by ``angle`` (radians), its long side ``length`` pixels, cropped.
+    """The object turned by ``angle`` (radians), its canvas ``length`` pixels long, cropped.
 
-    Colours are weighted by opacity while they are resampled, so that no dark fringe appears;
-    the turn is done at twice the size and averaged down.
+    Colours are weighted by opacity while they are resampled, so that no dark fringe appears.
+    Small objects are turned at twice the size and averaged down.
     """
-    height, width = sprite.mask.shape
-    scale = 2 * length / max(height, width)
-    step = (max(2, round(width * scale)), max(2, round(height * scale)))
-    layers = np.dstack([sprite.rgb * sprite.alpha[..., None], sprite.alpha])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small, cover = (
-        cv2.resize(layers, step, interpolation=way),
-        cv2.resize(sprite.mask, step, interpolation=way),
-    )
+    fine = 2 if length < 80 else 1
+    scale = fine * length / max(sprite.mask.shape)
+    step = (max(2, round(sprite.mask.shape[1] * scale)), max(2, round(sprite.mask.shape[0] * scale)))
     cos, sin = np.cos(angle), np.sin(angle)
-    half_w = int(np.ceil((abs(cos) * step[0] + abs(sin) * step[1]) / 4)) + 1
-    half_h = int(np.ceil((abs(sin) * step[0] + abs(cos) * step[1]) / 4)) + 1
+    wide = 1 + int(np.ceil((abs(cos) * step[0] + abs(sin) * step[1]) / fine))
+    tall = 1 + int(np.ceil((abs(sin) * step[0] + abs(cos) * step[1]) / fine))
     matrix = np.array([[cos, sin, 0], [-sin, cos, 0]])
-    matrix[:, 2] = np.array([2 * half_w, 2 * half_h]) - matrix[:, :2] @ (np.array(step) / 2)
-    box = (4 * half_w, 4 * half_h)
-    final = (2 * half_w, 2 * half_h)
+    middle = np.array([wide * fine - 1, tall * fine - 1]) / 2
+    matrix[:, 2] = middle - matrix[:, :2] @ ((np.array(step) - 1) / 2)
 
     def turn(layer: F32) -> F32:
-        moved = cv2.warpAffine(layer, matrix, box, flags=cv2.INTER_LINEAR)
-        return np.asarray(cv2.resize(moved, final, interpolation=cv2.INTER_AREA), np.float32)
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(layer, step, interpolation=way)
+        moved = cv2.warpAffine(small, matrix, (wide * fine, tall * fine))
+        if fine > 1:
+            moved = cv2.resize(moved, (wide, tall), interpolation=cv2.INTER_AREA)
+        return np.asarray(moved, np.float32)
 
-    painted, mask = turn(np.asarray(small, np.float32)), turn(np.asarray(cover, np.float32))
-    alpha = painted[..., 3]
-    rgb = painted[..., :3] / np.maximum(alpha, 1e-4)[..., None]
+    painted = turn(np.dstack([sprite.rgb * sprite.alpha[..., None], sprite.alpha]))
+    mask = turn(sprite.mask)
+    rgb = np.clip(painted[..., :3] / np.maximum(painted[..., 3:], 1e-4), 0, 1)
     rows, columns = np.nonzero(mask > 0.02)
-    if len(rows) == 0:
-        return Sprite(rgb, alpha, mask)
     cut = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return Sprite(np.clip(rgb[cut], 0, 1), alpha[cut], mask[cut])
+    return Sprite(rgb[cut], painted[cut][..., 3], mask[cut])
 
 
 def gloss(u: F32, centre: float, width: float) -> F32:
     """A soft highlight along the body at ``u = centre``."""
     return np.exp(-(((u - centre) / width) ** 2)).astype(np.float32)
-
-
-__all__ = [
-    "INKS",
-    "WORDS",
-    "Colour",
-    "Sprite",
-    "artwork",
-    "blur",
-    "crumple",
-    "empty",
-    "face",
-    "filled",
-    "gloss",
-    "mix",
-    "polygon",
-    "revolve",
-    "stain",
-    "turned",
-    "wrap",
-]

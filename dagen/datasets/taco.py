@@ -28,7 +28,7 @@ from typing import ClassVar
 
 from dagen.datasets import _annotations
 from dagen.datasets._files import Files, MissingSplit
-from dagen.datasets._paths import inside, list_images, stamp
+from dagen.datasets._paths import check_spelling, inside, list_images, stamp
 from dagen.datasets._taco_classes import MATERIAL_OF
 from dagen.datasets._taco_splits import split_of
 from dagen.datasets.base import Label
@@ -82,6 +82,7 @@ class Taco(Files):
             raise DataError(
                 f'{path} must hold {{"{self.split}": ["batch_1/000006.jpg", ...]}}: mend it.'
             )
+        check_spelling(names, str(path))
         return names
 
     def _layout(self) -> str:

@@ -27,24 +27,26 @@ def grounds(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
     Returns:
         (B, 3, H, W) float32 in [0, 1].
     """
-    noise = power_noise(4 * count, size, dice).view(4, count, 1, *size)
-    first, second, third = colours((3, count), dice, bright=0.5)
-    ground = torch.lerp(first, second, (dice.uniform((count, 1, 1, 1), 0.3, 3) * noise[0]).sigmoid())
-    patches = (dice.uniform((count, 1, 1, 1), 1, 8) * (noise[1] - 0.7)).sigmoid()
-    ground = torch.lerp(ground, third, patches * dice.chance((count, 1, 1, 1), 0.5))
+    one = (count, 1, 1, 1)
+    coarse, patches, fine, shadows = power_noise(4 * count, size, dice).view(4, count, 1, *size)
+    first, third = colours((2, count), dice, bright=0.6)
+    # Two tones of one colour: a ground of two unrelated colours is rare.
+    second = first * dice.uniform(one, 0.4, 1.5) + 0.1 * dice.normal((count, 3, 1, 1))
+    ground = torch.lerp(first, second, (dice.uniform(one, 0.3, 3) * coarse).sigmoid())
+    patches = (dice.uniform(one, 1, 8) * (patches - 0.7)).sigmoid()
+    ground = torch.lerp(ground, third, patches * dice.chance(one, 0.5))
 
     tone, tint, edge = cells(count, size, dice)
-    celled = dice.chance((count, 1, 1, 1), 0.5)
-    strength = dice.uniform((count, 1, 1, 1), 0, 0.6)
-    pebble = ground * (1 + strength * tone) + 0.3 * strength * tint
-    joint = dice.uniform((count, 1, 1, 1), 0.2, 1.3)  # joints are mostly darker than stones
-    pebble = pebble * torch.lerp(joint, torch.ones_like(joint), edge)
-    ground = torch.lerp(ground, pebble, celled)
+    strength = dice.uniform(one, 0, 0.5)
+    stones = ground * (1 + strength * tone) + dice.uniform(one, 0, 0.15) * tint
+    joint = dice.uniform(one, 0.2, 1.3)  # mostly darker than the stones
+    stones = stones * torch.lerp(joint, torch.ones_like(joint), edge)
+    ground = torch.lerp(ground, stones, dice.chance(one, 0.5))
 
-    grain = dice.uniform((count, 1, 1, 1), 0, 0.35)
-    ground = ground * (1 + grain * noise[2])
-    speckle = dice.uniform((count, 1, 1, 1), 0, 0.06) * dice.normal((count, 3, *size))
-    return (ground + speckle) * light(noise[3], dice)
+    ground = ground * (1 + dice.uniform(one, 0, 0.35) * fine)
+    speckle = dice.uniform(one, 0, 0.06) * dice.normal((count, 3, *size))
+    lit: Tensor = (ground + speckle) * light(shadows, dice)
+    return lit.clamp(0, 1)
 
 
 def light(smooth: Tensor, dice: Dice) -> Tensor:
@@ -72,12 +74,14 @@ def colours(shape: tuple[int, ...], dice: Dice, bright: float) -> Tensor:
         dice: where every draw comes from.
         bright: exponent of the brightness, below 1 for mostly bright colours.
     """
-    hue = 6 * dice.uniform((*shape, 1))
+    earth = dice.chance((*shape, 1), 0.7)  # from brown over yellow to green
+    hue = 6 * torch.lerp(dice.uniform((*shape, 1)), dice.uniform((*shape, 1), 0.05, 0.33), earth)
     offset = torch.tensor([0.0, 4.0, 2.0], device=dice.device)
     pure = (((hue + offset) % 6 - 3).abs() - 1).clamp(0, 1)
-    saturation = 0.8 * dice.uniform((*shape, 1)).square()
+    saturation = 0.7 * dice.uniform((*shape, 1)) ** 1.5
     value = 0.05 + 0.95 * dice.uniform((*shape, 1)) ** bright
-    return (value * (1 - saturation + saturation * pure))[..., None, None]
+    colour: Tensor = value * (1 - saturation + saturation * pure)
+    return colour[..., None, None]
 
 
 def power_noise(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
@@ -96,7 +100,7 @@ def power_noise(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
     knee, exponent = dice.log_uniform(one, 1 / 128, 1 / 8), dice.uniform(one, 1.5, 4)
     gain = (1 + (along.square() + across.square()) / knee.square()) ** (-exponent / 2)
     gain[..., 0, 0] = 0
-    noise = torch.fft.irfft2(torch.fft.rfft2(dice.normal((count, 1, *size))) * gain, s=size)
+    noise: Tensor = torch.fft.irfft2(torch.fft.rfft2(dice.normal((count, 1, *size))) * gain, s=size)
     return noise / noise.square().mean((2, 3), keepdim=True).sqrt().clamp(min=1e-6)
 
 
@@ -139,7 +143,10 @@ def cells(count: int, size: tuple[int, int], dice: Dice) -> tuple[Tensor, Tensor
             cell = torch.where(closer, here, cell)
             nearest = torch.where(closer, distance, nearest)
     edge = ((second - nearest) * side / dice.uniform(one, 1, 3)).clamp(0, 1)
-    tone, tint = _pick(table[:, 2], cell), torch.stack([_pick(table[:, i], cell) for i in (3, 4, 5)], 1)
+    tone, tint = (
+        _pick(table[:, 2], cell),
+        torch.stack([_pick(table[:, i], cell) for i in (3, 4, 5)], 1),
+    )
     return tone[:, None], tint, edge[:, None]
 
 

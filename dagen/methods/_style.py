@@ -10,8 +10,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from dagen.methods.base import Context, Domain, Setting
 from dagen.errors import UsageError
+from dagen.methods.base import Context, Domain
 from dagen.types import Batch
 
 
@@ -38,6 +38,16 @@ class Dice:
     def chance(self, shape: tuple[int, ...], probability: float) -> Tensor:
         """Float32, 1 with this probability and 0 else."""
         return (torch.rand(shape, generator=self.generator) < probability).float().to(self.device)
+
+    def beta(self, shape: tuple[int, ...], alpha: float) -> Tensor:
+        """Float32 from Beta(alpha, alpha), in [0, 1]."""
+        # torch.distributions take no generator. In logarithms, because Gamma draws of a small
+        # alpha underflow: Gamma(a) is Gamma(a + 1) U^(1 / a) (Marsaglia & Tsang, 2000).
+        concentration = torch.full((2, *shape), alpha + 1, dtype=torch.float64)
+        gamma = torch._standard_gamma(concentration, self.generator).log()
+        unit = 1 - torch.rand(gamma.shape, generator=self.generator, dtype=torch.float64)
+        log = gamma + unit.log() / alpha
+        return (log[0] - log[1]).sigmoid().float().to(self.device)
 
     def order(self, count: int) -> Tensor:
         """A permutation of 0 ... count - 1, int64."""
@@ -112,13 +122,3 @@ def restyle_passes(ctx: Context, taps: tuple[str, ...], change: Callable[[Tensor
                 handle.remove()
 
     ctx.around.append(around)
-
-
-def check_radius(radius: int, setting: Setting, part: str) -> None:
-    """Raises UsageError unless a window of the spectrum fits into the image."""
-    half = min(setting.size) // 2
-    if not 0 <= radius < half:
-        raise UsageError(
-            f"{part}.radius is {radius}; it must be at least 0 and below {half}, half of the "
-            "shorter side of the image."
-        )

@@ -10,7 +10,7 @@ that answer :class:`~dagen.types.SegOut`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, TypeVar
@@ -47,6 +47,8 @@ class Context:
         steps: number of steps of the run.
         metrics: figures that parts want logged (detached scalars), by name.
         parts: every part of the stack by its plug-in name.
+        around: makers of context managers that surround each of the student's passes in this
+            step; a part may add its own (hooks that live for one pass, say).
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Context:
         self.seed = seed
         self.parts = parts or {}
         self.metrics: dict[str, Tensor] = {}
-        self._domain = domain
+        self.around: list[Callable[[Domain], AbstractContextManager[None]]] = []
+        if domain is not None:
+            self.around.append(domain)
         self._memo: dict[str, Any] = {}
 
     @property
@@ -102,11 +106,10 @@ class Context:
 
         ``domain`` decides which batch-norm statistics the pass updates.
         """
-        if self._domain is None:
+        with ExitStack() as stack:
+            for surround in self.around:
+                stack.enter_context(surround(domain))
             out: SegOut = self.student(image)
-            return out
-        with self._domain(domain):
-            out = self.student(image)
         return out
 
     def once(self, key: str, compute: Callable[[], _T]) -> _T:
@@ -192,7 +195,8 @@ class Method(nn.Module):
 
     def optimizers(self) -> Iterable[torch.optim.Optimizer]:
         """Optimisers of the part's own parameters, built once; the loop steps them and scales
-        their learning rate with the run's schedule."""
+        their learning rate with the run's schedule.
+        """
         return ()
 
     def predictor(

@@ -55,7 +55,7 @@ class InfoMax(Method):
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``."""
         loss = information_maximisation(
-            ctx.target_out.logits.softmax(1), self._prior(ctx), self.config.diversity
+            ctx.target_out.logits.float().softmax(1), self._prior(ctx), self.config.diversity
         )
         return {"main": self.config.weight * loss}
 

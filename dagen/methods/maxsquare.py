@@ -45,7 +45,7 @@ class MaxSquare(Method):
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``."""
         loss = max_square(
-            ctx.target_out.logits.softmax(1),
+            ctx.target_out.logits.float().softmax(1),
             image_weighted=self.config.image_weighted,
             alpha=self.config.alpha,
         )

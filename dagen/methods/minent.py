@@ -41,7 +41,7 @@ class MinEnt(Method):
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``, and ``aux0`` ... for the auxiliary heads."""
         out = ctx.target_out
-        terms = {"main": self.config.weight * entropy(out.logits.softmax(1))}
+        terms = {"main": self.config.weight * entropy(out.logits.float().softmax(1))}
         for i, logits in enumerate(out.aux):
-            terms[f"aux{i}"] = self.config.aux_weight * entropy(logits.softmax(1))
+            terms[f"aux{i}"] = self.config.aux_weight * entropy(logits.float().softmax(1))
         return terms

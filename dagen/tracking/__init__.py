@@ -6,16 +6,19 @@ and :func:`deliver_pending` makes up for it later. Nothing outside this package 
 and importing this package does not.
 """
 
-from dagen.tracking.delivery import Delivery, DeliveryError, deliver_pending
+from dagen.tracking.delivery import Delivery, deliver, deliver_pending, pending
 from dagen.tracking.run import RunLog, history, read_records
+from dagen.tracking.state import DeliveryError
 from dagen.tracking.store import tracking_uri, ui_command
 
 __all__ = [
     "Delivery",
     "DeliveryError",
     "RunLog",
+    "deliver",
     "deliver_pending",
     "history",
+    "pending",
     "read_records",
     "tracking_uri",
     "ui_command",

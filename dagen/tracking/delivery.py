@@ -7,7 +7,6 @@ missed, and another store gets the whole log.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -15,40 +14,31 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError, UsageError
-from dagen.files import make_folder, write_atomically
-from dagen.tracking.run import LOG, read_records
-from dagen.tracking.sending import State, send
-from dagen.tracking.store import artifact_folder, connect, patience, tracking_uri
+from dagen.files import make_folder
+from dagen.tracking.run import LOG
+from dagen.tracking.sending import send
+from dagen.tracking.state import STATE, DeliveryError, State, locked
+from dagen.tracking.store import connect, open_run, patience, tracking_uri
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-STATE = "delivered.json"
-_RUN_TAG = "dagen.run"
 _PROBE_SECONDS = 3  # whether MLflow answers at all; training waits for it
 _SEND_SECONDS = 60  # it has answered: an upload may take its time
-_LOCK_SECONDS = 5
 
 logger = logging.getLogger("dagen.tracking")
 
 
-class DeliveryError(DagenError):
-    """MLflow did not take the log; the log stays where it is."""
-
-
 class Delivery:
-    """The delivery of one run's log.
+    """The delivery of one run's log, begun or, for a resumed run, continued.
+
+    Making one neither imports MLflow nor asks it for anything.
 
     Args:
-        folder: the run's folder, with its log.
+        folder: the run's folder.
         experiment: the MLflow experiment, made where it is missing.
         run_name: what MLflow calls the run.
-        parent: folder of the run that this one belongs to; that run must have a delivery, too.
+        parent: folder of the run that this one belongs to; it needs a delivery of its own.
         runs: folder of all runs, where the store lies unless ``$MLFLOW_TRACKING_URI`` names
             another one; None is the folder above ``folder``.
         every: seconds between two deliveries by :meth:`poll`.
@@ -72,44 +62,25 @@ class Delivery:
     ) -> None:
         self.folder = make_folder(folder)
         uri = tracking_uri(folder.parent if runs is None else runs)
-        # Relative, so that a folder of runs can be moved.
-        above = os.path.relpath(parent, folder) if parent is not None else None
-        with self._locked():
-            state = self._load() if (folder / STATE).exists() else None
-            if state is None:
+        # Relative, so that the folder of all runs can be moved.
+        above = None if parent is None else os.path.relpath(parent, folder)
+        with locked(folder):
+            if (folder / STATE).exists():
+                state = State.load(folder)
+                if (state.experiment, state.run_name) != (experiment, run_name):
+                    raise UsageError(
+                        f"{folder} holds run '{state.run_name}' of experiment "
+                        f"'{state.experiment}', not '{run_name}' of '{experiment}'; name it as "
+                        "before or begin a new run."
+                    )
+                if state.uri != uri:
+                    state.restart(uri)
+            else:
                 state = State(experiment, run_name, above, secrets.token_hex(8), uri)
-            elif (state.experiment, state.run_name) != (experiment, run_name):
-                raise UsageError(
-                    f"{folder} holds run '{state.run_name}' of experiment '{state.experiment}', "
-                    f"not '{run_name}' of '{experiment}'; name it as before or begin a new run."
-                )
-            self._save(replace(state.at(uri), parent=above))
-        self._client: MlflowClient | None = None
-        self._every, self._clock = every, clock
+            state.save(folder)
+        self._clock, self._every = clock, every
         self._wait, self._due = every, clock() + every
         self._warned = False
-
-    @classmethod
-    def reopen(cls, folder: Path) -> Delivery:
-        """The delivery that was begun for ``folder``, to the store it was meant for.
-
-        Raises:
-            DagenError: there was none.
-        """
-        self = cls.__new__(cls)
-        self.folder = folder
-        self._load()
-        self._client = None
-        self._every, self._clock = 30.0, time.monotonic
-        self._wait, self._due = self._every, self._clock()
-        self._warned = False
-        return self
-
-    @property
-    def pending(self) -> bool:
-        """Whether the log has lines that were not delivered."""
-        log = self.folder / LOG
-        return log.exists() and log.stat().st_size > self._load().position
 
     def poll(self) -> None:
         """Deliver what is new if it is time to; cheap enough for every step.
@@ -120,9 +91,9 @@ class Delivery:
         if self._clock() < self._due:
             return
         try:
-            if self.pending:
-                self.deliver()
-            self._wait = self._every
+            if pending(self.folder):
+                deliver(self.folder)
+            self._wait, self._warned = self._every, False
         except DagenError as error:
             self._wait *= 2
             if not self._warned:
@@ -137,110 +108,42 @@ class Delivery:
             Whether MLflow has the whole log.
         """
         try:
-            self.deliver()
+            deliver(self.folder)
         except DagenError as error:
             logger.warning("%s `dagen ui` delivers it when MLflow answers again.", error)
             return False
         return True
 
-    def deliver(self) -> str:
-        """Deliver what is new.
 
-        Returns:
-            The id of the MLflow run.
+def pending(folder: Path) -> bool:
+    """Whether the log in ``folder`` has lines that were not delivered.
 
-        Raises:
-            DeliveryError: MLflow did not take it; what it took before is not sent again.
-            DagenError: the log is damaged.
-        """
-        with self._locked():
-            state = self._load()
-            with self._explained(state):
-                with patience(_PROBE_SECONDS):
-                    client = self._client = self._client or connect(state.uri)
-                    self._open_run(client, state)
-                with patience(_SEND_SECONDS):
-                    send(client, self.folder, state, lambda: self._save(state))
-            return state.run_id
+    Raises:
+        DagenError: no delivery was begun for it.
+    """
+    log = folder / LOG
+    return log.exists() and log.stat().st_size > State.load(folder).position
 
-    def _open_run(self, client: MlflowClient, state: State) -> None:
-        """Fill ``state.run_id`` and ``state.experiment_id``."""
-        from mlflow.entities import ViewType
 
-        if state.run_id:
-            if client.get_run(state.run_id).info.lifecycle_stage != "active":
-                raise DeliveryError(
-                    f"MLflow run {state.run_id} of {self.folder} was deleted; restore it there "
-                    f"(mlflow runs restore), or remove {self.folder / STATE} to log a new one."
-                )
-            return
-        state.experiment_id = _experiment(client, state)
-        # A run that was killed right after it had made its MLflow run finds it by the tag.
-        found = client.search_runs(
-            [state.experiment_id], f"tags.`{_RUN_TAG}` = '{state.token}'", ViewType.ALL, 1
-        )
-        if found:
-            state.run_id = found[0].info.run_id
-        else:
-            tags = {_RUN_TAG: state.token, "mlflow.source.name": "dagen"}
-            if state.parent is not None:
-                tags["mlflow.parentRunId"] = self._parent_id(client, state)
-            first = next((r["time"] for r in read_records(self.folder)), None)
-            run = client.create_run(state.experiment_id, first, tags, state.run_name)
-            state.run_id = run.info.run_id
-        self._save(state)
+def deliver(folder: Path) -> str:
+    """Deliver what is new of the log in ``folder``.
 
-    def _parent_id(self, client: MlflowClient, state: State) -> str:
-        parent = Delivery.reopen(self.folder / str(state.parent))
-        with parent._locked():
-            above = parent._load().at(state.uri)
-            parent._open_run(client, above)
-            return above.run_id
+    Returns:
+        The id of the MLflow run.
 
-    def _load(self) -> State:
-        path = self.folder / STATE
-        try:
-            return State(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise DagenError(f"{self.folder} was never meant for MLflow: no {STATE}.") from None
-        except (OSError, ValueError, TypeError) as error:
-            raise DagenError(
-                f"{path} is damaged ({error}); remove it to log the run to MLflow anew."
-            ) from error
-
-    def _save(self, state: State) -> None:
-        text = json.dumps(asdict(state), indent=1)
-        write_atomically(self.folder / STATE, text.encode() + b"\n")
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Two processes may not deliver one run at a time."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / f"{STATE}.lock", timeout=_LOCK_SECONDS)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise DeliveryError(f"another process is delivering {self.folder}.") from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
-    def _explained(self, state: State) -> Iterator[None]:
-        """Stores fail with errors of many libraries (HTTP, SQL, clouds); each becomes a line."""
-        try:
-            yield
-        except DagenError:
-            raise
-        except Exception as error:
-            reason = str(error).strip().split("\n")[0][:300] or type(error).__name__
-            text = f"MLflow at {state.uri} did not take the log of {self.folder.name}: {reason}"
-            text = re.sub(r"//[^/@\s]*@", "//", text)  # passwords stay out of log files
-            raise DeliveryError(
-                f"{text.rstrip('.')}. Nothing is lost: {self.folder / LOG} holds it all."
-            ) from error
+    Raises:
+        DeliveryError: MLflow did not take it; what it took before is not sent again.
+        DagenError: the log is damaged, or no delivery was begun for it.
+    """
+    with locked(folder):
+        state = State.load(folder)
+        with _explained(folder, state.uri):
+            with patience(_PROBE_SECONDS):
+                client = connect(state.uri)
+                open_run(client, folder, state)
+            with patience(_SEND_SECONDS):
+                send(client, folder, state)
+        return state.run_id
 
 
 def deliver_pending(runs: Path) -> list[Path]:
@@ -254,32 +157,25 @@ def deliver_pending(runs: Path) -> list[Path]:
     done: list[Path] = []
     for path in sorted(runs.rglob(STATE)):
         try:
-            delivery = Delivery.reopen(path.parent)
-            if delivery.pending:
-                delivery.deliver()
+            if pending(path.parent):
+                deliver(path.parent)
                 done.append(path.parent)
         except DagenError as error:
             logger.warning("%s", error)
     return done
 
 
-def _experiment(client: MlflowClient, state: State) -> str:
-    """The id of the experiment, which is made where it is missing."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(state.experiment)
-    if found is None:
-        artifacts = artifact_folder(state.uri)
-        where = artifacts.as_uri() if artifacts is not None else None
-        try:
-            return client.create_experiment(state.experiment, where)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(state.experiment)  # another run was faster
-    if found is None or found.lifecycle_stage != "active":
+@contextmanager
+def _explained(folder: Path, uri: str) -> Iterator[None]:
+    """Stores fail with errors of many libraries (HTTP, SQL, clouds); each becomes a line."""
+    try:
+        yield
+    except DagenError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0][:300] or type(error).__name__
+        text = f"MLflow at {uri} did not take the log of {folder.name}: {reason}"
+        text = re.sub(r"//[^/@\s]*@", "//", text)  # passwords stay out of log files
         raise DeliveryError(
-            f"the MLflow experiment '{state.experiment}' was deleted; restore it there, or give "
-            "--experiment another name."
-        )
-    return str(found.experiment_id)
+            f"{text.rstrip('.')}. Nothing is lost: {folder / LOG} holds it all."
+        ) from error

@@ -110,7 +110,7 @@ class RunLog:
             UsageError: a name that MLflow does not take.
         """
         numbers = {name: _number(float(value)) for name, value in values.items()}
-        self._add("metrics", step=step, values=_named(numbers))
+        self._add("metrics", step=int(step), values=_named(numbers))
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Log a file, or a folder with all that is in it.
@@ -149,7 +149,7 @@ class RunLog:
             step: the last step that still counts; -1 when the run starts over.
         """
         if (self.folder / LOG).exists():
-            self._add("rewind", step=step)
+            self._add("rewind", step=int(step))
 
     def finish(self, status: Status = "FINISHED") -> None:
         """Say how the run ended."""
@@ -206,20 +206,23 @@ def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
 
 
 def history(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """The metrics of a run by name: (step, value) in the order of logging, rewinds applied.
+    """The metrics of a run by name: (step, value) by step, the last value where there are more.
 
     Raises:
         DagenError: the log is damaged.
     """
-    curves: dict[str, list[tuple[int, float]]] = {}
+    curves: dict[str, dict[int, float]] = {}
     for record in read_records(folder):
         if record["kind"] == "metrics":
             for name, value in record["values"].items():
-                curves.setdefault(name, []).append((record["step"], float(value)))
+                curves.setdefault(name, {})[record["step"]] = float(value)
         elif record["kind"] == "rewind":
-            for name, points in curves.items():
-                curves[name] = [point for point in points if point[0] <= record["step"]]
-    return {name: points for name, points in curves.items() if points}
+            limit = record["step"]
+            curves = {
+                name: {step: value for step, value in points.items() if step <= limit}
+                for name, points in curves.items()
+            }
+    return {name: sorted(points.items()) for name, points in curves.items() if points}
 
 
 def _number(value: float) -> float | str:

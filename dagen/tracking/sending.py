@@ -2,116 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dagen.errors import DagenError
 from dagen.tracking.run import Record, read_with_ends
 from dagen.tracking.serving import save_model
+from dagen.tracking.state import State
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _METRICS, _OTHERS = 1000, 100  # what MLflow takes in one call
 _DIGEST = 36  # characters that MLflow takes as a data set's digest
-_RECORD_TAG = "dagen.record"
+_DIGEST_TAG = "dagen.sha256"
 
 logger = logging.getLogger("dagen.tracking")
 _T = TypeVar("_T")
 
 
-@dataclass
-class State:
-    """How far a log was delivered.
-
-    Attributes:
-        experiment: the MLflow experiment's name.
-        run_name: what MLflow calls the run.
-        parent: folder of the parent run, relative to this run's.
-        token: what this run is found by in any store.
-        uri: the store.
-        run_id: the MLflow run's id there; empty before it was made.
-        experiment_id: likewise of the experiment.
-        position: bytes of the log that were delivered.
-        reached: the last step that was sent, by metric.
-        replayed: by metric, the step up to which a resumed run only repeats what was sent.
-    """
-
-    experiment: str
-    run_name: str
-    parent: str | None
-    token: str
-    uri: str
-    run_id: str = ""
-    experiment_id: str = ""
-    position: int = 0
-    reached: dict[str, int] = field(default_factory=dict)
-    replayed: dict[str, int] = field(default_factory=dict)
-
-    def at(self, uri: str) -> State:
-        """This state, or a fresh one where ``uri`` is another store."""
-        if uri == self.uri:
-            return self
-        return State(self.experiment, self.run_name, self.parent, self.token, uri)
-
-    def rewind(self, step: int) -> None:
-        """The run goes back to ``step``: what was sent of later steps will come again.
-
-        MLflow cannot take a point back. On hardware where a resumed run is not bit-identical,
-        its curves therefore show the first attempt's values of the steps that were repeated.
-        """
-        self.replayed = {name: last for name, last in self.reached.items() if last > step}
-
-    def unsent(self, record: Record) -> dict[str, float]:
-        """The values of a metrics record that MLflow has not got, noted as sent."""
-        step: int = record["step"]
-        new = {
-            name: float(value)
-            for name, value in record["values"].items()
-            if step > self.replayed.get(name, -1)
-        }
-        for name in new:
-            self.reached[name] = max(step, self.reached.get(name, -1))
-        return new
-
-
-def send(client: MlflowClient, folder: Path, state: State, save: Callable[[], None]) -> None:
+def send(client: MlflowClient, folder: Path, state: State) -> None:
     """Send what the log in ``folder`` holds from ``state.position`` on.
 
     Args:
         client: the store's; errors of its libraries pass.
         folder: the run's folder.
-        state: moved on after each portion that was taken.
-        save: called whenever it was moved.
+        state: moved on and saved after each portion that was taken.
 
     Raises:
         DagenError: the log is damaged, or a newer dagen wrote it.
     """
     batch = _Batch(client, state.run_id)
+    end = state.position
     for record, end in without_rewound(read_with_ends(folder, state.position)):
-        kind = record["kind"]
-        if kind in ("params", "tags", "metrics"):
-            values = state.unsent(record) if kind == "metrics" else record["values"]
-            batch.add(kind, values, record)
-            full = batch.full
+        if record["kind"] in ("params", "tags", "metrics"):
+            batch.add(record, state)
+            if not batch.full:
+                continue
+            batch.flush()
         else:
             batch.flush()
             _send_one(client, folder, state, record)
-            full = True
-        if full:
-            batch.flush()
-            state.position = end
-            save()
-        last = end
-    if batch:
+        state.position = end
+        state.save(folder)
+    if end > state.position:
         batch.flush()
-        state.position = last
-        save()
+        state.position = end
+        state.save(folder)
 
 
 def without_rewound(records: Sequence[tuple[Record, int]]) -> Iterator[tuple[Record, int]]:
@@ -138,25 +80,19 @@ class _Batch:
         self._params: dict[str, str] = {}
         self._tags: dict[str, str] = {}
         self._metrics: list[tuple[str, float, int, int]] = []
-        self._used = False
-
-    def __bool__(self) -> bool:
-        return self._used
 
     @property
     def full(self) -> bool:
         return len(self._metrics) >= _METRICS
 
-    def add(self, kind: str, values: dict[str, str] | dict[str, float], record: Record) -> None:
-        self._used = True
-        if kind == "metrics":
+    def add(self, record: Record, state: State) -> None:
+        if record["kind"] == "metrics":
             self._metrics += [
-                (name, float(value), record["time"], record["step"])
-                for name, value in values.items()
+                (name, value, record["time"], record["step"])
+                for name, value in state.unsent(record).items()
             ]
         else:
-            kept = self._params if kind == "params" else self._tags
-            kept.update({name: str(value) for name, value in values.items()})
+            (self._params if record["kind"] == "params" else self._tags).update(record["values"])
 
     def flush(self) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -173,7 +109,7 @@ class _Batch:
 def _send_one(client: MlflowClient, folder: Path, state: State, record: Record) -> None:
     kind, run_id = record["kind"], state.run_id
     if kind == "rewind":
-        state.rewind(record["step"])
+        state.rewind()
         client.update_run(run_id, "RUNNING")
     elif kind == "status" and record["status"] == "RUNNING":
         client.update_run(run_id, "RUNNING")
@@ -188,7 +124,7 @@ def _send_one(client: MlflowClient, folder: Path, state: State, record: Record) 
         elif kind == "artifact":
             client.log_artifact(run_id, str(path), record["folder"] or None)
         else:
-            _send_model(client, state, path, str(record["time"]))
+            _send_model(client, state, path)
     else:
         raise DagenError(f"{folder}: its log has a record '{kind}'; a newer dagen wrote it.")
 
@@ -202,29 +138,32 @@ def _send_dataset(client: MlflowClient, run_id: str, record: Record) -> None:
     client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
 
 
-def _send_model(client: MlflowClient, state: State, path: Path, mark: str) -> None:
+def _send_model(client: MlflowClient, state: State, path: Path) -> None:
     """Log a model called ``model``, so that it is ``runs:/<run id>/model``."""
-    from mlflow.entities import LoggedModelOutput
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
-    # One whose upload was cut short is uploaded again instead of standing there twice.
+    # Known by its content: a run that was killed at its end logs the same file once more.
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     found = client.search_logged_models(
         [state.experiment_id],
-        f"source_run_id = '{state.run_id}' AND tags.`{_RECORD_TAG}` = '{mark}'",
+        f"source_run_id = '{state.run_id}' AND tags.`{_DIGEST_TAG}` = '{digest}'",
     )
+    if found and found[0].status == LoggedModelStatus.READY:
+        return
     model = (
         found[0]
         if found
         else client.create_logged_model(
-            state.experiment_id, "model", state.run_id, {_RECORD_TAG: mark}
+            state.experiment_id, "model", state.run_id, {_DIGEST_TAG: digest}
         )
     )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         save_model(folder, path, Model(run_id=state.run_id, model_id=model.model_id))
         client.log_model_artifacts(model.model_id, str(folder))
-    client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(state.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    client.finalize_logged_model(model.model_id, "READY")
 
 
 def _portions(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -49,7 +49,7 @@ class Segmenter:
         Raises:
             UsageError: another shape, type or range.
         """
-        from dagen.evaluate import probabilities
+        from dagen.evaluation import probabilities
 
         pixels = _pixels(images)
         masks = np.empty(pixels.shape[:3], np.uint8)
@@ -101,7 +101,7 @@ def _pixels(images: Any) -> NDArray[np.uint8]:
         array = np.asarray(array.tolist())
     if array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape:
         raise UsageError(
-            f"images have shape {array.shape}; give (N, H, W, 3): a batch of RGB images of one size."
+            f"images have shape {array.shape}; give (N, H, W, 3): RGB images of one size."
         )
     if array.dtype == np.uint8:
         return array
@@ -114,4 +114,4 @@ def _pixels(images: Any) -> NDArray[np.uint8]:
             f"images of type {array.dtype} reach from {array.min()} to {array.max()}; "
             "integers go from 0 to 255, floats from 0 to 1."
         )
-    return (array if integers else np.rint(array * 255.0)).astype(np.uint8)
+    return np.rint(array.astype(np.float64) * (255 // top)).astype(np.uint8)

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.errors import UsageError
+from dagen.tracking.run import read_records
+from dagen.tracking.state import STATE, DeliveryError, State, locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_RUN_TAG = "dagen.run"
 _SQLITE = "sqlite:///"
 _REMOTE = ("http://", "https://", "databricks")
 
@@ -64,6 +67,7 @@ def patience(seconds: int) -> Iterator[None]:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_UV_AUTO_DETECT": "false",  # else models take along files of the working folder
     }
     added = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(added)
@@ -72,6 +76,83 @@ def patience(seconds: int) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
+
+
+def open_run(client: MlflowClient, folder: Path, state: State) -> None:
+    """Find or make the MLflow run of ``folder`` and fill in its ids.
+
+    Raises:
+        DeliveryError: the run or its experiment was deleted in MLflow.
+    """
+    from mlflow.entities import ViewType
+
+    if state.run_id and _knows(client, folder, state):
+        return
+    state.experiment_id = _experiment(client, state)
+    # A run that was killed right after it had made its MLflow run finds it by the tag.
+    mark = f"tags.`{_RUN_TAG}` = '{state.token}'"
+    found = client.search_runs([state.experiment_id], mark, ViewType.ALL, 1)
+    if found:
+        state.run_id = found[0].info.run_id
+    else:
+        tags = {_RUN_TAG: state.token, "mlflow.source.name": "dagen"}
+        if state.parent is not None:
+            tags["mlflow.parentRunId"] = _parent_id(client, folder / state.parent, state.uri)
+        began = next((record["time"] for record in read_records(folder)), None)
+        run = client.create_run(state.experiment_id, began, tags, state.run_name)
+        state.run_id = run.info.run_id
+    state.save(folder)
+
+
+def _knows(client: MlflowClient, folder: Path, state: State) -> bool:
+    """Whether the store knows the run; a store that was made anew gets the whole log again."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        stage = client.get_run(state.run_id).info.lifecycle_stage
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        state.restart(state.uri)
+        return False
+    if stage != "active":
+        raise DeliveryError(
+            f"MLflow run {state.run_id} of {folder} was deleted; restore it there (mlflow runs "
+            f"restore), or remove {folder / STATE} to stop its delivery."
+        )
+    return True
+
+
+def _parent_id(client: MlflowClient, folder: Path, uri: str) -> str:
+    """The id of the parent's MLflow run, which is made where it is missing."""
+    with locked(folder):
+        state = State.load(folder)
+        if state.uri != uri:
+            state.restart(uri)
+        open_run(client, folder, state)
+        return state.run_id
+
+
+def _experiment(client: MlflowClient, state: State) -> str:
+    """The id of the experiment, which is made where it is missing."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(state.experiment)
+    if found is None:
+        artifacts = artifact_folder(state.uri)
+        where = artifacts.as_uri() if artifacts is not None else None
+        try:
+            return client.create_experiment(state.experiment, where)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(state.experiment)  # another run was faster
+    if found is None or found.lifecycle_stage != "active":
+        raise DeliveryError(
+            f"the MLflow experiment '{state.experiment}' was deleted; restore it there, or give "
+            "--experiment another name."
+        )
+    return str(found.experiment_id)
 
 
 def ui_command(runs: Path, port: int = 5000) -> list[str]:

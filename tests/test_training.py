@@ -11,7 +11,7 @@ from dagen.config import Config, from_mapping
 from dagen.distributed import World
 from dagen.errors import DagenError
 from dagen.stack import Stack
-from dagen.train import Hooks, Stopped, fit, schedule, student_optimizer
+from dagen.training import Hooks, Stopped, fit, schedule, student_optimizer
 from dagen.types import Batch, View
 from tests.toy import ToyNetwork, batch, setting
 
@@ -133,7 +133,7 @@ def test_vectors_are_not_decayed() -> None:
 
 
 def test_the_loop_names_no_method() -> None:
-    from dagen import plugins, train
+    from dagen import plugins, training
 
-    text = Path(str(train.__file__)).read_text(encoding="utf-8")
+    text = Path(str(training.__file__)).read_text(encoding="utf-8")
     assert not [name for name in plugins.names("methods") if f'"{name}"' in text]

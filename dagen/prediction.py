@@ -10,7 +10,7 @@ from torch import nn
 
 from dagen.checkpoint import Card
 from dagen.errors import DagenError, UsageError
-from dagen.evaluate import probabilities
+from dagen.evaluation import probabilities
 from dagen.files import make_folder
 from dagen.overlay import overlay
 from dagen.progress import Progress

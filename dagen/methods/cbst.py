@@ -1,0 +1,108 @@
+"""CBST: class-balanced self-training (Zou et al., ECCV 2018).
+
+A pixel takes the class whose probability is largest relative to that class's own threshold, and
+counts only where it is above it (eq. 9): ``argmax_c p_c / t_c`` where ``p_c / t_c >= 1``. The
+threshold keeps the surest share ``p`` of the pixels predicted as the class, so that rare classes
+with low confidence are not starved. ``p`` grows from 0.2 to 0.5. The student learns the kept
+pixels by cross-entropy.
+
+Deviations: online and not in rounds. The labels are the mean teacher's of this step, not those
+of the network at the end of the round before; the thresholds are quantiles over the last
+``memory`` confidences of each class and not over the whole target set; ``p`` grows linearly from
+``start`` to the end in place of 0.05 per round. Until ``start`` the student learns from the
+source alone, in place of the paper's trained initial network. No spatial prior (belts say
+nothing of where litter lies on the ground), no mining of rare-class patches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dagen.losses import cross_entropy
+from dagen.methods._pseudo import started
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.mean_teacher import teacher_of
+from dagen.settings import Count, Fraction, NotNegative
+from dagen.types import IGNORE
+
+
+class Cbst(Method):
+    """Self-training on the surest pixels of each class."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            weight: factor of the loss (paper: 1).
+            first: share of each class's pixels that is kept in the beginning (paper: 0.2).
+            last: the same at the end of the run (paper: 0.5).
+            start: share of the run's steps before the first pseudo-label.
+            memory: confidences remembered per class.
+            sample: confidences of one class taken from a step, at most.
+        """
+
+        weight: NotNegative = 1.0
+        first: Fraction = 0.2
+        last: Fraction = 0.5
+        start: Fraction = 0.25
+        memory: Count = 16384
+        sample: Count = 2048
+
+    family = "self-training"
+    paper = "Zou et al., ECCV 2018"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
+    requires = ("mean-teacher",)
+    confidences: Tensor
+    seen: Tensor
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        super().__init__(student, setting, config)
+        count = setting.num_classes
+        self.register_buffer("confidences", torch.zeros(count, config.memory))
+        self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))  # since the start
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``main``, once the start is over; logs ``kept``, the share of kept pixels."""
+        if not started(ctx, self.config.start):
+            return {}
+        probabilities = teacher_of(ctx).probabilities(ctx)
+        self.remember(probabilities, ctx.generator("cbst"))
+        label = self.select(probabilities, self.thresholds(self.portion(ctx)))
+        ctx.metrics["kept"] = (label != IGNORE).float().mean()
+        return {"main": self.config.weight * cross_entropy(ctx.target_out.logits, label)}
+
+    def portion(self, ctx: Context) -> float:
+        """The share of each class's pixels to keep at this step."""
+        begin = self.config.start * ctx.steps
+        done = (ctx.step - begin) / max(1.0, ctx.steps - 1 - begin)
+        return float(self.config.first + (self.config.last - self.config.first) * done)
+
+    @torch.no_grad()
+    def remember(self, probabilities: Tensor, generator: torch.Generator) -> None:
+        """Take in the confidences of (B, C, H, W), each under its predicted class."""
+        confidence, predicted = probabilities.max(1)
+        for c in range(len(self.seen)):
+            new = confidence[predicted == c]
+            take = min(len(new), self.config.sample, self.config.memory)
+            order = torch.randperm(len(new), generator=generator)[:take].to(new.device)
+            places = (int(self.seen[c]) + torch.arange(take)) % self.config.memory
+            self.confidences[c, places.to(new.device)] = new[order]
+            self.seen[c] += take
+
+    def thresholds(self, portion: float) -> Tensor:
+        """(C,): the surest ``portion`` of a class lies above; infinite for a class unseen."""
+        out = torch.full_like(self.confidences[:, 0], torch.inf)
+        for c, seen in enumerate(self.seen.tolist()):
+            if seen and portion > 0:
+                out[c] = self.confidences[c, : min(seen, self.config.memory)].quantile(1 - portion)
+        return out
+
+    def select(self, probabilities: Tensor, thresholds: Tensor) -> Tensor:
+        """Pseudo-labels (B, H, W), 255 where no class reaches its threshold."""
+        ratio, label = (probabilities / thresholds[:, None, None]).max(1)
+        return label.masked_fill(ratio < 1, IGNORE)

@@ -1,0 +1,108 @@
+"""Mean teacher: the moving average of the student (Tarvainen & Valpola, NeurIPS 2017).
+
+Alone it is weight averaging: no loss, no target image, and the average is what is scored. Beside
+parts that need pseudo-labels (dacs, mic, cbst, proda, object-paste) it answers the target images
+once per step for all of them.
+
+After step t: ``teacher = d * teacher + (1 - d) * student``, parameters and batch-norm statistics
+alike, with ``d = min(1 - 1 / (t + 1), decay)``.
+
+The teacher's pass over target images drops nothing out, normalises by the statistics of the
+batch and updates none. So it is normalised as the student is when it learns from the answers,
+and a teacher whose running statistics are still the source's (policy ``source``, or the first
+steps of any) does not label the target with them. The running statistics, which are scored,
+are the average of the student's and so follow the run's batch-norm policy.
+
+Deviations: the paper's consistency cost is left to the other parts. The default decay is DACS's
+0.99: an average over 1 / (1 - decay) = 100 steps suits budgets of 500 to 2000 steps; the 0.999
+of the paper and of DAFormer belongs to 40,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dagen import batch_norm
+from dagen.methods._pseudo import enlarge, untracked
+from dagen.methods.base import Context, Method, Setting
+from dagen.ops import Ema
+from dagen.types import SegOut
+
+
+class MeanTeacher(Method):
+    """Keeps the average and lets it answer the target images.
+
+    It has to stand before parts that change what is scored (adabn): it replaces every weight
+    and statistic.
+    """
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            decay: of the average per step, in [0, 1) (paper: 0.999; DACS: 0.99).
+            predict: whether the teacher is what is scored and saved, or the student.
+        """
+
+        decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+        predict: bool = True
+
+    family = "self-training"
+    paper = "Tarvainen & Valpola, NeurIPS 2017"
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        super().__init__(student, setting, config)
+        self.ema = Ema(student, config.decay)
+
+    def output(self, ctx: Context) -> SegOut:
+        """The teacher's answer to the target images as they were loaded; without gradient."""
+        return ctx.once("mean-teacher/output", lambda: self._answer(_target(ctx)))
+
+    def probabilities(self, ctx: Context) -> Tensor:
+        """Softmax of that answer at the images' size, (B, C, H, W) float32 without gradient."""
+
+        def compute() -> Tensor:
+            return enlarge(self.output(ctx).logits, _target(ctx)).softmax(1)
+
+        return ctx.once("mean-teacher/probabilities", compute)
+
+    @torch.no_grad()
+    def _answer(self, image: Tensor) -> SegOut:
+        network = self.ema.module.eval()
+        for layer in batch_norm.layers(network):
+            layer.train()
+        with untracked(network):
+            out: SegOut = network(image)
+        return out
+
+    def after_step(self, student: nn.Module, step: int) -> None:
+        """Moves the average."""
+        self.ema.update(student, step)
+
+    def predictor(
+        self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
+    ) -> nn.Module:
+        """``network`` with the teacher's weights and statistics, if ``predict`` is set."""
+        if self.config.predict:
+            network.load_state_dict(self.ema.module.state_dict())
+        return network
+
+
+def teacher_of(ctx: Context) -> MeanTeacher:
+    """The mean teacher of this stack, for parts that require it."""
+    part = ctx.parts["mean-teacher"]
+    assert isinstance(part, MeanTeacher)
+    return part
+
+
+def _target(ctx: Context) -> Tensor:
+    if ctx.clean.target is None:
+        raise RuntimeError("a part asked the teacher about the target without naming its stream")
+    return ctx.clean.target.image

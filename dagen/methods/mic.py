@@ -1,0 +1,82 @@
+"""MIC: masked image consistency (Hoyer et al., CVPR 2023).
+
+Square patches of a target image are hidden and the student has to answer for the whole of it as
+the teacher, who sees everything, does: it must use context where the object itself is covered.
+Cross-entropy to the teacher's arg-max, weighted with the share of pixels where the teacher is
+sure. The image is jittered and blurred before it is masked, as in the authors' synthetic-to-real
+setting.
+
+Patches of 16 pixels are the paper's 32 at 512 rescaled to images of 224 pixels.
+
+Deviation: the masked pass updates no running batch-norm statistics. The paper's networks have
+layer norm; a network with batch norm would be scored on whole images with the statistics of
+images that are two thirds grey. A forward pass of the whole image without gradient keeps the
+statistics in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dagen.losses import cross_entropy
+from dagen.methods._mixing import disturb
+from dagen.methods._pseudo import trust, untracked
+from dagen.methods.base import Context, Domain, Method
+from dagen.methods.mean_teacher import teacher_of
+from dagen.ops import block_mask
+from dagen.settings import Count, Fraction, NotNegative
+
+# Hidden pixels are 0 after the networks' normalisation by ImageNet's mean, as in the paper.
+_HIDDEN = (0.485, 0.456, 0.406)
+
+
+class Mic(Method):
+    """Consistency of masked target images with the teacher."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            weight: factor of the loss (paper: 1).
+            ratio: share of patches that are hidden (paper: 0.7).
+            block: side of a patch in pixels (paper: 32 at 512, 64 at 1024).
+            threshold: probability from which a pixel of the teacher counts as sure.
+            jitter: strength of the colour jitter, in [0, 0.5] (hue in parts of a circle).
+        """
+
+        weight: NotNegative = 1.0
+        ratio: Fraction = 0.7
+        block: Count = 16
+        threshold: Fraction = 0.968
+        jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+
+    family = "self-training"
+    paper = "Hoyer et al., CVPR 2023"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
+    requires = ("mean-teacher",)
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``main``; logs ``trust``, the weight of the pseudo-labels."""
+        probabilities = teacher_of(ctx).probabilities(ctx)
+        sure = trust(probabilities, self.config.threshold)
+        ctx.metrics["trust"] = sure
+        image = self.hide(ctx)
+        with torch.no_grad():
+            ctx.forward(ctx.target.image, "target")
+        with untracked(ctx.student):
+            out = ctx.forward(image, "target")
+        loss = cross_entropy(out.logits, probabilities.argmax(1))
+        return {"main": self.config.weight * sure * loss}
+
+    def hide(self, ctx: Context) -> Tensor:
+        """Jittered target images with hidden patches, (B, 3, H, W)."""
+        draws = ctx.generator("mic")
+        image = disturb(ctx.target.image, draws, jitter=self.config.jitter)
+        kept = block_mask(image, self.config.block, self.config.ratio, draws)
+        return torch.where(kept > 0, image, image.new_tensor(_HIDDEN)[:, None, None])

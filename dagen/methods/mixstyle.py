@@ -1,0 +1,79 @@
+"""MixStyle: mixed feature statistics as new domains (Zhou et al., ICLR 2021).
+
+Behind early stages the channel means and deviations of two images of the batch are mixed,
+``m = l m(x) + (1 - l) m(x')`` and the same for s, with l from Beta(alpha, alpha), and
+``s (x - m(x)) / s(x) + m`` goes on (eq. 3-6). No gradient flows through the statistics, as in
+the paper. It acts on training passes over source images; what is deployed is the plain network.
+
+Deviation: the stages are the network's own ``taps`` (the paper's: the first two or three
+residual stages of a ResNet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dagen.methods._style import Dice, check_taps, dice, moments, restyle_passes
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.settings import Fraction, Positive
+from dagen.types import Batch
+
+
+class MixStyle(Method):
+    """Mixes the style of early features between the images of a batch."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters, their defaults the paper's.
+
+        Attributes:
+            p: probability that a stage mixes in a pass.
+            alpha: of the Beta distribution; below 1 most weights are near 0 or 1.
+        """
+
+        p: Fraction = 0.5
+        alpha: Positive = 0.1
+
+    family = "generalization"
+    paper = "Zhou et al., ICLR 2021"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        """See :class:`Method`.
+
+        Raises:
+            UsageError: the network names no early stages.
+        """
+        super().__init__(student, setting, config)
+        self.taps = check_taps(student, "mixstyle")
+
+    def transform(self, ctx: Context) -> Batch:
+        """Nothing changes in the images; this step's source passes mix styles."""
+        draw = dice(ctx, "mixstyle")
+        restyle_passes(ctx, self.taps, lambda x: self._mix(x, draw))
+        return ctx.batch
+
+    def _mix(self, x: Tensor, draw: Dice) -> Tensor:
+        order = draw.order(len(x))
+        share = draw.beta((len(x), 1, 1, 1), self.config.alpha)
+        if not bool(draw.chance((1,), self.config.p)):
+            return x
+        return mix_style(x, order, share)
+
+
+def mix_style(x: Tensor, order: Tensor, share: Tensor) -> Tensor:
+    """Features with statistics between their own and those of ``x[order]``.
+
+    Args:
+        x: (B, D, h, w).
+        order: (B,) int64, the other image of each.
+        share: (B, 1, 1, 1) in [0, 1], weight of an image's own statistics.
+    """
+    mean, deviation = (value.detach() for value in moments(x))
+    new_mean = torch.lerp(mean[order], mean, share)
+    new_deviation = torch.lerp(deviation[order], deviation, share)
+    return ((x - mean) / deviation * new_deviation + new_mean).to(x.dtype)

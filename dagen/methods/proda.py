@@ -1,0 +1,121 @@
+"""ProDA's prototype denoising of pseudo-labels (Zhang et al., CVPR 2021, sections 3.1 and 3.2).
+
+Each class has a prototype, the moving average of the teacher's target features of that class.
+The teacher's probabilities are reweighted with how near a pixel's feature is to each prototype,
+``w_c = softmax(-|f - prototype_c| / temperature)`` (eq. 5), and the student learns the arg-max of
+``w_c p_c`` (eq. 3) by symmetric cross-entropy, ``alpha`` times the usual one plus ``beta`` times
+the reversed one, in which log 0 is log 1e-4 (Wang et al., ICCV 2019).
+
+Deviations: one online stage. p comes from the mean teacher of this step and not from a network
+fixed before; prototypes move by 0.01 per step and not 1e-4, since they follow a teacher that
+averages 100 steps and not a trained network; until ``start`` the student learns from the source
+alone, in place of the adversarial warm-up. Left out: the consistency of strongly augmented views
+(section 3.3; dacs or mic do that beside this part), the regulariser towards even predictions,
+and the two rounds of distillation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.losses import cross_entropy
+from dagen.methods._pseudo import enlarge, started
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.mean_teacher import teacher_of
+from dagen.settings import Fraction, NotNegative, Positive
+
+_FLOOR = 1e-4
+
+
+class ProDA(Method):
+    """Self-training on pseudo-labels that agree with class prototypes."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            weight: factor of the loss (paper: 1).
+            temperature: of the distances to the prototypes (paper: 1).
+            momentum: how far prototypes move per step (paper: 1e-4; see deviations).
+            alpha: factor of cross-entropy (paper: 0.1).
+            beta: factor of reversed cross-entropy (paper: 1).
+            start: share of the run's steps before the first pseudo-label.
+        """
+
+        weight: NotNegative = 1.0
+        temperature: Positive = 1.0
+        momentum: Fraction = 0.01
+        alpha: NotNegative = 0.1
+        beta: NotNegative = 1.0
+        start: Fraction = 0.25
+
+    family = "self-training"
+    paper = "Zhang et al., CVPR 2021"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
+    requires = ("mean-teacher",)
+    prototypes: Tensor
+    known: Tensor
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        super().__init__(student, setting, config)
+        count = setting.num_classes
+        self.register_buffer("prototypes", torch.zeros(count, setting.feature_channels))
+        self.register_buffer("known", torch.zeros(count, dtype=torch.bool))
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``main``, once the start is over; logs ``changed``, the share of relabelled pixels."""
+        if not started(ctx, self.config.start):
+            return {}
+        features = teacher_of(ctx).output(ctx).features.float()
+        probabilities = teacher_of(ctx).probabilities(ctx)
+        self.move(features, probabilities)
+        weights = enlarge(self.weights(features), probabilities)
+        label = (weights * probabilities).argmax(1)
+        ctx.metrics["changed"] = (label != probabilities.argmax(1)).float().mean()
+        logits = enlarge(ctx.target_out.logits, label)
+        loss = self.config.alpha * cross_entropy(logits, label)
+        loss = loss + self.config.beta * reversed_cross_entropy(logits, label)
+        return {"main": self.config.weight * loss}
+
+    @torch.no_grad()
+    def move(self, features: Tensor, probabilities: Tensor) -> None:
+        """Prototypes towards the batch's class means; the first mean of a class is taken as is.
+
+        Args:
+            features: (B, D, h, w).
+            probabilities: (B, C, H, W), the classes by their arg-max at the features' size.
+        """
+        size = (features.shape[-2], features.shape[-1])
+        predicted = F.adaptive_avg_pool2d(probabilities, size).argmax(1)
+        member = F.one_hot(predicted, len(self.known)).float()
+        count = member.sum((0, 1, 2))
+        mean = torch.einsum("bhwc,bdhw->cd", member, features) / count.clamp(min=1)[:, None]
+        pace = torch.where(self.known, self.config.momentum, 1.0) * (count > 0)
+        self.prototypes.lerp_(mean, pace[:, None])
+        self.known |= count > 0
+
+    @torch.no_grad()
+    def weights(self, features: Tensor) -> Tensor:
+        """How near features (B, D, h, w) are to each class, (B, C, h, w); 0 for a class unseen."""
+        rows = features.flatten(2).transpose(1, 2)
+        distance = torch.cdist(rows, self.prototypes.expand(len(rows), -1, -1))
+        distance = distance.masked_fill(~self.known, torch.inf)
+        near: Tensor = (-distance / self.config.temperature).softmax(2)
+        return near.transpose(1, 2).reshape(len(rows), -1, *features.shape[-2:])
+
+
+def reversed_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean of -sum_c p_c log y_c, where y is the one-hot label and log 0 is log 1e-4.
+
+    Args:
+        logits: (B, C, H, W).
+        label: (B, H, W), none ignored.
+    """
+    right = logits.softmax(1).gather(1, label[:, None])
+    return -torch.log(right.new_tensor(_FLOOR)) * (1 - right).mean()

@@ -1,0 +1,130 @@
+"""RandConv: random convolutions as texture augmentation (Xu et al., ICLR 2021).
+
+A source image is convolved with random weights from N(0, 1 / (3 k^2)) for a kernel size k drawn
+from 1, 3, 5 and 7: shapes larger than the kernel survive, local texture and colour do not. It
+is mixed with the original, ``a image + (1 - a) convolved`` with a from U(0, 1) (RC_mix), and
+three such views of an image shall be predicted alike:
+``weight * sum over views of KL(p_view || mean p)`` (eq. 3). The supervised loss sees one view.
+
+Deviations: kernel, size and a are drawn for each image and not for the batch, so that a batch
+of eight shows eight textures. Grey 0.5 is the zero of the convolution, where the paper's is the
+mean of ImageNet, and results are cut off to [0, 1]. The consistency weight is the authors'
+code's default 1; the paper's tables use up to 10. Further views do not see what later parts of
+the stack change: name this part last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.errors import UsageError
+from dagen.methods._style import Dice, dice, with_source
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.settings import Count, NotNegative
+from dagen.types import Batch
+
+
+class RandConv(Method):
+    """Randomises the texture of source images and asks for the same prediction."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            sizes: kernel sizes in pixels, odd, one of them drawn for each image.
+            mix: whether the convolved image is mixed with the original.
+            consistency: weight of the divergence between views; 0 forwards one view only.
+            views: views of an image that are compared, itself included (paper: 3).
+        """
+
+        sizes: tuple[Count, ...] = (1, 3, 5, 7)
+        mix: bool = True
+        consistency: NotNegative = 1.0
+        views: Count = 3
+
+    family = "generalization"
+    paper = "Xu et al., ICLR 2021"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        """See :class:`Method`.
+
+        Raises:
+            UsageError: no kernel size, or an even one.
+        """
+        super().__init__(student, setting, config)
+        if not config.sizes or any(size % 2 == 0 for size in config.sizes):
+            raise UsageError(
+                f"randconv.sizes is {list(config.sizes)}; give one or more odd numbers."
+            )
+
+    def transform(self, ctx: Context) -> Batch:
+        """The first view in place of the source images; labels stay."""
+        draw, image = dice(ctx, "randconv"), ctx.source.image
+        count = self.config.views if self.config.consistency else 1
+        views = ctx.once(
+            "randconv/views",
+            lambda: [
+                random_convolution(image, self.config.sizes, draw, mix=self.config.mix)
+                for _ in range(count)
+            ],
+        )
+        return with_source(ctx.batch, views[0])
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``consistency`` of the views' predictions, a mean over the pixels."""
+        views: list[Tensor] = ctx.once("randconv/views", list)
+        if len(views) < 2:
+            return {}
+        outs = [ctx.source_out, *(ctx.forward(view, "source") for view in views[1:])]
+        log_p = torch.stack([out.logits.float().log_softmax(1) for out in outs])
+        return {"consistency": self.config.consistency * divergence(log_p)}
+
+
+def divergence(log_p: Tensor) -> Tensor:
+    """Sum over views of KL(p_view || mean p), mean over images and pixels (eq. 3).
+
+    Args:
+        log_p: logarithms of probabilities, (views, B, C, h, w).
+    """
+    p = log_p.exp()
+    log_mean = p.mean(0, keepdim=True).clamp(min=torch.finfo(p.dtype).tiny).log()
+    return (p * (log_p - log_mean)).sum((0, 2)).mean()
+
+
+def random_convolution(image: Tensor, sizes: tuple[int, ...], draw: Dice, *, mix: bool) -> Tensor:
+    """Each image convolved by a random filter of its own.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+        sizes: odd kernel sizes to draw from.
+        draw: where every draw comes from.
+        mix: whether to mix with the original by a weight from U(0, 1).
+
+    Returns:
+        Of the same shape, in [0, 1].
+    """
+    count, channels, height, width = image.shape
+    largest = max(sizes)
+    size = torch.tensor(sizes, device=draw.device)[
+        draw.uniform((count,), 0, len(sizes)).long()
+    ].view(-1, 1, 1, 1, 1)
+    # A smaller kernel is the largest one with zeros around.
+    away = (torch.arange(largest, device=draw.device) - largest // 2).abs()
+    inside = torch.maximum(away[:, None], away[None]) <= size // 2
+    weight = draw.normal((count, channels, channels, largest, largest)) * inside
+    weight = weight / (channels * size.square()).sqrt()
+    out = F.conv2d(
+        image.float().reshape(1, count * channels, height, width) - 0.5,
+        weight.flatten(0, 1),
+        padding=largest // 2,
+        groups=count,
+    ).view(image.shape)
+    share = draw.uniform((count, 1, 1, 1)) if mix else 0.0
+    return (share * image + (1 - share) * (out + 0.5)).clamp(0, 1)

@@ -1,0 +1,120 @@
+"""How far the log of a run was delivered: ``delivered.json`` beside the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dagen.errors import DagenError
+from dagen.files import write_atomically
+from dagen.tracking.run import Record
+
+STATE = "delivered.json"
+_LOCK_SECONDS = 5
+
+
+class DeliveryError(DagenError):
+    """MLflow did not take the log; the log stays where it is."""
+
+
+@dataclass
+class State:
+    """How far a log was delivered, and where to.
+
+    Attributes:
+        experiment: the MLflow experiment's name.
+        run_name: what MLflow calls the run.
+        parent: folder of the parent run, relative to this run's.
+        token: what this run is found by in any store.
+        uri: the store.
+        run_id: the MLflow run's id there; empty before it was made.
+        experiment_id: likewise of the experiment.
+        position: bytes of the log that were delivered.
+        reached: the last step that was sent, by metric.
+        repeated: likewise at the last rewind: up to there a resumed run repeats itself.
+    """
+
+    experiment: str
+    run_name: str
+    parent: str | None
+    token: str
+    uri: str
+    run_id: str = ""
+    experiment_id: str = ""
+    position: int = 0
+    reached: dict[str, int] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path) -> State:
+        """The state of the run in ``folder``.
+
+        Raises:
+            DagenError: there is none, or it is damaged.
+        """
+        path = folder / STATE
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise DagenError(f"{folder} was never meant for MLflow: it has no {STATE}.") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise DagenError(
+                f"{path} is damaged ({error}); remove it and run again to log to MLflow anew."
+            ) from error
+
+    def save(self, folder: Path) -> None:
+        """Write the state of the run in ``folder``.
+
+        Raises:
+            DagenError: it cannot be written.
+        """
+        text = json.dumps(asdict(self), indent=1)
+        write_atomically(folder / STATE, text.encode() + b"\n")
+
+    def restart(self, uri: str) -> None:
+        """Nothing was delivered to the store at ``uri``."""
+        self.uri, self.run_id, self.experiment_id, self.position = uri, "", "", 0
+        self.reached, self.repeated = {}, {}
+
+    def rewind(self) -> None:
+        """The run goes back to a checkpoint: what was sent of later steps will come again.
+
+        MLflow cannot take a point back. On hardware where a resumed run is not bit-identical,
+        its curves therefore show the first attempt's values of the steps that were repeated.
+        """
+        self.repeated = dict(self.reached)
+
+    def unsent(self, record: Record) -> dict[str, float]:
+        """The values of a metrics record that were not sent, noted as sent."""
+        step: int = record["step"]
+        new = {
+            name: float(value)
+            for name, value in record["values"].items()
+            if step > self.repeated.get(name, -1)
+        }
+        for name in new:
+            self.reached[name] = max(step, self.reached.get(name, -1))
+        return new
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Two processes may not deliver one run at a time.
+
+    Raises:
+        DeliveryError: another process has been at it for some seconds.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / f"{STATE}.lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DeliveryError(f"another process is delivering {folder} to MLflow.") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,186 @@
+"""The commands as a user types them: what is printed, the exit code, nothing lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from dagen import cli
+from dagen.checkpoint import Card, build, save_deployed
+from dagen.types import Task
+from tests import tiny
+
+SMALL = [
+    "--model", "enet", "--size", "32x64", "--steps", "3", "--batch", "2", "--set", "width=0.25",
+    "--device", "cpu", "--workers", "0", "--no-track", "--quiet",
+]  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "data"
+    tiny.make_resortit(root, train=4, val=2)
+    tiny.make_taco(root, train=4, val=2)
+    monkeypatch.setenv("DAGEN_DATA", str(root))
+    monkeypatch.chdir(tmp_path)
+    return root
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    save_deployed(path, build("enet", Task.MATERIAL, 0.25, {}), Card("enet", "material", (32, 64), 0.25))
+    return path
+
+
+def dagen(*args: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["dagen", *args])
+    capsys.readouterr()
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    return lambda *args: dagen(*map(str, args), monkeypatch=monkeypatch, capsys=capsys)
+
+
+def test_adapt_prints_both_runs_and_where_to_look(call, data: Path) -> None:  # type: ignore[no-untyped-def]
+    args = ["adapt", "--src", "resortit", "--tgt", "taco", "--method", "advent", *SMALL]
+    code, out, err = call(*args)
+    assert code == 0, err
+    for word in ("source-only", "advent", "taco val", "waste IoU", "aluminium", "GMAC", "dagen ui"):
+        assert word in out
+    again = call(*args)
+    assert again[0] == 0 and again[1] == out
+
+
+def test_train_scores_other_data_sets_too(call, data: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = call("train", "--src", "resortit", "--score", "taco", *SMALL)
+    assert code == 0 and "resortit val" in out and "taco val" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--method", "advnet"], 2, "did you mean 'advent'"),
+        (["--lr", "-1"], 2, "lr is -1"),
+        (["--set", "stepz=3"], 2, "did you mean 'steps'"),
+        (["--size", "224"], 2, "height x width"),
+        (["--data-root", "nowhere"], 1, "resortit"),
+        (["--device", "tpu9"], 2, "device"),
+        (["--batch-norm", "both"], 2, "batch_norm"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_exit_code(call, data: Path, args: list[str], code: int, message: str) -> None:  # type: ignore[no-untyped-def]
+    base = ["adapt", "--src", "resortit", "--tgt", "taco", *SMALL]
+    found, _, err = call(*base, *args)
+    assert found == code
+    lines = [line for line in err.splitlines() if line.startswith("dagen:")]
+    assert len(lines) == 1 and message in lines[0]
+    assert "Traceback" not in err
+
+
+def _break_jpeg(root: Path) -> str:
+    victim = sorted((root / "taco" / "data" / "batch_1").iterdir())[1]
+    victim.write_bytes(victim.read_bytes()[:200])
+    return victim.name
+
+
+def _other_size(root: Path) -> str:
+    victim = sorted((root / "resortit" / "labels" / "train").iterdir())[0]
+    Image.fromarray(np.zeros((5, 5), np.uint8)).save(victim)
+    return victim.name
+
+
+def _unknown_id(root: Path) -> str:
+    victim = sorted((root / "resortit" / "labels" / "train").iterdir())[0]
+    mask = np.array(Image.open(victim))
+    mask[0, 0] = 7
+    Image.fromarray(mask).save(victim)
+    return "7"
+
+
+def _escape(root: Path) -> str:
+    path = root / "taco" / "splits.json"
+    splits = json.loads(path.read_text())
+    splits["train"][0] = "../../x"
+    path.write_text(json.dumps(splits))
+    return "../../x"
+
+
+def _empty_split(root: Path) -> str:
+    for image in (root / "resortit" / "train").iterdir():
+        image.unlink()
+    return "train"
+
+
+@pytest.mark.parametrize("damage", [_break_jpeg, _other_size, _unknown_id, _escape, _empty_split])
+def test_damaged_data_is_one_line_naming_the_file(call, data: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    word = damage(data)
+    code, _, err = call("adapt", "--src", "resortit", "--tgt", "taco", "--method", "minent", *SMALL)
+    lines = [line for line in err.splitlines() if line.startswith("dagen:")]
+    assert code == 1 and len(lines) == 1 and word in lines[0], err
+    assert "Traceback" not in err
+
+
+def test_check_lists_every_defect_at_once(call, data: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = call("data", "check", "resortit", "--quiet")
+    assert code == 0 and "No defect found" in out
+    names = [_other_size(data)]
+    victim = sorted((data / "resortit" / "val").iterdir())[0]
+    victim.write_bytes(b"no image")
+    names.append(victim.name)
+    code, out, err = call("data", "check", "resortit", "--quiet")
+    assert code == 1 and all(name in out for name in names) and "defect(s)" in err
+
+
+def test_evaluate_prints_json(call, data: Path, model: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = call("evaluate", model, "--data", "taco", "--json", "--quiet")
+    assert code == 0, err
+    assert 0 <= json.loads(out)["waste_iou"] <= 1
+
+
+def test_predict_writes_masks_and_overlays(call, data: Path, model: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    images = data / "resortit" / "val"
+    code, out, err = call("predict", model, images, "--out", tmp_path / "out", "--quiet")
+    assert code == 0, err
+    for image in images.iterdir():
+        mask = Image.open(tmp_path / "out" / f"{image.stem}.png")
+        assert mask.mode == "L" and mask.size == Image.open(image).size
+        assert np.asarray(mask).max() < 5
+        assert (tmp_path / "out" / f"{image.stem}-overlay.jpg").is_file()
+    code, _, err = call("predict", model, tmp_path / "none")
+    assert code == 2 and "does not exist" in err
+
+
+def test_profile_enforces_the_cap(call) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = call("profile", "enet", "--size", "32x64", "--enforce-cap")
+    assert code == 0 and "FLOPs (2 per MAC)" in out
+    code, _, err = call("profile", "bisenet-resnet18", "--size", "32x64", "--enforce-cap")
+    assert code == 1 and "10,000,000" in err and "width" in err
+
+
+@pytest.mark.parametrize("what", ["methods", "models", "datasets"])
+def test_lists_name_every_plugin(what: str) -> None:
+    from dagen import plugins
+
+    found = CliRunner().invoke(cli.app, ["list", what])
+    assert found.exit_code == 0
+    flat = found.stdout.replace("\n", "")
+    for name in plugins.names(what):  # type: ignore[arg-type]
+        assert name.split("-")[0] in flat
+
+
+def test_version() -> None:
+    import dagen as package
+
+    assert package.__version__ in CliRunner().invoke(cli.app, ["--version"]).stdout

@@ -1,0 +1,86 @@
+"""Every data set that is found keeps the contract."""
+
+import pickle
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagen import plugins
+from dagen.datasets.base import Dataset
+from dagen.errors import UsageError
+from dagen.types import IGNORE, Task
+from tests import tiny
+
+NAMES = plugins.names("datasets")
+CASES = [
+    pytest.param(name, split, task, id=f"{name}-{split}-{task}")
+    for name in NAMES
+    for split in ("train", "val")
+    for task in plugins.get("datasets", name).tasks
+]
+
+
+def _open(root: Path, name: str, split: str, task: Task) -> Dataset:
+    found = plugins.get("datasets", name)
+    if not found.on_disk:
+        opened: Dataset = found(root, split, task)
+        return opened
+    # A new data set needs a maker in tests/tiny.py.
+    maker = partial(tiny.make_folder, task=task) if name == "folder" else tiny.MAKERS[name]
+    opened = found(maker(root), split, task)
+    return opened
+
+
+def test_every_built_in_data_set_is_found() -> None:
+    assert {*NAMES} >= {"resortit", "taco", "folder", "coco"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_summary_is_one_sentence(name: str) -> None:
+    assert plugins.summary("datasets", name).endswith(".")
+
+
+@pytest.mark.parametrize(("name", "split", "task"), CASES)
+def test_contract(tmp_path: Path, name: str, split: str, task: Task) -> None:
+    dataset = _open(tmp_path, name, split, task)
+    assert isinstance(dataset, Dataset)
+    assert (dataset.split, dataset.task) == (split, task)
+    assert len(dataset) >= 2
+    assert dataset.has_labels
+    names = [dataset.name(index) for index in range(len(dataset))]
+    assert len({*names}) == len(names)
+    assert all("\\" not in item and not item.startswith("/") for item in names)
+    allowed = {*range(task.num_classes), IGNORE}
+    for index in (0, len(dataset) - 1):
+        image, label = dataset.image(index), dataset.label(index)
+        assert image.dtype == label.dtype == np.uint8
+        assert image.shape == (*label.shape, 3)
+        assert image.flags.c_contiguous and label.flags.c_contiguous
+        assert {*np.unique(label).tolist()} <= allowed
+        assert dataset.image_key(index) == dataset.image_key(index)
+        count = dataset.instances(index)
+        assert count is None or count >= 0
+        assert dataset.scene(index) is None or isinstance(dataset.scene(index), str)
+    keys = [dataset.image_key(index) for index in range(len(dataset))]
+    assert len({*keys}) == len(keys)
+    assert len(dataset.fingerprint()) == 64
+    assert dataset.fingerprint() == dataset.fingerprint()
+    again = pickle.loads(pickle.dumps(dataset))  # a loader's worker gets it so
+    assert again.name(0) == names[0]
+    assert np.array_equal(again.image(0), dataset.image(0))
+    assert np.array_equal(again.label(0), dataset.label(0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_some_pixels_are_labelled_as_each_kind(tmp_path: Path, name: str) -> None:
+    dataset = _open(tmp_path, name, "train", Task.BINARY)
+    found = {value for i in range(2) for value in np.unique(dataset.label(i)).tolist()}
+    assert {0, 1} <= found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_split(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="trian"):
+        _open(tmp_path, name, "trian", Task.BINARY)

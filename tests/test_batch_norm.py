@@ -1,0 +1,229 @@
+"""Every policy against what it promises, down to the running statistics."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dagen.batch_norm import BatchNormPolicy, layers, reestimate
+from dagen.errors import DataError, UsageError
+from tests.toy import ToyNetwork
+
+SOURCE = [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(6)]
+TARGET = [0.5 + 0.5 * image.flip(0) for image in SOURCE]
+
+
+def network() -> ToyNetwork:
+    torch.manual_seed(0)
+    return ToyNetwork(2).train()
+
+
+def running(module: nn.Module) -> list[Tensor]:
+    return [b.clone() for layer in layers(module) for b in (layer.running_mean, layer.running_var)
+            if b is not None]
+
+
+def same(one: list[Tensor], two: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def run(policy: str, passes: list[tuple[str, Tensor]]) -> tuple[ToyNetwork, BatchNormPolicy]:
+    student = network()
+    keeper = BatchNormPolicy(student, policy)
+    for domain, image in passes:
+        with keeper.domain(domain):  # type: ignore[arg-type]
+            student(image)
+    return student, keeper
+
+
+def turns(count: int = 4) -> list[tuple[str, Tensor]]:
+    return [p for i in range(count) for p in (("source", SOURCE[i]), ("target", TARGET[i]))]
+
+
+def plainly(images: list[Tensor]) -> ToyNetwork:
+    student = network()
+    for image in images:
+        student(image)
+    return student
+
+
+def forgetful(images: list[Tensor]) -> ToyNetwork:
+    """A network whose first pass replaces the running statistics."""
+    student = network()
+    for layer in layers(student):
+        layer.momentum = 1.0
+    student(images[0])
+    for layer in layers(student):
+        layer.momentum = 0.1
+    for image in images[1:]:
+        student(image)
+    return student
+
+
+def test_shared_is_updated_by_both_in_turn() -> None:
+    student, _ = run("shared", turns())
+    assert same(running(student), running(plainly([image for _, image in turns()])))
+
+
+def test_source_is_updated_by_the_source_alone() -> None:
+    student, _ = run("source", turns())
+    assert same(running(student), running(plainly(SOURCE[:4])))
+
+
+def test_target_is_updated_by_the_target_alone_from_its_first_pass_on() -> None:
+    student, _ = run("target", turns())
+    assert same(running(student), running(forgetful(TARGET[:4])))
+
+
+def test_separate_deploys_the_target_and_keeps_the_source() -> None:
+    student, keeper = run("separate", turns())
+    target = running(forgetful(TARGET[:4]))
+    assert same(running(student), target)
+    with keeper.swapped("source"):
+        assert same(running(student), running(plainly(SOURCE[:4])))
+    with keeper.swapped("target"):
+        assert same(running(student), target)
+    assert same(running(student), target)
+
+
+def test_separate_scores_a_copy_with_the_statistics_of_the_source() -> None:
+    student, keeper = run("separate", turns())
+    copy = ToyNetwork(2)
+    copy.load_state_dict(student.state_dict())
+    copy.eval()
+    expected = network()
+    expected.load_state_dict(student.state_dict())
+    wanted = plainly(SOURCE[:4])
+    for layer, other in zip(layers(expected), layers(wanted), strict=True):
+        layer.load_state_dict({**layer.state_dict(), "running_mean": other.running_mean,
+                               "running_var": other.running_var})
+    with keeper.swapped("source", copy):
+        found = copy(SOURCE[5]).logits
+    assert torch.equal(found, expected.eval()(SOURCE[5]).logits)
+    assert not torch.equal(found, copy(SOURCE[5]).logits)
+
+
+@pytest.mark.parametrize("policy", ["shared", "source", "target", "separate"])
+def test_without_a_target_every_policy_is_source(policy: str) -> None:
+    student, keeper = run(policy, [("source", image) for image in SOURCE])
+    assert same(running(student), running(plainly(SOURCE)))
+    with keeper.swapped("source"):
+        assert same(running(student), running(plainly(SOURCE)))
+
+
+@pytest.mark.parametrize("policy", ["shared", "source", "target", "separate"])
+def test_every_pass_is_normalised_by_its_own_batch(policy: str) -> None:
+    student = network()
+    keeper = BatchNormPolicy(student, policy)
+    for _ in range(2):
+        for domain, image in (("source", SOURCE[0]), ("target", TARGET[0])):
+            with keeper.domain(domain):  # type: ignore[arg-type]
+                found = student(image).logits
+            assert torch.equal(found, network()(image).logits)
+
+
+@pytest.mark.parametrize("policy", ["shared", "source", "target", "separate"])
+def test_passes_of_both_domains_share_one_backward(policy: str) -> None:
+    student = network()
+    keeper = BatchNormPolicy(student, policy)
+    for step in range(2):
+        total = torch.zeros(())
+        for domain, image in (("source", SOURCE[step]), ("target", TARGET[step])):
+            with keeper.domain(domain):  # type: ignore[arg-type]
+                total = total + student(image).logits.square().mean()
+        total.backward()
+    assert all(p.grad is not None for p in student.parameters())
+
+
+@pytest.mark.parametrize("policy", ["target", "separate"])
+def test_the_state_is_whole(policy: str) -> None:
+    student, keeper = run(policy, turns())
+    again = network()
+    keeper2 = BatchNormPolicy(again, policy)
+    again.load_state_dict(student.state_dict())
+    keeper2.load_state_dict(keeper.state_dict())
+    for one, two in ((student, keeper), (again, keeper2)):
+        for domain, image in (("source", SOURCE[5]), ("target", TARGET[5])):
+            with two.domain(domain):  # type: ignore[arg-type]
+                one(image)
+    assert same(running(student), running(again))
+    with keeper.swapped("source"), keeper2.swapped("source"):
+        assert same(running(student), running(again))
+
+
+def test_layers_are_as_before_after_an_error() -> None:
+    student = network()
+    keeper = BatchNormPolicy(student, "separate")
+    for domain in ("source", "target"):
+        with pytest.raises(RuntimeError), keeper.domain(domain):  # type: ignore[arg-type]
+            student(torch.zeros(1, 5, 8, 8))
+    assert all(layer.track_running_stats and layer.momentum == 0.1 for layer in layers(student))
+
+
+def test_passes_in_evaluation_mode_count_for_nothing() -> None:
+    student = network().eval()
+    keeper = BatchNormPolicy(student, "target")
+    with keeper.domain("target"):
+        student(TARGET[0])
+    assert not bool(keeper.target_seen)
+
+
+def test_an_unknown_policy_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="'seperate'; did you mean 'separate'"):
+        BatchNormPolicy(network(), "seperate")
+
+
+class Deep(nn.Module):
+    """Two batch norms, the second behind a pooled 1x1 map, and a head for training alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.first = nn.BatchNorm2d(4)
+        self.second = nn.BatchNorm2d(4)
+        self.aux = nn.BatchNorm2d(4)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.first(self.conv(image))
+        if self.training:
+            self.aux(x)
+        pooled: Tensor = self.second(self.dropout(x).mean((2, 3), keepdim=True))
+        return pooled
+
+
+def test_reestimate_is_exact_over_batches_of_any_size() -> None:
+    torch.manual_seed(0)
+    module = Deep().train()
+    aux = module.aux.running_mean.clone() if module.aux.running_mean is not None else None
+    images = [torch.rand(b, 3, h, 6) * (b + 1) for b, h in ((1, 4), (3, 8), (2, 5))]
+    reestimate(module, iter(images))
+    values = torch.cat(
+        [module.conv(image).double().transpose(0, 1).flatten(1) for image in images], dim=1
+    )
+    assert module.first.running_mean is not None and module.first.running_var is not None
+    torch.testing.assert_close(module.first.running_mean.double(), values.mean(1))
+    torch.testing.assert_close(module.first.running_var.double(), values.var(1))
+    assert module.training and module.dropout.training and module.first.training
+    assert aux is not None and torch.equal(module.aux.running_mean, aux)  # never reached
+    assert all(layer.track_running_stats for layer in layers(module))
+
+
+def test_a_second_pass_shows_deep_layers_what_they_will_see() -> None:
+    torch.manual_seed(0)
+    module = Deep().eval()
+    images = [torch.rand(1, 3, 6, 6) * (i + 1) for i in range(5)]
+    reestimate(module, iter(images))
+    by_itself = running(module)[2:4]
+    reestimate(module, iter(images), by_batch=False)
+    seen = torch.cat([module.first(module.conv(x)).mean((2, 3)) for x in images]).double()
+    mean, variance = running(module)[2:4]
+    torch.testing.assert_close(mean.double(), seen.mean(0))
+    torch.testing.assert_close(variance.double(), seen.var(0))
+    assert not torch.allclose(variance, by_itself[1], rtol=0.1)
+
+
+def test_reestimate_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(DataError, match="no target image"):
+        reestimate(network(), iter(()))
+    with pytest.raises(UsageError, match="no batch norm"):
+        reestimate(nn.Conv2d(3, 2, 1), iter(TARGET))
