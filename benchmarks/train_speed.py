@@ -14,6 +14,7 @@ scores both on the target, to show that the faster step does not learn less.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import statistics
@@ -46,7 +47,7 @@ class PlainStep:
         self.network, self.config = network.train(), config
         widths = [network.num_classes, 64, 128, 256, 512]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
         self.judge = nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 2, 1))
         self.optimizer = student_optimizer(network, config)

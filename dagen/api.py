@@ -133,8 +133,7 @@ def profile(
         network, card = checkpoint.load_deployed(model)
         name, kind = card.model, Task(card.task)
     else:
-        kind = from_mapping({"task": task, "width": width}).task  # checked, with a clear error
-        kind = Task(kind)
+        kind = Task(from_mapping({"task": task, "width": width}).task)  # checked there
         network, name = checkpoint.build(model, kind, width, {}).eval(), model
     if enforce_cap:
         measure.enforce_cap(network, name)

@@ -24,7 +24,9 @@ def check(config: Config) -> None:
     )
     stack = build_stack(config, network)
     if "target" in stack.streams and config.tgt is None:
-        raise UsageError(f"{'+'.join(config.method)} needs a target; give --tgt, such as --tgt taco.")
+        raise UsageError(
+            f"{'+'.join(config.method)} needs a target; give --tgt, such as --tgt taco."
+        )
     if stack.needs_checkpoint and config.init is None:
         raise UsageError(
             f"{'+'.join(config.method)} starts from a trained network; give --init FILE.safetensors."

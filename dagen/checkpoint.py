@@ -130,7 +130,9 @@ def load_deployed(path: Path | str) -> tuple[Network, Card]:
         missing, unexpected = network.load_state_dict(tensors, strict=False)
         wanted = set(deployed(network))
     except (SafetensorError, RuntimeError) as error:
-        raise DagenError(f"{path} does not fit {card.model}: {str(error).splitlines()[0]}") from None
+        raise DagenError(
+            f"{path} does not fit {card.model}: {str(error).splitlines()[0]}"
+        ) from None
     if unexpected or wanted & set(missing):
         raise DagenError(f"{path} does not fit {card.model}: it lacks or adds weights.")
     return network.eval(), card

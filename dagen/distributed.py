@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
-from torch import nn
 from torch import distributed as dist
+from torch import nn
 
 from dagen.errors import UsageError
 

@@ -64,7 +64,7 @@ def get_resortit(
         _download(edition, fetched)
     # Beside its final place, so that the last step is a rename.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        unpacked = Path(temporary)
+        unpacked = make_folder(Path(temporary) / "content")  # with everybody's usual permissions
         unpack(archive or fetched, unpacked)
         top = _top(unpacked)
         if not (top / "labels").is_dir():

@@ -60,5 +60,3 @@ def evaluate(
         scores.update(probabilities(network, dataset.image(index), size).cpu(), label)
         on_image()
     return scores
-
-

@@ -202,7 +202,7 @@ class _Run:
         path = self.folder / "model.safetensors"
         checkpoint.save_deployed(path, network, card)
         shipped, _ = checkpoint.load_deployed(path)
-        shipped.to(self.place.device, memory_format=torch.channels_last)
+        shipped.to(self.place.device).to(memory_format=torch.channels_last)
         scores: dict[str, dict[str, float]] = {}
         for name in self.config.scored:
             dataset = open_dataset(name, "val", self.task, self.runtime.data_root)

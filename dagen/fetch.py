@@ -10,7 +10,6 @@ from pathlib import Path
 
 from dagen.errors import DataError, UsageError
 
-_CHUNK = 1 << 16  # bytes
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 60.0  # seconds
 
@@ -121,7 +120,7 @@ class Fetcher:
                 if goes_on and not begins.startswith(f"bytes {start}-"):
                     raise RefusedError(f"the server continues at another place ({begins})")
                 with part.open("ab" if goes_on else "wb") as file:
-                    for chunk in response.iter_raw(_CHUNK):
+                    for chunk in response.iter_raw():  # as it comes, nothing held back
                         if self.stop.is_set():
                             raise BrokenError("interrupted")
                         file.write(chunk)

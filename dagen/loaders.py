@@ -84,7 +84,9 @@ class Steps(TorchDataset[Batch]):
         how = self.sampling
         count = len(feed.dataset)
         index = int(_order(how.seed, _STREAM[domain], k // count, count)[k % count])
-        draw = np.random.Generator(np.random.Philox(key=[how.seed, 2 + _STREAM[domain]], counter=[0, 0, 0, k]))
+        draw = np.random.Generator(
+            np.random.Philox(key=[how.seed, 2 + _STREAM[domain]], counter=[0, 0, 0, k])
+        )
         image = feed.dataset.image(index)
         label = feed.dataset.label(index) if feed.labelled else None
         image, label = transforms.crop(image, label, how.size, how.zoom, draw)
@@ -94,7 +96,9 @@ class Steps(TorchDataset[Batch]):
 
 
 @lru_cache(maxsize=8)
-def _order(seed: int, stream: int, epoch: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _order(
+    seed: int, stream: int, epoch: int, count: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The order of all images in one epoch."""
     draw = np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, epoch]))
     return draw.permutation(count)

@@ -140,7 +140,7 @@ def max_square(p: Tensor, *, image_weighted: bool = False, alpha: float = 0.2) -
     predicted = p.argmax(1).flatten(1)
     counts = F.one_hot(predicted, p.shape[1]).sum(1)
     n_c = counts.gather(1, predicted).to(p.dtype)
-    weight = 1 / (n_c.pow(alpha) * float(predicted.shape[1]) ** (1 - alpha))
+    weight: Tensor = 1 / (n_c.pow(alpha) * predicted.shape[1] ** (1 - alpha))
     return -(squares.flatten(1) * weight).sum(1).mean() / 2
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dagen import checkpoint, transforms
+from dagen import checkpoint
 from dagen.datasets.base import Dataset
 from dagen.evaluation import probabilities
 from dagen.sheets import sheet
 
 _ROWS = 6
-_SIDE = 320
 
 
 def draw(dataset: Dataset, models: Mapping[str, Path], path: Path, caption: str) -> Path:
@@ -33,14 +32,11 @@ def draw(dataset: Dataset, models: Mapping[str, Path], path: Path, caption: str)
     rows = []
     for index in chosen.tolist():
         image, label = dataset.image(index), dataset.label(index)
-        scale = _SIDE / max(label.shape)
-        small = (max(1, round(label.shape[0] * scale)), max(1, round(label.shape[1] * scale)))
         columns = [label]
         for network, card in networks.values():
             found = probabilities(network, image, card.size).argmax(0)
             columns.append(found.numpy().astype(np.uint8))
-        row = [transforms.resize_label(column, small) for column in columns]
-        rows.append((transforms.resize(image, small), row))
+        rows.append((image, columns))
     titles = ["image", "truth", *networks]
     sheet(rows, titles, caption, path, dataset.task.classes)
     return path

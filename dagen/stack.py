@@ -162,7 +162,7 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
         if name in waiting:
             raise UsageError(f"parts require each other: {' -> '.join((*waiting, name))}.")
         for needed in plugins.get("methods", name).requires:
-            if needed in names and needed not in ordered:
+            if needed in names and needed not in (*ordered, *waiting):
                 raise UsageError(
                     f"'{name}' needs '{needed}' before it; change the order to {needed},{name}."
                 )

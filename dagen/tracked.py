@@ -81,7 +81,10 @@ class Tracked:
         """Scores, size, pictures and the model, once at the end."""
         config = result.config
         figures = {f"profile/{name}": value for name, value in result.profile.items()}
-        roles = {config["tgt"] or next(iter(config["score"]), ""): "target", config["src"]: "source"}
+        roles = {
+            config["tgt"] or next(iter(config["score"]), ""): "target",
+            config["src"]: "source",
+        }
         for dataset, scores in result.scores.items():
             role = roles.get(dataset, dataset)
             figures |= {f"{role}/{name}": value for name, value in scores.items()}

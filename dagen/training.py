@@ -75,7 +75,7 @@ def fit(
         Stopped: SIGTERM came; the state is saved.
     """
     hooks = hooks or Hooks()
-    stack.to(world.device, memory_format=torch.channels_last)
+    stack.to(world.device).to(memory_format=torch.channels_last)
     optimizers = [student_optimizer(stack.student, config), *stack.optimizers()]
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     start = _resume(stack, optimizers, folder)
@@ -114,7 +114,9 @@ def fit(
                     checkpoint.save_state(folder, done, _state(stack, optimizers, done))
                 world.barrier()
             if stopping and done < config.steps:
-                raise Stopped(f"stopped after step {done} of {config.steps}; resume by running it again.")
+                raise Stopped(
+                    f"stopped after step {done} of {config.steps}; resume by running it again."
+                )
 
 
 def schedule(step: int, config: Config) -> float:
@@ -145,9 +147,7 @@ def _scale_rates(
             group["lr"] = rate * scale
 
 
-def _state(
-    stack: Stack, optimizers: list[torch.optim.Optimizer], step: int
-) -> dict[str, Any]:
+def _state(stack: Stack, optimizers: list[torch.optim.Optimizer], step: int) -> dict[str, Any]:
     return {
         "step": step,
         "stack": stack.state_dict(),

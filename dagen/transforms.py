@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-
 Pixels = NDArray[np.uint8]
 
 # Loader workers are processes already; OpenCV's own threads only get in their way.
@@ -60,7 +59,9 @@ def resize_label(label: Pixels, size: tuple[int, int]) -> Pixels:
     """``label`` (H, W) at ``size``, nearest pixel."""
     if label.shape == size:
         return label
-    return np.asarray(cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    return np.asarray(
+        cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
+    )
 
 
 def crop(

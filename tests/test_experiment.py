@@ -103,7 +103,8 @@ from dagen import training
 from dagen.config import from_mapping
 from dagen.experiment import Runtime, run
 
-values, runs, data, at = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+values, at = json.loads(sys.argv[1]), int(sys.argv[4])
+runs, data = Path(sys.argv[2]), Path(sys.argv[3])
 schedule = training.schedule
 
 def dying(step, config):
@@ -124,7 +125,15 @@ def test_killed_and_resumed_gives_the_same_file_to_the_bit(
     whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
     for at in (1, 3):
         process = subprocess.run(
-            [sys.executable, "-c", _KILLED, json.dumps(values), str(runtime.runs), str(data), str(at)],
+            [
+                sys.executable,
+                "-c",
+                _KILLED,
+                json.dumps(values),
+                str(runtime.runs),
+                str(data),
+                str(at),
+            ],
             cwd=Path(__file__).parents[1],
             timeout=600,
         )

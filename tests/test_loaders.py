@@ -38,7 +38,10 @@ def _steps(*, batch: int = 4, rank: int = 0, world: int = 1, seed: int = 0) -> S
 def _same(a: Batch, b: Batch) -> bool:
     pairs = [(a.source, b.source), (a.target, b.target)]
     return all(
-        x is not None and y is not None and torch.equal(x.image, y.image) and torch.equal(x.index, y.index)
+        x is not None
+        and y is not None
+        and torch.equal(x.image, y.image)
+        and torch.equal(x.index, y.index)
         for x, y in pairs
     )
 
@@ -48,7 +51,7 @@ def test_shapes_ranges_and_no_target_label() -> None:
     assert batch.source is not None and batch.target is not None
     assert batch.source.image.shape == (4, 3, 32, 32)
     assert batch.source.image.dtype == torch.float32
-    assert 0 <= float(batch.source.image.min()) and float(batch.source.image.max()) <= 1
+    assert float(batch.source.image.min()) >= 0 and float(batch.source.image.max()) <= 1
     assert batch.source.label is not None and batch.source.label.dtype == torch.int64
     assert batch.target.label is None
 

@@ -125,7 +125,7 @@ def slow_lovasz(logits: Tensor, label: Tensor) -> float:
         if not truth:
             continue
         error = [1 - p[c] if i in truth else p[c] for i, (p, _) in enumerate(known)]
-        order = sorted(range(len(known)), key=lambda i: -error[i])  # noqa: B023
+        order = sorted(range(len(known)), key=lambda i: -error[i])
         total, before, wrong = 0.0, 0.0, set()
         for i in order:
             wrong.add(i)
@@ -189,7 +189,7 @@ def test_image_weighted_max_square(alpha: float) -> None:
     total = 0.0
     for image in logits:
         every = everywhere(image[None])
-        predicted = [max(range(C), key=lambda c: p[c]) for p in every]  # noqa: B023
+        predicted = [max(range(C), key=lambda c: p[c]) for p in every]
         for p, c in zip(every, predicted, strict=True):
             n_c, n = predicted.count(c), len(predicted)
             total -= sum(v * v for v in p) / (2 * C * n_c**alpha * n ** (1 - alpha))
@@ -220,10 +220,7 @@ def slow_covariance(x: Tensor) -> list[list[float]]:
     rows = x.double().tolist()
     mean = [sum(r[i] for r in rows) / len(rows) for i in range(3)]
     return [
-        [
-            sum((r[i] - mean[i]) * (r[j] - mean[j]) for r in rows) / (len(rows) - 1)
-            for j in range(3)
-        ]
+        [sum((r[i] - mean[i]) * (r[j] - mean[j]) for r in rows) / (len(rows) - 1) for j in range(3)]
         for i in range(3)
     ]
 

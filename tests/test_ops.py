@@ -64,11 +64,11 @@ def test_ema_teacher_starts_as_a_copy_and_wants_no_gradient() -> None:
     teacher = Ema(student, 0.5)
     assert not any(p.requires_grad for p in teacher.parameters())
     with torch.no_grad():
-        student[0].weight.add_(1.0)
-    gap = (student[0].weight - teacher.module.get_submodule("0").weight).mean()
+        student.get_parameter("0.weight").add_(1.0)
+    gap = (student.get_parameter("0.weight") - teacher.get_parameter("module.0.weight")).mean()
     assert float(gap.detach()) == pytest.approx(1.0)
     teacher.update(student, step=100)
-    gap = (student[0].weight - teacher.module.get_submodule("0").weight).mean()
+    gap = (student.get_parameter("0.weight") - teacher.get_parameter("module.0.weight")).mean()
     assert float(gap.detach()) == pytest.approx(0.5)
     assert set(teacher.state_dict()) == {f"module.{key}" for key in student.state_dict()}
 
@@ -92,8 +92,10 @@ def test_class_mix_of_two_classes_pastes_the_litter_and_never_the_belt() -> None
     mask = class_mix(label, seeded())
     assert torch.equal(mask[0, 0], label[0] == 1)
     assert not mask[1].any()
-    kept = {frozenset(label[0][class_mix(label, seeded(s), background=True)[0, 0]].tolist())
-            for s in range(20)}
+    kept = {
+        frozenset(label[0][class_mix(label, seeded(s), background=True)[0, 0]].tolist())
+        for s in range(20)
+    }
     assert kept == {frozenset({0}), frozenset({1})}
 
 

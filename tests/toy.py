@@ -25,10 +25,31 @@ class ToyNetwork(Network):
         return SegOut(self.head(features), features)
 
 
-def setting(task: Task = Task.BINARY, *, steps: int = 10, size: tuple[int, int] = (32, 32)) -> Setting:
+class AuxToyNetwork(ToyNetwork):
+    """A ToyNetwork with an auxiliary head at stride 8."""
+
+    aux_weights = (0.4,)
+
+    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+        super().__init__(num_classes, width)
+        self.aux = nn.Conv2d(8, num_classes, 2, 2)
+
+    def forward(self, image: Tensor) -> SegOut:
+        out = super().forward(image)
+        return out._replace(aux=(self.aux(out.features),)) if self.training else out
+
+
+def setting(
+    task: Task = Task.BINARY, *, steps: int = 10, size: tuple[int, int] = (32, 32)
+) -> Setting:
     """The setting of a ToyNetwork run."""
     return Setting(
-        task=task, num_classes=task.num_classes, feature_channels=8, stride=4, steps=steps, size=size
+        task=task,
+        num_classes=task.num_classes,
+        feature_channels=8,
+        stride=4,
+        steps=steps,
+        size=size,
     )
 
 

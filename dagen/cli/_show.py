@@ -14,22 +14,32 @@ if TYPE_CHECKING:
     from dagen.results import RunResult
 
 
+_TITLES = {
+    "foreground_miou": "foreground mIoU",
+    "miou": "mIoU",
+    "waste_iou": "waste IoU (binary)",
+}
+
+
 def result_table(rows: dict[str, RunResult]) -> None:
-    """One table per data set: a row a run, per-class IoU and the means in per cent."""
+    """One table per data set: a line a figure in per cent, a column a run, and the change."""
     console = Console()
     first = next(iter(rows.values()))
     for dataset, scores in first.scores.items():
-        classes = [name.removeprefix("iou/") for name in scores if name.startswith("iou/")]
-        table = Table(title=f"{dataset} val, IoU in %")
-        table.add_column("")
-        columns = [f"iou/{name}" for name in classes]
-        columns += ["foreground_miou", "miou", "waste_iou"]
-        for column in columns:
-            title = column.removeprefix("iou/").replace("_", " ").replace("miou", "mIoU")
-            table.add_column(title.replace("iou", "IoU"), justify="right")
-        for name, run in rows.items():
-            found = run.scores.get(dataset, {})
-            table.add_row(name, *(percent(found.get(column)) for column in columns))
+        table = Table(title=f"{dataset} val, IoU in %", title_justify="left")
+        for column in ("", *rows):
+            table.add_column(column, justify="right" if column else "left", no_wrap=True)
+        if len(rows) == 2:
+            table.add_column("change", justify="right")
+        classes = [name for name in scores if name.startswith("iou/")]
+        for figure in (*classes, "foreground_miou", "miou", "waste_iou"):
+            values = [run.scores.get(dataset, {}).get(figure) for run in rows.values()]
+            cells = [percent(value) for value in values]
+            if len(rows) == 2:
+                before, after = values
+                known = before is not None and after is not None
+                cells.append(f"{100 * (after - before):+.1f}" if known else "–")
+            table.add_row(_TITLES.get(figure, figure.removeprefix("iou/")), *cells)
         console.print(table)
     for name, run in rows.items():
         p = run.profile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -68,7 +68,7 @@ def get(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Downloads at a time.")] = 8,
     edition: Annotated[str, typer.Option(help="ReSORT-IT archive.")] = "synthetic-single",
     archive: Annotated[
-        Optional[Path], typer.Option(help="ReSORT-IT archive that was downloaded by hand.")
+        Path | None, typer.Option(help="ReSORT-IT archive that was downloaded by hand.")
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:

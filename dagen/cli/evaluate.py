@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,7 +21,7 @@ def evaluate(
     data: Annotated[str, typer.Option(help="Data set to score on.")],
     split: Annotated[str, typer.Option(help="Its split.")] = "val",
     size: Annotated[
-        Optional[str], typer.Option(help="Height x width to cover; otherwise the network's own.")
+        str | None, typer.Option(help="Height x width to cover; otherwise the network's own.")
     ] = None,
     data_root: options.DataRoot = None,
     device: options.Device = "auto",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 DataRoot = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option("--data-root", help="Folder of all data sets; otherwise $DAGEN_DATA."),
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs and of the MLflow store.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ def predict(
     images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("predictions"),
     size: Annotated[
-        Optional[str], typer.Option(help="Height x width to cover; otherwise the network's own.")
+        str | None, typer.Option(help="Height x width to cover; otherwise the network's own.")
     ] = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,

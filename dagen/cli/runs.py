@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 from dagen.cli import options
 
-File = Annotated[
-    Optional[Path], typer.Option("--config", "-c", help="TOML file; flags win over it.")
-]
+File = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; flags win over it.")]
 Sets = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--set", help="key=value, such as lr=0.001 or advent.weight=0.01; repeatable."),
 ]
-Src = Annotated[Optional[str], typer.Option(help="Source data set (with labels).")]
+Src = Annotated[str | None, typer.Option(help="Source data set (with labels).")]
 MethodNames = Annotated[
-    Optional[str], typer.Option(help="One strategy, or a stack such as minent,advent.")
+    str | None, typer.Option(help="One strategy, or a stack such as minent,advent.")
 ]
-Model = Annotated[Optional[str], typer.Option(help="Network; see `dagen list models`.")]
-TaskName = Annotated[Optional[str], typer.Option("--task", help="material or binary.")]
-Size = Annotated[Optional[str], typer.Option(help="Height x width, such as 224x448.")]
-Steps = Annotated[Optional[int], typer.Option(help="Training steps.")]
-BatchSize = Annotated[Optional[int], typer.Option("--batch", help="Images of each domain a step.")]
-Rate = Annotated[Optional[float], typer.Option("--lr", help="Peak learning rate.")]
-Seed = Annotated[Optional[int], typer.Option(help="Seed of everything random.")]
-Init = Annotated[Optional[str], typer.Option(help="Start from this deployed file.")]
-Workers = Annotated[Optional[int], typer.Option(help="Processes that make batches.")]
+Model = Annotated[str | None, typer.Option(help="Network; see `dagen list models`.")]
+TaskName = Annotated[str | None, typer.Option("--task", help="material or binary.")]
+Size = Annotated[str | None, typer.Option(help="Height x width, such as 224x448.")]
+Steps = Annotated[int | None, typer.Option(help="Training steps.")]
+BatchSize = Annotated[int | None, typer.Option("--batch", help="Images of each domain a step.")]
+Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Init = Annotated[str | None, typer.Option(help="Start from this deployed file.")]
+Workers = Annotated[int | None, typer.Option(help="Processes that make batches.")]
 Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
@@ -53,7 +51,7 @@ def train(
     seed: Seed = None,
     init: Init = None,
     score: Annotated[
-        Optional[list[str]], typer.Option(help="Also score on this data set; repeatable.")
+        list[str] | None, typer.Option(help="Also score on this data set; repeatable.")
     ] = None,
     config: File = None,
     set_: Sets = None,
@@ -82,16 +80,23 @@ def train(
     result = run(
         load(config, set_ or [], flags),
         Runtime(
-            runs=runs, data_root=data_root, device=device, workers=workers, precision=precision,
-            fresh=fresh, track=not no_track, experiment=experiment, quiet=quiet,
-        ),  # fmt: skip
+            runs=runs,
+            data_root=data_root,
+            device=device,
+            workers=workers,
+            precision=precision,
+            fresh=fresh,
+            track=not no_track,
+            experiment=experiment,
+            quiet=quiet,
+        ),
     )
     result_table({"+".join(result.config["method"]): result})
 
 
 def adapt(
     src: Src = None,
-    tgt: Annotated[Optional[str], typer.Option(help="Target data set (images only).")] = None,
+    tgt: Annotated[str | None, typer.Option(help="Target data set (images only).")] = None,
     method: MethodNames = None,
     model: Model = None,
     task: TaskName = None,
@@ -101,7 +106,7 @@ def adapt(
     lr: Rate = None,
     seed: Seed = None,
     batch_norm: Annotated[
-        Optional[str], typer.Option(help="shared, source, target or separate.")
+        str | None, typer.Option(help="shared, source, target or separate.")
     ] = None,
     init: Init = None,
     config: File = None,
@@ -131,8 +136,15 @@ def adapt(
     pair = run_pair(
         load(config, set_ or [], flags),
         Runtime(
-            runs=runs, data_root=data_root, device=device, workers=workers, precision=precision,
-            fresh=fresh, track=not no_track, experiment=experiment, quiet=quiet,
-        ),  # fmt: skip
+            runs=runs,
+            data_root=data_root,
+            device=device,
+            workers=workers,
+            precision=precision,
+            fresh=fresh,
+            track=not no_track,
+            experiment=experiment,
+            quiet=quiet,
+        ),
     )
     comparison(pair, runs)

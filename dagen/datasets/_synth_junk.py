@@ -62,7 +62,9 @@ def cup(dice: Dice) -> Sprite:
     """A foam or plastic cup with a lid, its wall printed in one band."""
     y = np.arange(110, dtype=np.float32)
     slope = 34 - (y - 10) * 0.11
-    u, mask = revolve(np.where((y > 6) & (y < 104), slope + 2.5 * (y < 18), 0).astype(np.float32), 84)
+    u, mask = revolve(
+        np.where((y > 6) & (y < 104), slope + 2.5 * (y < 18), 0).astype(np.float32), 84
+    )
     wall: Colour = dice.pick(((0.92, 0.91, 0.88), (0.85, 0.20, 0.15), (0.85, 0.89, 0.92)))
     light = _round(u) + 0.12 * gloss(u, -0.5, 0.2)
     rgb = filled(wall, light)

@@ -230,7 +230,9 @@ def _gathered(dice: Dice, size: tuple[int, int]) -> F32:
     away = np.hypot(x, y) + 1
     circle = fractal(dice, (160, 160), 13.0, 3, 0.6)
     return np.asarray(
-        cv2.remap(circle, 80 + 55 * x / away + 0.2 * x, 80 + 55 * y / away + 0.2 * y, cv2.INTER_LINEAR),
+        cv2.remap(
+            circle, 80 + 55 * x / away + 0.2 * x, 80 + 55 * y / away + 0.2 * y, cv2.INTER_LINEAR
+        ),
         np.float32,
     )
 

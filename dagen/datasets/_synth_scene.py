@@ -27,7 +27,9 @@ class Thing(NamedTuple):
     left: int
 
 
-def _overlap(thing: Thing, size: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def _overlap(
+    thing: Thing, size: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Where a thing lies on the canvas, and which part of its sprite that is."""
     height, width = thing.sprite.mask.shape
     top, left = max(thing.top, 0), max(thing.left, 0)
@@ -103,7 +105,9 @@ def put(
     return best
 
 
-def photograph(dice: Dice, rgb: F32, exposure: float, cast: float, noise: float, soft: float) -> Image:
+def photograph(
+    dice: Dice, rgb: F32, exposure: float, cast: float, noise: float, soft: float
+) -> Image:
     """What a camera makes of linear RGB: exposure, colour cast, vignette, blur, noise.
 
     Args:

@@ -210,7 +210,10 @@ def turned(sprite: Sprite, length: float, angle: float) -> Sprite:
     """
     fine = 2 if length < 80 else 1
     scale = fine * length / max(sprite.mask.shape)
-    step = (max(2, round(sprite.mask.shape[1] * scale)), max(2, round(sprite.mask.shape[0] * scale)))
+    step = (
+        max(2, round(sprite.mask.shape[1] * scale)),
+        max(2, round(sprite.mask.shape[0] * scale)),
+    )
     cos, sin = np.cos(angle), np.sin(angle)
     wide = 1 + int(np.ceil((abs(cos) * step[0] + abs(sin) * step[1]) / fine))
     tall = 1 + int(np.ceil((abs(sin) * step[0] + abs(cos) * step[1]) / fine))

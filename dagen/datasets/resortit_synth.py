@@ -58,4 +58,6 @@ class ResortitSynth(Twin):
         """The faint rectangle around a pasted object."""
         height, width = thing.sprite.mask.shape
         top, left = max(0, thing.top - height // 6), max(0, thing.left - width // 6)
-        ground[top : thing.top + height + height // 6, left : thing.left + width + width // 6] *= tone
+        ground[top : thing.top + height + height // 6, left : thing.left + width + width // 6] *= (
+            tone
+        )

@@ -65,7 +65,11 @@ class TacoSynth(Twin):
         ground = NATURAL[self.scene(index)](dice, self.size(index), light)
         rgb = paint(ground, self.things(index), light, dice.uniform(0.35, 0.7))
         camera = self.dice(index, _CAMERA)
-        exposure, noise, soft = camera.uniform(0.85, 1.3), camera.uniform(0.008, 0.03), camera.uniform(0.2, 0.9)
+        exposure, noise, soft = (
+            camera.uniform(0.85, 1.3),
+            camera.uniform(0.008, 0.03),
+            camera.uniform(0.2, 0.9),
+        )
         return photograph(camera, rgb * self._shade(camera, rgb), exposure, 0.07, noise, soft)
 
     @staticmethod

@@ -58,6 +58,7 @@ class OutputAdversarial(Method):
 
     family = "adversarial"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
+
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         """One discriminator for the main head and one for each auxiliary head."""
         super().__init__(student, setting, config)
@@ -108,8 +109,12 @@ class OutputAdversarial(Method):
         raise NotImplementedError
 
     def _map(self, logits: Tensor) -> Tensor:
-        """What the discriminator sees, averaged down to its cells, never magnified."""
-        seen = self.represent(logits.float().softmax(1))
+        """What the discriminator sees: finer maps averaged down to its cells, coarser logits
+        (of auxiliary heads) enlarged to them, as the papers enlarge all logits to the input."""
+        logits = logits.float()
+        if logits.shape[-2] < self.size[0] or logits.shape[-1] < self.size[1]:
+            logits = F.interpolate(logits, self.size, mode="bilinear", align_corners=False)
+        seen = self.represent(logits.softmax(1))
         factor = max(1, seen.shape[-2] // self.size[0])
         return F.avg_pool2d(seen, factor) if factor > 1 else seen
 

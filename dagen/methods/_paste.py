@@ -15,10 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dagen.methods._mixing import Objects
+from dagen.methods._mixing import Objects, colour_maps
 from dagen.methods._pseudo import draw
-
-_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def _affine(
 def recolour(layer: Layer, ground: Tensor, look: Look, generator: torch.Generator) -> Layer:
     """Colours drawn anew, then moved towards those of ``ground`` (B, 3, H, W) underneath."""
     alpha = layer.alpha
-    mixing = _colour_maps(len(alpha), look.jitter, generator).to(ground.device)
+    mixing = colour_maps(len(alpha), look.jitter, generator).to(ground.device)
     colour = torch.einsum("bij,bjhw->bihw", mixing, layer.colour)
     if look.match == 0:
         return Layer(colour, alpha)
@@ -120,18 +118,6 @@ def recolour(layer: Layer, ground: Tensor, look: Look, generator: torch.Generato
     gain = 1 + strength * (aim_spread / spread.clamp(min=0.02) - 1)
     offset = mean + strength * (aim - mean) - gain * mean
     return Layer(gain * colour + offset * alpha, alpha)
-
-
-def _colour_maps(count: int, jitter: float, generator: torch.Generator) -> Tensor:
-    """(count, 3, 3): turns of the hue, saturation, gain, all together on RGB vectors."""
-    gain = draw((count, 1, 1), 1 - jitter, 1 + jitter, generator)
-    saturation = draw((count,), 1 - jitter, 1 + jitter, generator)
-    hue = draw((count,), -jitter, jitter, generator) * 2 * math.pi
-    turn = torch.eye(3).repeat(count, 1, 1)
-    turn[:, 1, 1] = turn[:, 2, 2] = saturation * hue.cos()
-    turn[:, 1, 2] = -saturation * hue.sin()
-    turn[:, 2, 1] = saturation * hue.sin()
-    return gain * (_YIQ.inverse() @ turn @ _YIQ)
 
 
 def _moments(image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

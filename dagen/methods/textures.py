@@ -8,22 +8,25 @@ No target image is used. The idea is domain randomisation (Tobin et al., IROS 20
 distractors and defaults are dagen's own, measured on the small ReSORT-IT to TACO benchmark.
 
 What is pasted is made to fit: its edge is feathered inwards, so that no rim of belt is left; it
-casts a shadow; and since transparent things look black on a black belt, the ground may shine
-through the dark parts of an object.
+casts a shadow; since transparent things look black on a black belt, the ground may shine
+through the dark parts of an object; and since litter is farther from the camera than waste on
+a belt, the scene may be shrunk, its label with it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from dagen.methods._backgrounds import grounds
 from dagen.methods._distractors import cast_shadow, strew
-from dagen.methods._style import Dice, dice, with_source
+from dagen.methods._style import Dice, dice
 from dagen.methods.base import Context, Domain, Method
 from dagen.settings import Fraction, NotNegative, Steps
 from dagen.types import IGNORE, Batch
@@ -42,27 +45,43 @@ class Textures(Method):
             feather: width of the soft edge of objects, in pixels.
             shine: largest share of the ground's light that the darkest parts of an object let
                 through; drawn for each image from 0 on.
+            smallest: smallest scale at which objects are pasted, 1 for their own size; drawn
+                for each image, log-uniform up to 1.
         """
 
         p: Fraction = 0.5
         distractors: Steps = 6
         feather: NotNegative = 2.0
         shine: Fraction = 0.5
+        smallest: Annotated[float, Field(ge=0.1, le=1)] = 0.4
 
     family = "generalization"
     paper = "after Tobin et al., IROS 2017"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
 
     def transform(self, ctx: Context) -> Batch:
-        """Source objects on new grounds; labels stay. Ignored pixels keep what they show."""
+        """Source objects on new grounds. Ignored pixels keep what they show."""
         source, draw = ctx.source, dice(ctx, "textures")
         assert source.label is not None
-        image = source.image
-        size = (image.shape[-2], image.shape[-1])
-        ground = strew(grounds(len(image), size, draw), draw, self.config.distractors)
-        pasted = self._paste(image, source.label, ground, draw)
-        replaced = draw.chance((len(image), 1, 1, 1), self.config.p)
-        return with_source(ctx.batch, torch.where(replaced > 0, pasted, image))
+        count, size = len(source.image), (source.image.shape[-2], source.image.shape[-1])
+        ground = strew(grounds(count, size, draw), draw, self.config.distractors)
+        image, label = self._shrink(source.image, source.label, draw)
+        pasted = self._paste(image, label, ground, draw)
+        replaced = draw.chance((count, 1, 1, 1), self.config.p) > 0
+        image = torch.where(replaced, pasted, source.image)
+        label = torch.where(replaced[:, 0], label, source.label)
+        return replace(ctx.batch, source=replace(source, image=image, label=label))
+
+    def _shrink(self, image: Tensor, label: Tensor, draw: Dice) -> tuple[Tensor, Tensor]:
+        if self.config.smallest == 1:
+            return image, label
+        places = zip(
+            draw.log_uniform((len(image),), self.config.smallest, 1).tolist(),
+            draw.uniform((len(image), 2)).tolist(),
+            strict=True,
+        )
+        scenes = [shrink(image[i], label[i], *place) for i, place in enumerate(places)]
+        return torch.stack([i for i, _ in scenes]), torch.stack([one for _, one in scenes])
 
     def _paste(self, image: Tensor, label: Tensor, ground: Tensor, draw: Dice) -> Tensor:
         known = (label != IGNORE)[:, None]
@@ -73,6 +92,28 @@ class Textures(Method):
         darkness = 1 - image.amax(1, keepdim=True)
         body = (image + shine * darkness * ground).clamp(0, 1)
         return torch.where(known, torch.lerp(ground, body, solid), image)
+
+
+def shrink(
+    image: Tensor, label: Tensor, scale: float, corner: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """A scene made smaller and put somewhere on a black canvas of its old size.
+
+    Args:
+        image: (3, H, W).
+        label: (H, W) int64; the canvas around is background.
+        scale: in (0, 1].
+        corner: where the upper left corner lies, (down, right), each a share of the room left.
+    """
+    height, width = label.shape
+    size = (max(1, round(scale * height)), max(1, round(scale * width)))
+    top, left = (round(c * (f - s)) for c, f, s in zip(corner, (height, width), size, strict=True))
+    window = (slice(top, top + size[0]), slice(left, left + size[1]))
+    small, ids = torch.zeros_like(image), torch.zeros_like(label)
+    small[:, *window] = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    # Nearest on floats: interpolation has no integer kernel, and ids up to 255 are exact.
+    ids[window] = F.interpolate(label[None, None].float(), size, mode="nearest-exact")[0, 0].long()
+    return small, ids
 
 
 def feather(mask: Tensor, width: float) -> Tensor:

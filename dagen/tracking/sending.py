@@ -8,7 +8,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError
 from dagen.tracking.run import Record, read_with_ends
@@ -18,12 +18,11 @@ from dagen.tracking.state import State
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_METRICS, _OTHERS = 1000, 100  # what MLflow takes in one call
+_METRICS = 1000  # as many as MLflow takes in one request
 _DIGEST = 36  # characters that MLflow takes as a data set's digest
 _DIGEST_TAG = "dagen.sha256"
 
 logger = logging.getLogger("dagen.tracking")
-_T = TypeVar("_T")
 
 
 def send(client: MlflowClient, folder: Path, state: State) -> None:
@@ -70,7 +69,7 @@ def without_rewound(records: Sequence[tuple[Record, int]]) -> Iterator[tuple[Rec
 
 
 class _Batch:
-    """Parameters, tags and metrics on their way, in as few calls as MLflow's limits allow."""
+    """Parameters, tags and metrics on their way, in as few requests as can be."""
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client, self._run_id = client, run_id
@@ -97,12 +96,13 @@ class _Batch:
     def flush(self) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        for params in _portions(list(self._params.items()), _OTHERS):
-            self._client.log_batch(self._run_id, params=[Param(*item) for item in params])
-        for tags in _portions(list(self._tags.items()), _OTHERS):
-            self._client.log_batch(self._run_id, tags=[RunTag(*item) for item in tags])
-        for metrics in _portions(self._metrics, _METRICS):
-            self._client.log_batch(self._run_id, metrics=[Metric(*item) for item in metrics])
+        # The client itself keeps to the limits on what goes into one request.
+        self._client.log_batch(
+            self._run_id,
+            [Metric(*item) for item in self._metrics],
+            [Param(*item) for item in self._params.items()],
+            [RunTag(*item) for item in self._tags.items()],
+        )
         self._clear()
 
 
@@ -164,8 +164,3 @@ def _send_model(client: MlflowClient, state: State, path: Path) -> None:
         client.log_model_artifacts(model.model_id, str(folder))
     client.log_outputs(state.run_id, [LoggedModelOutput(model.model_id, step=0)])
     client.finalize_logged_model(model.model_id, "READY")
-
-
-def _portions(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -1,6 +1,7 @@
 """The commands as a user types them: what is printed, the exit code, nothing lost."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from dagen import cli
 from dagen.checkpoint import Card, build, save_deployed
 from dagen.types import Task
 from tests import tiny
+
+Call = Callable[..., tuple[int, str, str]]
 
 SMALL = [
     "--model", "enet", "--size", "32x64", "--steps", "3", "--batch", "2", "--set", "width=0.25",
@@ -32,11 +35,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
-    save_deployed(path, build("enet", Task.MATERIAL, 0.25, {}), Card("enet", "material", (32, 64), 0.25))
+    save_deployed(
+        path, build("enet", Task.MATERIAL, 0.25, {}), Card("enet", "material", (32, 64), 0.25)
+    )
     return path
 
 
-def dagen(*args: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+def dagen(
+    *args: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
     monkeypatch.setattr("sys.argv", ["dagen", *args])
     capsys.readouterr()
     code = 0
@@ -49,11 +56,11 @@ def dagen(*args: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     return lambda *args: dagen(*map(str, args), monkeypatch=monkeypatch, capsys=capsys)
 
 
-def test_adapt_prints_both_runs_and_where_to_look(call, data: Path) -> None:  # type: ignore[no-untyped-def]
+def test_adapt_prints_both_runs_and_where_to_look(call: Call, data: Path) -> None:
     args = ["adapt", "--src", "resortit", "--tgt", "taco", "--method", "advent", *SMALL]
     code, out, err = call(*args)
     assert code == 0, err
@@ -63,7 +70,7 @@ def test_adapt_prints_both_runs_and_where_to_look(call, data: Path) -> None:  # 
     assert again[0] == 0 and again[1] == out
 
 
-def test_train_scores_other_data_sets_too(call, data: Path) -> None:  # type: ignore[no-untyped-def]
+def test_train_scores_other_data_sets_too(call: Call, data: Path) -> None:
     code, out, _ = call("train", "--src", "resortit", "--score", "taco", *SMALL)
     assert code == 0 and "resortit val" in out and "taco val" in out
 
@@ -80,7 +87,9 @@ def test_train_scores_other_data_sets_too(call, data: Path) -> None:  # type: ig
         (["--batch-norm", "both"], 2, "batch_norm"),
     ],
 )
-def test_bad_input_is_one_line_and_an_exit_code(call, data: Path, args: list[str], code: int, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_input_is_one_line_and_an_exit_code(
+    call, data: Path, args: list[str], code: int, message: str
+) -> None:
     base = ["adapt", "--src", "resortit", "--tgt", "taco", *SMALL]
     found, _, err = call(*base, *args)
     assert found == code
@@ -124,7 +133,9 @@ def _empty_split(root: Path) -> str:
 
 
 @pytest.mark.parametrize("damage", [_break_jpeg, _other_size, _unknown_id, _escape, _empty_split])
-def test_damaged_data_is_one_line_naming_the_file(call, data: Path, damage) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_data_is_one_line_naming_the_file(
+    call: Call, data: Path, damage: Callable[[Path], str]
+) -> None:
     word = damage(data)
     code, _, err = call("adapt", "--src", "resortit", "--tgt", "taco", "--method", "minent", *SMALL)
     lines = [line for line in err.splitlines() if line.startswith("dagen:")]
@@ -132,7 +143,7 @@ def test_damaged_data_is_one_line_naming_the_file(call, data: Path, damage) -> N
     assert "Traceback" not in err
 
 
-def test_check_lists_every_defect_at_once(call, data: Path) -> None:  # type: ignore[no-untyped-def]
+def test_check_lists_every_defect_at_once(call: Call, data: Path) -> None:
     code, out, _ = call("data", "check", "resortit", "--quiet")
     assert code == 0 and "No defect found" in out
     names = [_other_size(data)]
@@ -143,15 +154,17 @@ def test_check_lists_every_defect_at_once(call, data: Path) -> None:  # type: ig
     assert code == 1 and all(name in out for name in names) and "defect(s)" in err
 
 
-def test_evaluate_prints_json(call, data: Path, model: Path) -> None:  # type: ignore[no-untyped-def]
+def test_evaluate_prints_json(call: Call, data: Path, model: Path) -> None:
     code, out, err = call("evaluate", model, "--data", "taco", "--json", "--quiet")
     assert code == 0, err
     assert 0 <= json.loads(out)["waste_iou"] <= 1
 
 
-def test_predict_writes_masks_and_overlays(call, data: Path, model: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_predict_writes_masks_and_overlays(
+    call: Call, data: Path, model: Path, tmp_path: Path
+) -> None:
     images = data / "resortit" / "val"
-    code, out, err = call("predict", model, images, "--out", tmp_path / "out", "--quiet")
+    code, _, err = call("predict", model, images, "--out", tmp_path / "out", "--quiet")
     assert code == 0, err
     for image in images.iterdir():
         mask = Image.open(tmp_path / "out" / f"{image.stem}.png")
@@ -162,7 +175,7 @@ def test_predict_writes_masks_and_overlays(call, data: Path, model: Path, tmp_pa
     assert code == 2 and "does not exist" in err
 
 
-def test_profile_enforces_the_cap(call) -> None:  # type: ignore[no-untyped-def]
+def test_profile_enforces_the_cap(call: Call) -> None:
     code, out, _ = call("profile", "enet", "--size", "32x64", "--enforce-cap")
     assert code == 0 and "FLOPs (2 per MAC)" in out
     code, _, err = call("profile", "bisenet-resnet18", "--size", "32x64", "--enforce-cap")

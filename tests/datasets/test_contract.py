@@ -17,8 +17,8 @@ NAMES = plugins.names("datasets")
 CASES = [
     pytest.param(name, split, task, id=f"{name}-{split}-{task}")
     for name in NAMES
-    for split in ("train", "val")
     for task in plugins.get("datasets", name).tasks
+    for split in (("train", "val") if task is Task.BINARY else ("train",))
 ]
 
 
@@ -52,14 +52,12 @@ def test_contract(tmp_path: Path, name: str, split: str, task: Task) -> None:
     names = [dataset.name(index) for index in range(len(dataset))]
     assert len({*names}) == len(names)
     assert all("\\" not in item and not item.startswith("/") for item in names)
-    allowed = {*range(task.num_classes), IGNORE}
+    image, label = dataset.image(0), dataset.label(0)
+    assert image.dtype == label.dtype == np.uint8
+    assert image.shape == (*label.shape, 3)
+    assert image.flags.c_contiguous and label.flags.c_contiguous
+    assert {*np.unique(label).tolist()} <= {*range(task.num_classes), IGNORE}
     for index in (0, len(dataset) - 1):
-        image, label = dataset.image(index), dataset.label(index)
-        assert image.dtype == label.dtype == np.uint8
-        assert image.shape == (*label.shape, 3)
-        assert image.flags.c_contiguous and label.flags.c_contiguous
-        assert {*np.unique(label).tolist()} <= allowed
-        assert dataset.image_key(index) == dataset.image_key(index)
         count = dataset.instances(index)
         assert count is None or count >= 0
         assert dataset.scene(index) is None or isinstance(dataset.scene(index), str)
@@ -69,8 +67,8 @@ def test_contract(tmp_path: Path, name: str, split: str, task: Task) -> None:
     assert dataset.fingerprint() == dataset.fingerprint()
     again = pickle.loads(pickle.dumps(dataset))  # a loader's worker gets it so
     assert again.name(0) == names[0]
-    assert np.array_equal(again.image(0), dataset.image(0))
-    assert np.array_equal(again.label(0), dataset.label(0))
+    assert np.array_equal(again.image(0), image)
+    assert np.array_equal(again.label(0), label)
 
 
 @pytest.mark.parametrize("name", NAMES)

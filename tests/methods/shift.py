@@ -63,7 +63,9 @@ def views(seed: int, drift: Drift, count: int = 16) -> tuple[Batch, Tensor]:
     source, source_label = _scenes(draw, count)
     target, target_label = _scenes(draw, count)
     target = (target + drift.brighter).clamp(0, 1)
-    target[:, 0] += _by_cell(torch.randn(count, SIZE // CELL, SIZE // CELL, generator=draw)) * drift.red
+    target[:, 0] += (
+        _by_cell(torch.randn(count, SIZE // CELL, SIZE // CELL, generator=draw)) * drift.red
+    )
     return Batch(View(source, index, source_label), View(target, index)), target_label
 
 

@@ -9,7 +9,7 @@ from dagen.methods.colour_transfer import (
     match_moments,
 )
 from dagen.settings import build_config
-from tests.methods.shift import Drift, known, score, train
+from tests.methods.cast import waste_iou
 from tests.toy import ToyNetwork, context, setting
 
 MODES = ["reinhard", "histogram", "adain-rgb"]
@@ -51,9 +51,7 @@ def test_lab_moments_are_the_style_s() -> None:
 def test_histogram_matching_by_sorting() -> None:
     """With as many pixels on both sides, matching is handing out the style's sorted values."""
     image, style = _images()
-    style = style.reshape(2, 3, -1)[..., :1600].reshape(2, 3, 40, 40)
-    if style.shape != image.shape:
-        pytest.fail("the slow version needs as many pixels")
+    image = image[..., :30, :].repeat(1, 1, 1, 2)[..., :50]
     new = match_histogram(image, style)
     slow = torch.empty_like(image)
     for b in range(2):
@@ -84,7 +82,7 @@ def test_only_source_images_change_and_stay_in_range(mode: str) -> None:
     ctx = context()
     new = _part(mode).transform(ctx)
     assert new.source is not None
-    assert 0 <= new.source.image.min() and new.source.image.max() <= 1
+    assert new.source.image.min() >= 0 and new.source.image.max() <= 1
     assert not torch.equal(new.source.image, ctx.source.image)
     assert new.source.label is ctx.source.label
     assert new.target is ctx.batch.target
@@ -102,9 +100,7 @@ def test_p_is_the_share_of_images_the_same_in_every_run() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_closes_the_gap_of_a_colour_cast(mode: str) -> None:
-    drift = Drift(gain=0.5, offset=0.4)
-    before = score(known(), drift)
-    stack = train(["colour-transfer"], {"colour-transfer": {"mode": mode}}, drift, steps=30)
-    after = score(stack.predictor(), drift)
+def test_closes_the_gap_of_a_pale_light(mode: str) -> None:
+    before = waste_iou(["supervised"], {})
+    after = waste_iou(["colour-transfer"], {"colour-transfer": {"mode": mode}}, steps=40)
     assert after > before + 0.3, (before, after)

@@ -41,7 +41,7 @@ def test_labels_and_range_and_no_target() -> None:
     new = _part().transform(ctx)
     assert Pasta.streams == {"source"}
     assert new.source is not None and new.source.label is ctx.source.label
-    assert 0 <= new.source.image.min() and new.source.image.max() <= 1
+    assert new.source.image.min() >= 0 and new.source.image.max() <= 1
     assert new.target is ctx.batch.target
 
 

@@ -93,7 +93,7 @@ def test_a_killed_and_resumed_run_continues_its_mlflow_run(runs: Path) -> None:
     log.finish("KILLED")
     assert delivery.close()
     run_id = State.load(log.folder).run_id
-    log.metrics({"loss": 5.0}, 5)  # never delivered before it is taken back
+    log.metrics({"loss": -1.0}, 5)  # never delivered before it is taken back
 
     log, delivery = begin(runs)
     log.params({"lr": 0.1})

@@ -1,0 +1,144 @@
+"""Labels as colours, and laid over their image.
+
+The colours are those of Okabe and Ito ("Color universal design", 2008), which readers with
+any common colour vision can tell apart. A class has the same colour in every picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from dagen.errors import UsageError, unknown
+from dagen.types import IGNORE
+
+Pixels = NDArray[np.uint8]
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "background": (0, 0, 0),
+    "waste": (213, 94, 0),
+    "aluminium": (86, 180, 233),
+    "paper": (230, 159, 0),
+    "bottle": (0, 158, 115),
+    "nylon": (204, 121, 167),
+}
+"""RGB of every class of every task."""
+
+HATCH: tuple[tuple[int, int, int], tuple[int, int, int]] = ((170, 170, 170), (90, 90, 90))
+"""The two greys of pixels that are ignored."""
+
+_STRIPE = 3  # pixels of one grey before the other
+
+
+def palette(classes: Sequence[str]) -> Pixels:
+    """The colours (C, 3) of ``classes`` in their order.
+
+    Raises:
+        UsageError: a class that has no colour.
+    """
+    for name in classes:
+        if name not in COLOURS:
+            raise unknown("class", name, COLOURS)
+    return np.array([COLOURS[name] for name in classes], np.uint8)
+
+
+def colourise(label: Pixels, classes: Sequence[str]) -> Pixels:
+    """A label as a picture: one colour a class, ignored pixels hatched in two greys.
+
+    Args:
+        label: (H, W) uint8 ids into ``classes``, or 255.
+        classes: class names by id, such as ``Task.MATERIAL.classes``.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        UsageError: an id that is neither a class nor 255.
+    """
+    known = palette(classes)
+    wrong = np.setdiff1d(label, [*range(len(classes)), IGNORE])
+    if len(wrong):
+        raise UsageError(
+            f"the label holds {wrong[0]}; ids are 0 to {len(classes) - 1} "
+            f"({', '.join(classes)}) and {IGNORE} for ignored."
+        )
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(known)] = known
+    colours = table[label]
+    diagonal = np.add.outer(np.arange(label.shape[0]), np.arange(label.shape[1])) // _STRIPE % 2
+    return np.where((label == IGNORE)[..., None], np.array(HATCH, np.uint8)[diagonal], colours)
+
+
+def overlay(image: Pixels, label: Pixels, classes: Sequence[str], alpha: float = 0.45) -> Pixels:
+    """A label laid over its image, each region with an outline; background stays as it is.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8 ids into ``classes``, or 255.
+        classes: class names by id.
+        alpha: 0 shows the outlines alone, 1 hides the image under them.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        UsageError: image and label differ in size, a wrong id, or ``alpha`` outside 0 to 1.
+    """
+    if image.shape != (*label.shape, 3):
+        raise UsageError(
+            f"an overlay needs a label of the image's size; the image is {image.shape} and the "
+            f"label {label.shape}."
+        )
+    if not 0 <= alpha <= 1:
+        raise UsageError(f"alpha is {alpha}; it must be from 0 to 1.")
+    colours = colourise(label, classes)
+    blend = np.rint(image * (1 - alpha) + colours * alpha).astype(np.uint8)
+    marked = (label > 0)[..., None]
+    return np.where(_outline(label)[..., None], colours, np.where(marked, blend, image))
+
+
+def _outline(label: Pixels) -> NDArray[np.bool_]:
+    """The marked pixels that touch another label; thicker in large pictures."""
+    reach = 2 * max(1, round(max(label.shape) / 500)) + 1
+    window = np.ones((reach, reach), np.uint8)
+    # Largest and smallest id nearby differ exactly where two labels meet.
+    change = np.asarray(cv2.dilate(label, window)) != np.asarray(cv2.erode(label, window))
+    return np.asarray(change & (label > 0))
+
+
+def legend(
+    classes: Sequence[str], width: int, *, ignored: bool = False, size: int = 15
+) -> Image.Image:
+    """A strip that names the colours; background is left out.
+
+    Args:
+        classes: class names by id.
+        width: of the strip in pixels; entries that do not fit begin a new line.
+        ignored: whether the hatched grey is named too.
+        size: height of the letters in pixels.
+
+    Returns:
+        An RGB picture of that width, black on white.
+    """
+    font = ImageFont.load_default(size=size)
+    ids = [*range(1, len(classes)), *([IGNORE] if ignored else [])]
+    names = [classes[i] if i != IGNORE else "ignored" for i in ids]
+    line, gap = round(1.6 * size), size // 2
+    places, x, y = [], 0, 0
+    for name in names:
+        needed = size + gap + round(font.getlength(name)) + 3 * gap
+        if x and x + needed > width:
+            x, y = 0, y + line
+        places.append((x, y))
+        x += needed
+    strip = Image.new("RGB", (width, y + line), "white")
+    draw = ImageDraw.Draw(strip)
+    for i, name, (left, top) in zip(ids, names, places, strict=True):
+        swatch = colourise(np.full((size, size), i, np.uint8), classes)
+        strip.paste(Image.fromarray(swatch), (left, top + (line - size) // 2))
+        draw.text((left + size + gap, top + line // 2), name, "black", font, anchor="lm")
+    return strip

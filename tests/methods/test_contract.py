@@ -1,0 +1,162 @@
+"""What every strategy promises, checked on all that ``plugins`` finds."""
+
+import dataclasses
+import importlib
+import inspect
+import io
+import re
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from dagen import plugins
+from dagen.methods.base import Family, Method
+from dagen.stack import Stack
+from dagen.types import Batch, View
+from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
+
+NAMES = plugins.names("methods")
+
+
+def build(name: str, network: type[ToyNetwork] = ToyNetwork, seed: int = 0) -> Stack:
+    task = plugins.get("methods", name).tasks[0]
+    torch.manual_seed(seed)
+    return Stack(network(task.num_classes), [name], {}, setting(task), "target").train()
+
+
+def streamed(stack: Stack, seed: int) -> Batch:
+    """What the loader would give: only the domains that are streamed, no target label."""
+    both = batch(stack.setting.task, seed=seed)
+    return Batch(
+        both.source if "source" in stack.streams else None,
+        both.target if "target" in stack.streams else None,
+    )
+
+
+class Run:
+    """A stack and its optimisers, one step at a time."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        student = torch.optim.AdamW(stack.student.parameters(), lr=1e-2)
+        self.optimizers = [student, *stack.optimizers()]
+
+    def step(self, step: int) -> dict[str, float]:
+        torch.manual_seed(step)
+        losses, _ = self.stack(streamed(self.stack, step), step)
+        torch.stack(list(losses.values())).sum().backward()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self.stack.after_step(step)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def state(self) -> dict[str, Any]:
+        """As it comes back from a file."""
+        file = io.BytesIO()
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        torch.save({"stack": self.stack.state_dict(), "optimizers": optimizers}, file)
+        file.seek(0)
+        found: dict[str, Any] = torch.load(file, weights_only=True)
+        return found
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.stack.load_state_dict(state["stack"])
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_config_is_frozen_with_documented_defaults(name: str) -> None:
+    config: Any = plugins.get("methods", name).Config
+    assert config.__dataclass_params__.frozen
+    config()  # every field has a default
+    text = inspect.getdoc(config) or ""
+    for field in dataclasses.fields(config):
+        assert re.search(rf"^ *{field.name}: \S", text, re.MULTILINE), field.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_paper_stands_in_the_docstring(name: str) -> None:
+    method = plugins.get("methods", name)
+    text = importlib.import_module(method.__module__).__doc__ or ""
+    author = re.search(r"([\w'-]+)(?: et al\.| &|,)", method.paper)
+    assert author and author[1] in text, "the module docstring names the paper's first author"
+    assert re.search(r"\b(19|20)\d\d\b|arXiv:\d{4}", method.paper), "the paper has a year"
+    assert len(plugins.summary("methods", name)) <= 100
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_class_attributes_are_valid(name: str) -> None:
+    method = plugins.get("methods", name)
+    assert issubclass(method, Method)
+    assert method.family in get_args(Family)
+    assert method.streams <= {"source", "target"}
+    assert set(method.requires) <= set(NAMES) - {name}
+    assert method.tasks
+
+
+@pytest.mark.parametrize("network", [ToyNetwork, AuxToyNetwork])
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_are_finite_scalars_with_gradients(name: str, network: type[ToyNetwork]) -> None:
+    stack = build(name, network)
+    for step in range(2):
+        losses, metrics = stack(streamed(stack, step), step)
+        assert losses
+        for key, value in losses.items():
+            assert value.shape == () and value.dtype == torch.float32, key
+            assert torch.isfinite(value) and value.requires_grad, key
+        for key, value in metrics.items():
+            assert value.numel() == 1 and torch.isfinite(value), key
+        torch.stack(list(losses.values())).sum().backward()
+        stack.after_step(step)
+    gradients = [stack.student.get_parameter(n).grad for n in ("head.weight", "stem.0.weight")]
+    assert any(g is not None and bool(g.isfinite().all() and g.any()) for g in gradients)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_state_makes_the_next_steps_bit_identical(name: str) -> None:
+    first, again = Run(build(name)), Run(build(name, seed=1))
+    for step in range(2):
+        first.step(step)
+    again.load(first.state())
+    for step in range(2, 4):
+        assert first.step(step) == again.step(step)
+    one, two = first.stack.state_dict(), again.stack.state_dict()
+    assert one.keys() == two.keys()
+    assert all(torch.equal(value, two[key]) for key, value in one.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_label_of_the_target_changes_nothing(name: str) -> None:
+    runs = []
+    for fill in (None, 0, 1):
+        stack = build(name)
+        found = []
+        for step in range(2):
+            views = streamed(stack, step)
+            if views.target is not None and fill is not None:
+                label = torch.full((len(views.target.image), 32, 32), fill)
+                views = Batch(views.source, View(views.target.image, views.target.index, label))
+            torch.manual_seed(step)
+            found.append({k: float(v.detach()) for k, v in stack(views, step)[0].items()})
+        runs.append(found)
+    assert runs[0] == runs[1] == runs[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_predictor_answers_plain_images_like_the_student(name: str) -> None:
+    stack = build(name)
+    stack(streamed(stack, 0), 0)
+    images = batch(stack.setting.task, seed=5).target.image  # type: ignore[union-attr]
+    before = {key: value.clone() for key, value in stack.state_dict().items()}
+    network = stack.predictor(lambda: iter(images.split(1)))
+    with torch.no_grad():
+        out = network(images)
+    assert isinstance(network, ToyNetwork) and not network.training
+    assert out.logits.shape == (len(images), stack.setting.num_classes, 8, 8)
+    assert torch.isfinite(out.logits).all()
+    assert network.state_dict().keys() == stack.student.state_dict().keys()
+    after = stack.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())

@@ -1,0 +1,31 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dagen import plugins
+from tests.methods.shift import BRIGHTER, gap_closed
+from tests.toy import context, setting
+
+Dann = plugins.get("methods", "dann")
+
+
+@pytest.mark.parametrize("step", [0, 3, 9])
+def test_features_get_the_reversed_gradient_and_the_classifier_its_own(step: int) -> None:
+    ctx = context(step=step, steps=10)
+    part = Dann(ctx.student, setting(), Dann.Config(weight=0.5, width=8))
+    source, target = ctx.source_out.features, ctx.target_out.features
+    inputs = [source, target, *part.classifier.parameters()]
+    found = torch.autograd.grad(part.losses(ctx)["domain"], inputs, retain_graph=True)
+    plain = F.softplus(-part.classifier(source)).mean() + F.softplus(part.classifier(target)).mean()
+    wanted = torch.autograd.grad(plain / 2, inputs)
+    factor = -0.5 * (2 / (1 + math.exp(-10 * step / 10)) - 1)
+    for one, two in zip(found[:2], wanted[:2], strict=True):
+        torch.testing.assert_close(one, factor * two)
+    for one, two in zip(found[2:], wanted[2:], strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_it_closes_a_gap() -> None:
+    assert gap_closed("dann", BRIGHTER, weight=1.0, width=32, learning_rate=0.005) > 0.4
