@@ -29,7 +29,8 @@ def check(config: Config) -> None:
         )
     if stack.needs_checkpoint and config.init is None:
         raise UsageError(
-            f"{'+'.join(config.method)} starts from a trained network; give --init FILE.safetensors."
+            f"{'+'.join(config.method)} starts from a trained network; give --init with a "
+            "deployed file (model.safetensors)."
         )
     sides = [side for side in config.size if side % network.multiple]
     if sides:

@@ -33,12 +33,11 @@ def result_table(rows: dict[str, RunResult]) -> None:
             table.add_column("change", justify="right")
         classes = [name for name in scores if name.startswith("iou/")]
         for figure in (*classes, "foreground_miou", "miou", "waste_iou"):
-            values = [run.scores.get(dataset, {}).get(figure) for run in rows.values()]
+            values = [run.scores.get(dataset, {}).get(figure, math.nan) for run in rows.values()]
             cells = [percent(value) for value in values]
             if len(rows) == 2:
-                before, after = values
-                known = before is not None and after is not None
-                cells.append(f"{100 * (after - before):+.1f}" if known else "–")
+                change = 100 * (values[1] - values[0])
+                cells.append("–" if math.isnan(change) else f"{change:+.1f}")
             table.add_row(_TITLES.get(figure, figure.removeprefix("iou/")), *cells)
         console.print(table)
     for name, run in rows.items():

@@ -51,18 +51,24 @@ class Dice:
 
     def uniforms(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> F32:
         """Numbers in [low, high), float32."""
-        unit = (self._words(int(np.prod(shape))) >> np.uint64(40)).astype(np.float32) * 2.0**-24
-        return (low + (high - low) * unit.reshape(shape)).astype(np.float32)
+        unit = (self._words(int(np.prod(shape))) >> np.uint64(40)).astype(np.float32)
+        return unit.reshape(shape) * np.float32((high - low) * 2.0**-24) + np.float32(low)
 
     def normals(self, shape: tuple[int, ...]) -> F32:
         """Nearly normal numbers of mean 0 and variance 1, float32.
 
-        The sum of the four 16-bit parts of a word (Irwin-Hall): one word a number, and no
-        transcendental function whose last bit depends on the machine.
+        The sum of four random bytes (Irwin-Hall): two numbers a word, and no transcendental
+        function whose last bit depends on the machine.
         """
-        a, b, c, d = self._words(int(np.prod(shape))).view(np.uint16).reshape(-1, 4).T
-        total = a.astype(np.float32) + b + c + d
-        return ((total / 65535 - 2) * np.float32(3**0.5)).reshape(shape)
+        count = int(np.prod(shape))
+        bits = self._words((count + 1) // 2).view(np.uint32)[:count]
+        low = np.uint32(0x00FF00FF)
+        pairs = (bits & low) + (bits >> np.uint32(8) & low)
+        total = ((pairs & np.uint32(0xFFFF)) + (pairs >> np.uint32(16))).astype(np.float32)
+        # A byte has mean 127.5 and variance (256^2 - 1) / 12.
+        total -= np.float32(4 * 127.5)
+        total *= np.float32((4 * (256**2 - 1) / 12) ** -0.5)
+        return total.reshape(shape)
 
 
 def blur(x: F32, sigma: float) -> F32:
@@ -80,19 +86,20 @@ def value_noise(dice: Dice, size: tuple[int, int], cell: float | tuple[float, fl
         size: (H, W) in pixels.
         cell: pixels between lattice points, or (down, across) for streaks.
     """
-    height, width = size
     down, across = cell if isinstance(cell, tuple) else (cell, cell)
+    # Coarse noise is as smooth when it is worked out at half the size, in a quarter of the time.
+    fine = min(down, across) < 8
+    height, width = size if fine else ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    down, across = (down, across) if fine else (down / 2, across / 2)
     lattice = dice.uniforms((int(height / down) + 5, int(width / across) + 5), -1.0, 1.0)
     shift_y, shift_x = 1 + dice.uniform(), 1 + dice.uniform()
     # Output pixel (x, y) reads lattice point (x / across + shift_x, y / down + shift_y).
     affine = np.array([[1 / across, 0, shift_x], [0, 1 / down, shift_y]], np.float32)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return np.asarray(
-        cv2.warpAffine(
-            lattice, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
-        ),
-        np.float32,
+    noise = cv2.warpAffine(
+        lattice, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
     )
+    return np.asarray(noise if fine else cv2.resize(noise, (size[1], size[0])), np.float32)
 
 
 def fractal(
@@ -122,8 +129,8 @@ def relief(height: F32, light: float, strength: float) -> F32:
         strength: contrast; slope times strength is added to 1.
     """
     down, across = np.gradient(height)
-    facing = down * np.sin(light) - across * np.cos(light)
-    return np.clip(1 + strength * facing, 0.2, 2.2).astype(np.float32)
+    facing = down * np.float32(np.sin(light)) - across * np.float32(np.cos(light))
+    return np.asarray(np.clip(1 + strength * facing, 0.2, 2.2), np.float32)
 
 
 def cells(dice: Dice, size: tuple[int, int], spacing: float) -> tuple[NDArray[np.int32], F32]:

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from dagen.datasets._synth_noise import F32, Dice, blur, creases, fractal
+from dagen.datasets._synth_noise import F32, Dice, creases, fractal
 
+Field = NDArray[np.float32] | NDArray[np.float64]
 Colour = tuple[float, float, float]
 """RGB in [0, 1]."""
 
@@ -55,15 +57,17 @@ def empty(height: int, width: int) -> F32:
     return np.zeros((height, width, 3), np.float32)
 
 
-def filled(colour: Colour, shade: F32) -> F32:
+def filled(colour: Colour, shade: Field) -> F32:
     """``colour`` times a brightness field (H, W), as (H, W, 3)."""
-    return (shade[..., None] * np.asarray(colour, np.float32)).astype(np.float32)
+    return np.asarray(shade, np.float32)[..., None] * np.asarray(colour, np.float32)
 
 
-def mix(a: F32, b: F32 | Colour, weight: F32) -> F32:
+def mix(a: F32, b: F32 | Colour, weight: Field) -> F32:
     """``b`` over ``a`` where ``weight`` (H, W) is 1."""
-    share = weight[..., None]
-    return (a * (1 - share) + np.asarray(b, np.float32) * share).astype(np.float32)
+    over: F32 = np.asarray(b, np.float32) - a
+    over *= np.asarray(weight, np.float32)[..., None]
+    over += a
+    return over
 
 
 def polygon(size: tuple[int, int], points: F32) -> F32:
@@ -123,7 +127,7 @@ def artwork(dice: Dice, size: tuple[int, int], base: Colour) -> F32:
     return (art / np.float32(255)).astype(np.float32)
 
 
-def revolve(radius: F32, width: int) -> tuple[F32, F32]:
+def revolve(radius: Field, width: int) -> tuple[F32, F32]:
     """A body of revolution seen from the side.
 
     Args:

@@ -26,6 +26,12 @@ class Clock:
         return self.now
 
 
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", UNREACHABLE)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # or a proxy of the machine would answer
+
+
 def begin(runs: Path, name: str = "run", **options: Any) -> tuple[RunLog, Delivery]:
     folder = runs / name
     return RunLog.open(folder), Delivery(folder, "experiment", name, runs=runs, **options)
@@ -128,9 +134,11 @@ def test_nothing_is_doubled_when_the_process_dies_before_it_notes_what_it_sent(r
 
 
 def test_a_store_out_of_reach_gets_the_log_afterwards(
-    runs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    runs: Path,
+    unreachable: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", UNREACHABLE)
     clock = Clock()
     log, delivery = begin(runs, every=30, clock=clock)
     attempts = []
@@ -154,7 +162,7 @@ def test_a_store_out_of_reach_gets_the_log_afterwards(
 
 
 def test_what_cannot_be_reached_is_said_in_one_line_without_passwords(
-    runs: Path, monkeypatch: pytest.MonkeyPatch
+    runs: Path, unreachable: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", UNREACHABLE.replace("//", "//user:secret@"))
     log, _ = begin(runs)
