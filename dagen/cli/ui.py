@@ -22,7 +22,8 @@ def ui(
     """Open the MLflow UI on the runs' store; end it with Ctrl-C."""
     import subprocess
 
-    from dagen.tracking import ui_command
+    from dagen.tracking import deliver_pending, ui_command
 
+    deliver_pending(runs)  # what MLflow has missed while it was out of reach
     typer.echo(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
     raise typer.Exit(subprocess.call(ui_command(runs, port)))

@@ -1,7 +1,7 @@
 """What lies under the waste: a dark conveyor belt, and natural grounds in daylight.
 
-Every ground is a function of (dice, (H, W), direction of the light in radians) and answers
-linear RGB (H, W, 3) in [0, 1].
+Every ground is a function of (dice, (H, W)) and, outdoors, of the direction that the light
+comes from in radians; it answers RGB (H, W, 3), nearly all of it in [0, 1].
 """
 
 from collections.abc import Callable
@@ -21,26 +21,22 @@ FOLIAGE: tuple[tuple[Colour, ...], ...] = (
 """Colours of brown, autumn and green leaves."""
 
 
-def belt(dice: Dice, size: Size, light: float) -> F32:
+def belt(dice: Dice, size: Size) -> F32:
     """A black rubber belt under one lamp: grain, fall-off, a seam, reddish specks, an edge."""
     height, width = size
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    far = np.hypot(
-        (rows / height - dice.uniform(-0.1, 1.1)), (columns / width - dice.uniform(-0.1, 1.1))
-    )
-    lamp = dice.uniform(0.05, 0.085) + dice.uniform(0.03, 0.11) * np.exp(-(far**2) * 3)
+    rows = np.arange(height, dtype=np.float32)[:, None]
+    columns = np.arange(width, dtype=np.float32)[None]
+    down = np.exp(-3 * (rows / height - dice.uniform(-0.1, 1.1)) ** 2)
+    across = np.exp(-3 * (columns / width - dice.uniform(-0.1, 1.1)) ** 2)
+    lamp = dice.uniform(0.05, 0.085) + dice.uniform(0.03, 0.11) * down * across
     grain = 0.005 * value_noise(dice, size, (1.3, 2.6)) + 0.006 * fractal(dice, size, 30.0, 3)
-    weave = (
-        0.0025 * np.sin(columns * dice.uniform(1.2, 2.2)) * np.sin(rows * dice.uniform(1.2, 2.2))
-    )
-    shade = lamp + grain + weave
+    threads = np.sin(rows * dice.uniform(1.2, 2.2)) * np.sin(columns * dice.uniform(1.2, 2.2))
+    shade = lamp + grain + 0.0025 * threads
     if dice.chance(0.45):
-        angle = dice.uniform(-0.15, 0.15)
-        away = (columns - dice.uniform(0, width)) * np.cos(angle) + rows * np.sin(angle)
-        shade = (
-            shade + 0.035 * np.exp(-((away / 1.2) ** 2)) - 0.03 * np.exp(-(((away - 3) / 2) ** 2))
-        )
-    rgb = filled((0.92, 0.93, 1.25), shade.astype(np.float32))
+        angle, middle = dice.uniform(-0.15, 0.15), dice.uniform(0, width)
+        away = (columns - middle) * np.float32(np.cos(angle)) + rows * np.float32(np.sin(angle))
+        shade += 0.035 * np.exp(-((away / 1.2) ** 2)) - 0.03 * np.exp(-(((away - 3) / 2) ** 2))
+    rgb = filled((0.92, 0.93, 1.25), shade)
     specks = np.zeros(size, np.float32)
     count = dice.integer(0, 60)
     at = (dice.uniforms((count, 2)) * np.array(size, np.float32)).astype(int)
@@ -49,7 +45,7 @@ def belt(dice: Dice, size: Size, light: float) -> F32:
     if dice.chance(0.12):
         edge = height - dice.integer(6, 14)
         rgb[edge:] = np.array((0.52, 0.42, 0.06)) * (0.8 + 4 * grain[edge:, :, None])
-    return np.clip(rgb, 0, 1).astype(np.float32)
+    return rgb
 
 
 def _strokes(canvas: F32, lines: F32, colours: F32, thickness: int) -> F32:

@@ -121,11 +121,14 @@ def photograph(
     height, width = rgb.shape[:2]
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
     columns = np.linspace(-1, 1, width, dtype=np.float32)[None] ** 2
-    vignette = 1 - dice.uniform(0.02, 0.12) * (rows + columns)
-    gain = exposure * (1 + cast * dice.uniforms((3,), -1, 1))
+    vignette = 1 - np.float32(dice.uniform(0.02, 0.12)) * (rows + columns)
+    gain = np.float32(exposure) * (1 + np.float32(cast) * dice.uniforms((3,), -1, 1))
     seen = blur(rgb, soft) * (vignette[..., None] * gain)
-    grain = dice.normals((height, width, 1)) + 0.4 * dice.normals((height, width, 3))
-    return np.clip((seen + noise * grain) * 255 + 0.5, 0, 255).astype(np.uint8)
+    # Mostly the same in all channels, as sensors and their colour reconstruction have it.
+    seen += np.float32(noise) * dice.normals((height, width, 1))
+    seen += np.float32(0.4 * noise) * dice.normals((height, width, 3))
+    seen *= 255
+    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
 
 
 class Twin(Dataset):
@@ -151,7 +154,9 @@ class Twin(Dataset):
     counts: ClassVar[dict[str, int]] = {"train": 240, "val": 60, "test": 60}
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
-        """Args:
+        """One split under one task.
+
+        Args:
         root: ignored; a twin has no files.
         split: ``train``, ``val`` or ``test``.
         task: what the labels mean.

@@ -37,6 +37,7 @@ INKS: tuple[Colour, ...] = (
     (0.08, 0.08, 0.09),
     (0.93, 0.93, 0.90),
 )
+WHITES: tuple[Colour, ...] = ((0.93, 0.93, 0.91), (0.90, 0.88, 0.80), (0.86, 0.90, 0.95))
 
 
 class Sprite(NamedTuple):

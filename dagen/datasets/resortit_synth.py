@@ -45,7 +45,7 @@ class ResortitSynth(Twin):
         """Image ``index``, (240, 320, 3) uint8 RGB."""
         dice = self.dice(index, _GROUND)
         things = self.things(index)
-        ground = belt(dice, self.size(index), 0.0)
+        ground = belt(dice, self.size(index))
         for thing in things:
             if dice.chance(0.45):
                 self._paste(ground, thing, dice.uniform(0.75, 1.25))

@@ -109,8 +109,11 @@ class OutputAdversarial(Method):
         raise NotImplementedError
 
     def _map(self, logits: Tensor) -> Tensor:
-        """What the discriminator sees: finer maps averaged down to its cells, coarser logits
-        (of auxiliary heads) enlarged to them, as the papers enlarge all logits to the input."""
+        """What the discriminator sees, at its own size.
+
+        Finer maps are averaged down to its cells; coarser logits (of auxiliary heads) are
+        enlarged to them, as the papers enlarge all logits to the input.
+        """
         logits = logits.float()
         if logits.shape[-2] < self.size[0] or logits.shape[-1] < self.size[1]:
             logits = F.interpolate(logits, self.size, mode="bilinear", align_corners=False)

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dagen.methods._backgrounds import colours, power_noise
 from dagen.methods._style import Dice
@@ -28,7 +29,7 @@ def strew(ground: Tensor, dice: Dice, most: int) -> Tensor:
         inside = inside * (number > k)
         colour = colours((count,), dice, bright=0.4)
         other = colours((count,), dice, bright=0.6)
-        offset = int(dice.uniform((1,), 0, width))  # the same grain elsewhere, for each shape
+        offset = int(dice.numbers(1, 0, width)[0])  # the same grain elsewhere, for each shape
         pattern = dice.uniform(one, 0, 0.7) * (2 * grain.roll(offset, 3)).sigmoid()
         body = torch.lerp(colour, other, pattern) * (1 + dice.uniform(one, -0.5, 0.5) * shade)
         ground = cast_shadow(ground, inside, dice)
@@ -46,8 +47,8 @@ def cast_shadow(ground: Tensor, inside: Tensor, dice: Dice) -> Tensor:
         dice: where every draw comes from.
     """
     far = max(ground.shape[-2:]) / 30
-    down, right = (int(v) for v in dice.uniform((2,), -far, far).round())
-    cast = torch.nn.functional.avg_pool2d(inside, 5, 1, 2).roll((down, right), (2, 3))
+    down, right = (round(v) for v in dice.numbers(2, -far, far))
+    cast = F.avg_pool2d(inside, 5, 1, 2).roll((down, right), (2, 3))
     return ground * (1 - dice.uniform((len(ground), 1, 1, 1), 0, 0.6) * cast)
 
 

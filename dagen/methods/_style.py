@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -41,13 +42,14 @@ class Dice:
 
     def beta(self, shape: tuple[int, ...], alpha: float) -> Tensor:
         """Float32 from Beta(alpha, alpha), in [0, 1]."""
-        # torch.distributions take no generator. In logarithms, because Gamma draws of a small
-        # alpha underflow: Gamma(a) is Gamma(a + 1) U^(1 / a) (Marsaglia & Tsang, 2000).
-        concentration = torch.full((2, *shape), alpha + 1, dtype=torch.float64)
-        gamma = torch._standard_gamma(concentration, self.generator).log()
-        unit = 1 - torch.rand(gamma.shape, generator=self.generator, dtype=torch.float64)
-        log = gamma + unit.log() / alpha
-        return (log[0] - log[1]).sigmoid().float().to(self.device)
+        seed = int(torch.randint(2**62, (1,), generator=self.generator))  # torch's takes none
+        values = np.random.default_rng(seed).beta(alpha, alpha, shape)
+        return torch.from_numpy(values).float().to(self.device)
+
+    def numbers(self, count: int, low: float = 0.0, high: float = 1.0) -> list[float]:
+        """Python floats in [low, high); nothing waits for the device."""
+        unit: list[float] = torch.rand(count, generator=self.generator).tolist()
+        return [low + (high - low) * u for u in unit]
 
     def order(self, count: int) -> Tensor:
         """A permutation of 0 ... count - 1, int64."""

@@ -6,8 +6,8 @@ The segmenter adds ``weight * -log D(P_target)`` (eq. 4). With auxiliary heads t
 discriminator per head (the multi-level variant).
 
 Deviations: the maps are averaged down to a quarter of the input (``stride``), where the paper
-magnifies them to the whole input: at 224x448 no information is lost for networks of stride 4
-and above, and D is 16 times cheaper; the last convolution is 3x3 with stride 1. The authors use
+magnifies them to the whole input: no information is lost for networks of stride 4 and above, and
+D is 16 times cheaper; the last convolution is 3x3 with stride 1. The authors use
 SGD and polynomial decay for both; here the run's schedule scales D's rate.
 """
 

@@ -170,10 +170,12 @@ class Method(nn.Module):
     tasks: ClassVar[tuple[Task, ...]] = tuple(Task)
 
     def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:
-        """Args:
-        student: the network that will be trained; to read or copy, never to register.
-        setting: what the run is about.
-        config: an instance of the part's ``Config``.
+        """Build the part.
+
+        Args:
+            student: the network that will be trained; to read or copy, never to register.
+            setting: what the run is about.
+            config: an instance of the part's ``Config``.
 
         Raises:
             UsageError: a parameter outside its range, or a setting that it cannot run in.

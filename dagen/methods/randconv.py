@@ -120,11 +120,12 @@ def random_convolution(image: Tensor, sizes: tuple[int, ...], draw: Dice, *, mix
     inside = torch.maximum(away[:, None], away[None]) <= size // 2
     weight = draw.normal((count, channels, channels, largest, largest)) * inside
     weight = weight / (channels * size.square()).sqrt()
-    out = F.conv2d(
-        image.float().reshape(1, count * channels, height, width) - 0.5,
-        weight.flatten(0, 1),
-        padding=largest // 2,
-        groups=count,
-    ).view(image.shape)
+    with torch.autocast(image.device.type, enabled=False):  # images keep their 8 bits
+        out = F.conv2d(
+            image.float().reshape(1, count * channels, height, width) - 0.5,
+            weight.flatten(0, 1),
+            padding=largest // 2,
+            groups=count,
+        ).view(image.shape)
     share = draw.uniform((count, 1, 1, 1)) if mix else 0.0
     return (share * image + (1 - share) * (out + 0.5)).clamp(0, 1)

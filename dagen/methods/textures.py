@@ -63,25 +63,18 @@ class Textures(Method):
         """Source objects on new grounds. Ignored pixels keep what they show."""
         source, draw = ctx.source, dice(ctx, "textures")
         assert source.label is not None
-        count, size = len(source.image), (source.image.shape[-2], source.image.shape[-1])
-        ground = strew(grounds(count, size, draw), draw, self.config.distractors)
-        image, label = self._shrink(source.image, source.label, draw)
-        pasted = self._paste(image, label, ground, draw)
-        replaced = draw.chance((count, 1, 1, 1), self.config.p) > 0
-        image = torch.where(replaced, pasted, source.image)
-        label = torch.where(replaced[:, 0], label, source.label)
+        size = (source.image.shape[-2], source.image.shape[-1])
+        images, labels = list(source.image), list(source.label)
+        chosen = [i for i, u in enumerate(draw.numbers(len(images))) if u < self.config.p]
+        if not chosen:
+            return ctx.batch
+        ground = strew(grounds(len(chosen), size, draw), draw, self.config.distractors)
+        for i in chosen:
+            scale = self.config.smallest ** draw.numbers(1)[0]
+            images[i], labels[i] = shrink(images[i], labels[i], scale, draw.numbers(2))
+        image, label = torch.stack(images), torch.stack(labels)
+        image[chosen] = self._paste(image[chosen], label[chosen], ground, draw)
         return replace(ctx.batch, source=replace(source, image=image, label=label))
-
-    def _shrink(self, image: Tensor, label: Tensor, draw: Dice) -> tuple[Tensor, Tensor]:
-        if self.config.smallest == 1:
-            return image, label
-        places = zip(
-            draw.log_uniform((len(image),), self.config.smallest, 1).tolist(),
-            draw.uniform((len(image), 2)).tolist(),
-            strict=True,
-        )
-        scenes = [shrink(image[i], label[i], *place) for i, place in enumerate(places)]
-        return torch.stack([i for i, _ in scenes]), torch.stack([one for _, one in scenes])
 
     def _paste(self, image: Tensor, label: Tensor, ground: Tensor, draw: Dice) -> Tensor:
         known = (label != IGNORE)[:, None]
@@ -106,6 +99,8 @@ def shrink(
         corner: where the upper left corner lies, (down, right), each a share of the room left.
     """
     height, width = label.shape
+    if scale == 1:
+        return image, label
     size = (max(1, round(scale * height)), max(1, round(scale * width)))
     top, left = (round(c * (f - s)) for c, f, s in zip(corner, (height, width), size, strict=True))
     window = (slice(top, top + size[0]), slice(left, left + size[1]))

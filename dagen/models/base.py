@@ -40,9 +40,11 @@ class Network(nn.Module):
     head: nn.Module
 
     def __init__(self, num_classes: int, width: float = 1.0) -> None:
-        """Args:
-        num_classes: classes with background, at least 2.
-        width: scales the channels of encoder and decoder, above 0.
+        """Build the layers.
+
+        Args:
+            num_classes: classes with background, at least 2.
+            width: scales the channels of encoder and decoder, above 0.
 
         Raises:
             UsageError: a value outside its range.
@@ -72,8 +74,10 @@ class Network(nn.Module):
         return (image - self.mean) / self.std
 
     def forward(self, image: Tensor) -> SegOut:
-        """Args:
-        image: (B, 3, H, W) float32 in [0, 1], sides multiples of ``multiple``.
+        """Segment a batch.
+
+        Args:
+            image: (B, 3, H, W) float32 in [0, 1], sides multiples of ``multiple``.
 
         Returns:
             ``logits`` (B, C, H / stride, W / stride), ``features`` (the input of ``head``)

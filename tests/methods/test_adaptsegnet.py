@@ -129,7 +129,9 @@ def test_every_auxiliary_head_has_its_own_discriminator() -> None:
     losses = part.losses(ctx)
     assert len(part.discriminators) == 2
     assert set(losses) == {"fool", "discriminate", "fool_aux0", "discriminate_aux0"}
-    fooled = part.discriminators[1](ctx.target_out.aux[0].softmax(1))
+    logits = ctx.target_out.aux[0]  # at stride 8: enlarged to the discriminator's cells
+    enlarged = F.interpolate(logits, (8, 8), mode="bilinear", align_corners=False)
+    fooled = part.discriminators[1](enlarged.softmax(1))
     torch.testing.assert_close(losses["fool_aux0"], 0.25 * F.softplus(-fooled).mean())
     assert "discriminator_loss_aux0" in ctx.metrics
 

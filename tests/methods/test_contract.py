@@ -131,7 +131,7 @@ def test_the_state_makes_the_next_steps_bit_identical(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_label_of_the_target_changes_nothing(name: str) -> None:
     runs = []
-    for fill in (None, 0, 1):
+    for fill in (None, 1):
         stack = build(name)
         found = []
         for step in range(2):
@@ -142,7 +142,7 @@ def test_the_label_of_the_target_changes_nothing(name: str) -> None:
             torch.manual_seed(step)
             found.append({k: float(v.detach()) for k, v in stack(views, step)[0].items()})
         runs.append(found)
-    assert runs[0] == runs[1] == runs[2]
+    assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize("name", NAMES)

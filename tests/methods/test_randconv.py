@@ -74,7 +74,7 @@ def test_the_supervised_loss_sees_the_first_of_three_views() -> None:
     assert not torch.equal(views[0], views[1]) and not torch.equal(views[1], views[2])
     loss = part.losses(ctx)["consistency"]
     outs = [ctx.student(view).logits.log_softmax(1) for view in views]
-    assert float(loss) == pytest.approx(float(divergence(torch.stack(outs))), rel=1e-4)
+    assert loss.item() == pytest.approx(divergence(torch.stack(outs)).item(), rel=1e-4)
     loss.backward()
     assert all(p.grad is not None for p in ctx.student.parameters())
 
@@ -86,7 +86,7 @@ def test_weight_and_its_absence() -> None:
         return part.losses(ctx)
 
     one, ten = loss()["consistency"], loss(consistency=10.0)["consistency"]
-    assert float(ten) == pytest.approx(10 * float(one), rel=1e-5)
+    assert ten.item() == pytest.approx(10 * one.item(), rel=1e-5)
     assert loss(consistency=0.0) == {} and loss(views=1) == {}
 
 
