@@ -158,7 +158,7 @@ def leaf_outlines(dice: Dice, centres: F32, length: float) -> F32:
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cos, sin], 1), np.stack([-sin, cos], 1)], 1)
     half = length / 2 * dice.uniforms((count, 1, 1), 0.6, 1.2)
-    return ((sides * half) @ turn + centres[:, None]).astype(np.float32)
+    return np.asarray((sides * half) @ turn + centres[:, None], np.float32)
 
 
 def leaves(dice: Dice, size: Size, light: float) -> F32:

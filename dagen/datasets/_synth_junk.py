@@ -14,7 +14,9 @@ from dagen.datasets._synth_sprite import (
     INKS,
     Colour,
     Sprite,
+    band,
     blob,
+    cut_out,
     ellipse,
     filled,
     gloss,
@@ -24,13 +26,9 @@ from dagen.datasets._synth_sprite import (
 )
 
 
-def _band(y: F32, start: float, stop: float, like: F32) -> F32:
-    rows = np.clip(y - start, 0, 1) * np.clip(stop - y, 0, 1)
-    return np.broadcast_to(rows[:, None], like.shape).astype(np.float32)
-
-
 def _round(u: F32) -> F32:
-    return (0.45 + 0.55 * np.sqrt(np.clip(1 - u * u, 0, 1))).astype(np.float32)
+    """Brightness across a matt cylinder."""
+    return np.asarray(0.45 + 0.55 * np.sqrt(1 - u * u), np.float32)
 
 
 def cigarette(dice: Dice) -> Sprite:
@@ -40,9 +38,9 @@ def cigarette(dice: Dice) -> Sprite:
     u, mask = revolve(np.where((y > 3) & (y < burnt + 3), 7.0, 0).astype(np.float32), 24)
     rgb = filled((0.93, 0.92, 0.88), _round(u))
     speckle = 1 + 0.25 * fractal(dice, (64, 24), 4.0, 2)
-    rgb = mix(rgb, filled((0.82, 0.52, 0.22), _round(u) * speckle), _band(y, 0, 26, u))
-    rgb = mix(rgb, filled((0.16, 0.14, 0.13), _round(u)), _band(y, burnt - 2, 64, u))
-    return Sprite(rgb, mask, mask)
+    rgb = mix(rgb, filled((0.82, 0.52, 0.22), _round(u) * speckle), band(y, 0, 26, u))
+    rgb = mix(rgb, filled((0.16, 0.14, 0.13), _round(u)), band(y, burnt - 2, 64, u))
+    return cut_out(rgb, mask)
 
 
 def lid(dice: Dice) -> Sprite:
@@ -55,7 +53,7 @@ def lid(dice: Dice) -> Sprite:
     inner = ellipse(size, (24, 24), (15, 15))
     shade = ridges * (0.85 + 0.12 * np.cos(angle - 2)) * (1 + 0.15 * inner)
     rgb = np.clip(filled(dice.pick(INKS), shade.astype(np.float32)), 0, 1)
-    return Sprite(rgb, mask, mask)
+    return cut_out(rgb, mask)
 
 
 def cup(dice: Dice) -> Sprite:
@@ -68,9 +66,9 @@ def cup(dice: Dice) -> Sprite:
     wall: Colour = dice.pick(((0.92, 0.91, 0.88), (0.85, 0.20, 0.15), (0.85, 0.89, 0.92)))
     light = _round(u) + 0.12 * gloss(u, -0.5, 0.2)
     rgb = filled(wall, light)
-    rgb = mix(rgb, filled(dice.pick(INKS), light), _band(y, 45, dice.uniform(60, 84), u))
-    rgb = mix(rgb, filled((0.95, 0.95, 0.95), light), _band(y, 0, 18, u))
-    return Sprite(np.clip(rgb, 0, 1), mask, mask)
+    rgb = mix(rgb, filled(dice.pick(INKS), light), band(y, 45, dice.uniform(60, 84), u))
+    rgb = mix(rgb, filled((0.95, 0.95, 0.95), light), band(y, 0, 18, u))
+    return cut_out(rgb, mask)
 
 
 def glass(dice: Dice) -> Sprite:
@@ -81,8 +79,8 @@ def glass(dice: Dice) -> Sprite:
     tint: Colour = dice.pick(((0.30, 0.15, 0.05), (0.08, 0.26, 0.12), (0.12, 0.20, 0.08)))
     rgb = filled(tint, 0.5 + 0.7 * np.abs(u)) + 0.8 * gloss(u, -0.5, 0.08)[..., None]
     if dice.chance(0.6):
-        rgb = mix(rgb, filled(dice.pick(INKS), _round(u)), _band(y, 82, 122, u))
-    return Sprite(np.clip(rgb, 0, 1).astype(np.float32), mask * np.float32(0.95), mask)
+        rgb = mix(rgb, filled(dice.pick(INKS), _round(u)), band(y, 82, 122, u))
+    return cut_out(rgb, mask, np.full_like(mask, 0.95))
 
 
 def straw(dice: Dice) -> Sprite:
@@ -91,7 +89,7 @@ def straw(dice: Dice) -> Sprite:
     u, mask = revolve(np.where((y > 2) & (y < 118), 3.2, 0).astype(np.float32), 14)
     stripes = (np.sin((y[:, None] + 4 * u) * 0.7) > 0.2).astype(np.float32)
     rgb = mix(filled((0.94, 0.94, 0.92), _round(u)), filled(dice.pick(INKS), _round(u)), stripes)
-    return Sprite(rgb, mask, mask)
+    return cut_out(rgb, mask)
 
 
 def stone(dice: Dice) -> Sprite:
@@ -103,7 +101,7 @@ def stone(dice: Dice) -> Sprite:
     lit = relief((dome + 2.5 * fractal(dice, size, 12.0, 4)).astype(np.float32), 2.2, 0.5)
     grey = dice.uniform(0.45, 0.95)
     rgb = filled((grey, grey * dice.uniform(0.92, 1.0), grey * dice.uniform(0.82, 1.02)), lit)
-    return Sprite(np.clip(rgb, 0, 1), mask, mask)
+    return cut_out(rgb, mask)
 
 
 def twig(dice: Dice) -> Sprite:
@@ -119,7 +117,7 @@ def twig(dice: Dice) -> Sprite:
     mask = np.maximum(polygon(size, stem.astype(np.float32)), polygon(size, fork))
     bark = 0.8 + 0.5 * fractal(dice, size, (3.0, 9.0), 2)
     colour: Colour = dice.pick(((0.36, 0.25, 0.16), (0.62, 0.55, 0.44), (0.20, 0.15, 0.11)))
-    return Sprite(np.clip(filled(colour, bark), 0, 1), mask, mask)
+    return cut_out(filled(colour, bark), mask)
 
 
 def leaf(dice: Dice) -> Sprite:
@@ -130,7 +128,7 @@ def leaf(dice: Dice) -> Sprite:
     rib = polygon(size, np.stack([outline[0], outline[8], outline[8] + 1.5, outline[0] + 1.5]))
     shade = 1 + 0.35 * fractal(dice, size, 14.0, 3) + 0.25 * rib
     rgb = filled(dice.pick(dice.pick(FOLIAGE)), shade.astype(np.float32))
-    return Sprite(np.clip(rgb * 1.15, 0, 1), mask, mask)
+    return cut_out(rgb * 1.15, mask)
 
 
 def splash(dice: Dice) -> Sprite:
@@ -139,7 +137,7 @@ def splash(dice: Dice) -> Sprite:
     mask = blob(dice, size, 20, dice.uniform(0.5, 1.0), 0.3)
     colour: Colour = dice.pick(((0.95, 0.95, 0.92), (0.96, 0.90, 0.62), (0.92, 0.80, 0.90)))
     rgb = filled(colour, 0.95 + 0.15 * fractal(dice, size, 10.0, 3))
-    return Sprite(np.clip(rgb, 0, 1), mask * np.float32(0.85), mask)
+    return cut_out(rgb, mask, np.full_like(mask, 0.85))
 
 
 JUNK: tuple[tuple[Callable[[Dice], Sprite], float], ...] = (

@@ -157,9 +157,9 @@ class Twin(Dataset):
         """One split under one task.
 
         Args:
-        root: ignored; a twin has no files.
-        split: ``train``, ``val`` or ``test``.
-        task: what the labels mean.
+            root: ignored; a twin has no files.
+            split: ``train``, ``val`` or ``test``.
+            task: what the labels mean.
 
         Raises:
             UsageError: an unknown split.

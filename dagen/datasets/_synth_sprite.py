@@ -53,9 +53,10 @@ class Sprite(NamedTuple):
     mask: F32
 
 
-def empty(height: int, width: int) -> F32:
-    """A black canvas (H, W, 3)."""
-    return np.zeros((height, width, 3), np.float32)
+def cut_out(rgb: Field, mask: F32, alpha: Field | None = None) -> Sprite:
+    """A sprite from its layers; opaque without ``alpha``, which is cut at the mask."""
+    opacity = mask if alpha is None else np.asarray(alpha * mask, np.float32)
+    return Sprite(np.asarray(np.clip(rgb, 0, 1), np.float32), opacity, mask)
 
 
 def filled(colour: Colour, shade: Field) -> F32:
@@ -71,7 +72,20 @@ def mix(a: F32, b: F32 | Colour, weight: Field) -> F32:
     return over
 
 
-def polygon(size: tuple[int, int], points: F32) -> F32:
+def band(y: F32, start: float, stop: float, like: F32) -> F32:
+    """1 between two rows and 0 elsewhere, edges smoothed, of the shape of ``like``.
+
+    Args:
+        y: (H,) row numbers.
+        start: first row.
+        stop: last row.
+        like: (H, W).
+    """
+    rows = np.clip(y - np.float32(start), 0, 1) * np.clip(np.float32(stop) - y, 0, 1)
+    return np.broadcast_to(rows[:, None], like.shape)
+
+
+def polygon(size: tuple[int, int], points: Field) -> F32:
     """A filled polygon, edges smoothed; ``points`` (N, 2) are (x, y); (H, W) in [0, 1]."""
     canvas = np.zeros(size, np.uint8)
     fixed = np.round(points * 16).astype(np.int32)
@@ -236,7 +250,7 @@ def turned(sprite: Sprite, length: float, angle: float) -> Sprite:
 
     painted = turn(np.dstack([sprite.rgb * sprite.alpha[..., None], sprite.alpha]))
     mask = turn(sprite.mask)
-    rgb = np.clip(painted[..., :3] / np.maximum(painted[..., 3:], 1e-4), 0, 1)
+    rgb: F32 = np.clip(painted[..., :3] / np.maximum(painted[..., 3:], 1e-4), 0, 1)
     rows, columns = np.nonzero(mask > 0.02)
     cut = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return Sprite(rgb[cut], painted[cut][..., 3], mask[cut])
@@ -244,4 +258,4 @@ def turned(sprite: Sprite, length: float, angle: float) -> Sprite:
 
 def gloss(u: F32, centre: float, width: float) -> F32:
     """A soft highlight along the body at ``u = centre``."""
-    return np.exp(-(((u - centre) / width) ** 2)).astype(np.float32)
+    return np.asarray(np.exp(-(((u - centre) / width) ** 2)), np.float32)

@@ -41,8 +41,8 @@ class TacoSynth(Twin):
         dice = self.dice(index, _THINGS)
         size = self.size(index)
         # Log-uniform lengths: litter is photographed from near and far.
-        scale = float(np.exp(dice.uniform(np.log(30), np.log(155))))
-        kinds = [dice.integer(1, 5) for _ in range(dice.pick((0, 0, 1, 1, 2, 3)))] + [1 + index % 4]
+        scale = float(np.exp(dice.uniform(np.log(38), np.log(160))))
+        kinds = [dice.integer(1, 5) for _ in range(dice.pick((0, 0, 0, 1, 1, 2)))] + [1 + index % 4]
         plan = [(NOTHING, dice.pick(NATURE)) for _ in range(dice.integer(0, 5))]
         plan += [(OTHER, dice.pick(JUNK)) for _ in range(dice.pick((0, 0, 1, 2)))]
         plan += [(kind, dice.pick(FAMILIES[kind])) for kind in kinds]
@@ -52,7 +52,7 @@ class TacoSynth(Twin):
         for kind, (make, relative) in plan:
             sprite = make(dice)
             if kind != NOTHING:
-                sprite = stain(sprite, dice, dice.uniform(0, 0.7))
+                sprite = stain(sprite, dice, dice.uniform(0, 0.6))
             length = max(10.0, scale * relative * dice.uniform(0.8, 1.2))
             sprite = turned(sprite, length, dice.uniform(0, 2 * np.pi))
             things.append(put(dice, sprite, kind, size, things, 0.05))
@@ -65,12 +65,9 @@ class TacoSynth(Twin):
         ground = NATURAL[self.scene(index)](dice, self.size(index), light)
         rgb = paint(ground, self.things(index), light, dice.uniform(0.35, 0.7))
         camera = self.dice(index, _CAMERA)
-        exposure, noise, soft = (
-            camera.uniform(0.85, 1.3),
-            camera.uniform(0.008, 0.03),
-            camera.uniform(0.2, 0.9),
-        )
-        return photograph(camera, rgb * self._shade(camera, rgb), exposure, 0.07, noise, soft)
+        rgb *= self._shade(camera, rgb)
+        exposure, noise = camera.uniform(0.85, 1.3), camera.uniform(0.008, 0.03)
+        return photograph(camera, rgb, exposure, 0.07, noise, camera.uniform(0.2, 0.8))
 
     @staticmethod
     def _shade(dice: Dice, rgb: F32) -> F32:

@@ -69,7 +69,7 @@ class BiSeNetResNet18(BiSeNet):
 
 
 def imagenet_resnet18() -> dict[str, Any]:
-    """torchvision's ResNet-18 weights, from its cache or its server; checked by hash.
+    """ResNet-18's ImageNet weights, from torchvision's cache or server; checked by hash.
 
     Raises:
         DagenError: they are not in the cache and cannot be downloaded.
