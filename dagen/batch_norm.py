@@ -149,74 +149,68 @@ def _replacing(bound: list[_BatchNorm]) -> Iterator[None]:
 
 
 @torch.no_grad()
-def reestimate(network: nn.Module, images: Iterator[Tensor], *, by_batch: bool = True) -> None:
-    """Replace all running statistics by those of ``images`` (AdaBN, Li et al., 2017), in place.
+def reestimate(network: nn.Module, images: Iterator[Tensor]) -> None:
+    """Replace all running statistics by those of ``images`` (AdaBN, Li et al., 2018), in place.
 
     Each layer gets the exact mean and variance of its inputs over all images, pooled over the
-    batches in float64 (Chan et al., 1979), and not the mean of the batches' variances.
+    batches in float64 (Chan et al., 1979), and not the mean of the batches' variances. On the
+    way each layer normalises by what it has pooled so far. Measured with single images on ENet
+    and BiSeNet, this comes near to one batch of all images, where normalising each image by
+    itself does not (seven times the error on BiSeNet), and a second pass with the statistics of
+    a first lets errors grow from layer to layer.
 
     Args:
         network: its batch-norm layers change; its mode does not.
         images: (B, 3, H, W) float32 in [0, 1]; sizes may differ from batch to batch.
-        by_batch: what a layer's inputs are normalised with on the way to the next layer: the
-            batch's own statistics, or the running ones from before. With single images the
-            first is instance normalisation; a second call with False then brings deep layers
-            to what they will see.
 
     Raises:
         UsageError: the network has no batch norm.
         DataError: there is no image.
     """
-    moments = {layer: _Moments() for layer in layers(network)}
-    if not moments:
+    bound = layers(network)
+    if not bound:
         raise UsageError("the network has no batch norm: there is nothing to re-estimate.")
+    moments = {layer: _Moments() for layer in bound}
     modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device
 
-    def watch(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
-        count = moments[layer].add(inputs[0])
-        # One value per channel (a pooled 1x1 map) has no variance of its own.
-        layer.training = by_batch and count > 1
+    def pool(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+        mean, variance = moments[layer].add(inputs[0])
+        assert layer.running_mean is not None and layer.running_var is not None
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(variance)
 
-    handles = [layer.register_forward_pre_hook(watch) for layer in moments]
+    handles = [layer.register_forward_pre_hook(pool) for layer in bound]
     try:
-        network.eval()
-        with _without_update(list(moments)):
-            for image in images:
-                network(image.to(device))
+        network.eval()  # layers of auxiliary heads see nothing and keep what they have
+        for image in images:
+            network(image.to(device))
     finally:
         for handle in handles:
             handle.remove()
         for module, mode in modes.items():
             module.training = mode
-    # Layers of auxiliary heads see nothing outside training and keep what they have.
-    reached = {layer: moment for layer, moment in moments.items() if moment.count > 1}
-    if not reached:
+    if not any(moment.count for moment in moments.values()):
         raise DataError("there is no target image to re-estimate batch norm with.")
-    for layer, moment in reached.items():
-        assert layer.running_mean is not None and layer.running_var is not None
-        layer.running_mean.copy_(moment.mean)
-        layer.running_var.copy_(moment.squares / (moment.count - 1))
 
 
 class _Moments:
-    """Mean and sum of squared deviations per channel, exact over batches of any size."""
+    """Mean and variance per channel, exact over batches of any size."""
 
     def __init__(self) -> None:
         self.count = 0
         self.mean = torch.zeros((), dtype=torch.float64)
         self.squares = torch.zeros((), dtype=torch.float64)
 
-    def add(self, x: Tensor) -> int:
-        """Take in x (B, C, ...); answers its number of values per channel."""
-        values = x.detach().double().transpose(0, 1).flatten(1)
+    def add(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Take in x (B, C, ...); answers mean and unbiased variance (C,) of all so far."""
+        values = x.double().transpose(0, 1).flatten(1)
         count, mean = values.shape[1], values.mean(1)
         squares = (values - mean[:, None]).square().sum(1)
         total = self.count + count
         gap = mean - self.mean.to(mean.device)
         self.mean = self.mean.to(mean.device) + gap * (count / total)
-        self.squares = (
-            self.squares.to(mean.device) + squares + gap.square() * (self.count * count / total)
-        )
+        between = gap.square() * (self.count * count / total)
+        self.squares = self.squares.to(mean.device) + squares + between
         self.count = total
-        return count
+        return self.mean, self.squares / max(1, total - 1)

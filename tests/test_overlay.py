@@ -50,7 +50,7 @@ def test_neighbouring_classes_are_both_outlined() -> None:
     label = np.ones((4, 8), np.uint8)
     label[:, 4:] = 3
     drawn = overlay(np.zeros((4, 8, 3), np.uint8), label, MATERIAL, alpha=0)
-    inked = drawn.any(axis=2)
+    inked = drawn.max(axis=2) > 0
     assert inked[:, 3:5].all() and not inked[:, :3].any() and not inked[:, 5:].any()
 
 

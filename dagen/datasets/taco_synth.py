@@ -37,7 +37,7 @@ class TacoSynth(Twin):
         return dice.pick(tuple(NATURAL))
 
     def things(self, index: int) -> list[Thing]:
-        """Stones and the like, junk, one to four objects, now and then a leaf on top."""
+        """Stones and the like, junk, one to three objects, now and then a leaf on top."""
         dice = self.dice(index, _THINGS)
         size = self.size(index)
         # Log-uniform lengths: litter is photographed from near and far.

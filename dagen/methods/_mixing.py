@@ -52,9 +52,8 @@ def find_objects(label: Tensor, smallest: int = 16) -> Objects:
     rows: list[tuple[int, int]] = []
     centres: list[tuple[float, float]] = []
     for b, one in enumerate(ids):
-        for c in np.unique(one):
-            if c in (0, IGNORE):
-                continue
+        present = np.flatnonzero(np.bincount(one.ravel(), minlength=IGNORE + 1))
+        for c in present[(present != 0) & (present != IGNORE)]:
             count, region, stats, _ = cv2.connectedComponentsWithStats((one == c).view(np.uint8))
             known = np.zeros(count, np.int64)
             for i in range(1, count):

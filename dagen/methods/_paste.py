@@ -71,10 +71,12 @@ def lift(
     """
     device, size = image.device, (image.shape[-2], image.shape[-1])
     own = chosen.to(device)[:, None, None] + 1
-    mask = objects.number[objects.image[chosen].to(device)] == own
-    alpha = mask[:, None].float()
+    mask = (objects.number[objects.image[chosen].to(device)] == own)[:, None].float()
+    inner = mask
     for _ in range(look.erode):
-        alpha = -F.max_pool2d(-alpha, 3, 1, 1)
+        inner = -F.max_pool2d(-inner, 3, 1, 1)
+    # A rim of half-seen pixels, as a lens draws it, and nothing of the belt in it.
+    alpha = F.avg_pool2d(inner, 3, 1, 1) * mask
     cut = torch.cat([image * alpha, alpha], 1)
     low, high = (math.log(s) for s in look.scale)
     scale = math.exp(draw((1,), low, high, generator).item())
@@ -83,8 +85,6 @@ def lift(
     theta = _affine(objects.centre[chosen], scale, look.aspect, size, generator).to(device)
     grid = F.affine_grid(theta, [len(theta), 4, *size], align_corners=False)
     moved = F.grid_sample(cut, grid.to(cut.dtype), align_corners=False)
-    # A soft rim of a pixel on either side, as a lens would draw it.
-    moved = F.avg_pool2d(moved, 3, 1, 1)
     return Layer(moved[:, :3], moved[:, 3:])
 
 
@@ -133,7 +133,7 @@ def lay(layer: Layer, ground: Tensor, look: Look, generator: torch.Generator) ->
     if look.shadow > 0:
         dx, dy = (int(v) for v in torch.randint(-3, 4, (2,), generator=generator))
         shifted = F.pad(layer.alpha, (dx, -dx, dy, -dy))
-        soft = F.avg_pool2d(shifted, 7, 1, 3)
+        soft = F.avg_pool2d(F.avg_pool2d(shifted, (1, 7), 1, (0, 3)), (7, 1), 1, (3, 0))
         depth = draw((len(ground), 1, 1, 1), 0, look.shadow, generator).to(ground.device)
         ground = ground * (1 - depth * soft)
     return (ground * (1 - layer.alpha) + layer.colour).clamp(0, 1)

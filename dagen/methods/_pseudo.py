@@ -24,8 +24,7 @@ def enlarge(x: Tensor, like: Tensor) -> Tensor:
 def trust(probabilities: Tensor, threshold: float) -> Tensor:
     """Share of the batch's pixels whose largest probability reaches ``threshold``, a scalar.
 
-    The weight of all pseudo-labels of a step in DACS and its heirs (Tranheden et al., WACV 2021,
-    eq. 4).
+    The weight of all pseudo-labels of a step in DACS and its heirs (Tranheden et al., WACV 2021).
     """
     return (probabilities.amax(1) >= threshold).float().mean()
 

@@ -5,15 +5,13 @@ the target's training images; no weight changes. It is the baseline that an adap
 to beat before it may claim anything (research notes, AdaptSegNet issue 25: 36 to 41 mIoU from
 batch norm alone).
 
-Deviation: the paper gives a layer the statistics of one pass. Images come one by one here, so the
-first pass normalises each image by itself; a second pass lets deep layers see what they will see
-when deployed.
+It has no parameters. Order of images: that of the data set, one at a time, each as it would be
+scored; see :func:`dagen.batch_norm.reestimate` for what a layer sees on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -21,21 +19,10 @@ from torch import Tensor, nn
 from dagen.batch_norm import reestimate
 from dagen.errors import UsageError
 from dagen.methods.base import Domain, Method
-from dagen.settings import Count
 
 
 class AdaBN(Method):
     """Re-estimates batch-norm statistics on the target when training is over."""
-
-    @dataclass(frozen=True)
-    class Config:
-        """Parameters.
-
-        Attributes:
-            passes: passes over the target's training images.
-        """
-
-        passes: Count = 2
 
     family = "statistics"
     paper = "Li et al., Pattern Recognition 2018"
@@ -51,6 +38,5 @@ class AdaBN(Method):
         """
         if target is None:
             raise UsageError("adabn needs target images; give --tgt, such as --tgt taco.")
-        for index in range(self.config.passes):
-            reestimate(network, target(), by_batch=index == 0)
+        reestimate(network, target())
         return network

@@ -1,10 +1,10 @@
 """CBST: class-balanced self-training (Zou et al., ECCV 2018).
 
 A pixel takes the class whose probability is largest relative to that class's own threshold, and
-counts only where it is above it (eq. 9): ``argmax_c p_c / t_c`` where ``p_c / t_c >= 1``. The
-threshold keeps the surest share ``p`` of the pixels predicted as the class, so that rare classes
-with low confidence are not starved. ``p`` grows from 0.2 to 0.5. The student learns the kept
-pixels by cross-entropy.
+counts only where it is above it: ``argmax_c p_c / t_c`` where ``p_c / t_c >= 1``. The threshold
+keeps the surest share ``p`` of the pixels predicted as the class, so that rare classes with low
+confidence are not starved; ``p`` grows from 0.2 to 0.5. The student learns the kept pixels by
+cross-entropy.
 
 Deviations: online and not in rounds. The labels are the mean teacher's of this step, not those
 of the network at the end of the round before; the thresholds are quantiles over the last

@@ -1,17 +1,17 @@
-"""ProDA's prototype denoising of pseudo-labels (Zhang et al., CVPR 2021, sections 3.1 and 3.2).
+"""ProDA: pseudo-labels denoised by class prototypes (Zhang et al., CVPR 2021).
 
 Each class has a prototype, the moving average of the teacher's target features of that class.
 The teacher's probabilities are reweighted with how near a pixel's feature is to each prototype,
-``w_c = softmax(-|f - prototype_c| / temperature)`` (eq. 5), and the student learns the arg-max of
-``w_c p_c`` (eq. 3) by symmetric cross-entropy, ``alpha`` times the usual one plus ``beta`` times
-the reversed one, in which log 0 is log 1e-4 (Wang et al., ICCV 2019).
+``w_c = softmax(-|f - prototype_c| / temperature)``, and the student learns the arg-max of
+``w_c p_c`` by symmetric cross-entropy, ``alpha`` times the usual one plus ``beta`` times the
+reversed one, in which log 0 is log 1e-4 (Wang et al., ICCV 2019).
 
 Deviations: one online stage. p comes from the mean teacher of this step and not from a network
 fixed before; prototypes move by 0.01 per step and not 1e-4, since they follow a teacher that
 averages 100 steps and not a trained network; until ``start`` the student learns from the source
 alone, in place of the adversarial warm-up. Left out: the consistency of strongly augmented views
-(section 3.3; dacs or mic do that beside this part), the regulariser towards even predictions,
-and the two rounds of distillation.
+(dacs or mic do that beside this part), the regulariser towards even predictions, and the two
+rounds of distillation.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -87,13 +88,13 @@ def test_binary_is_material_without_its_names() -> None:
 
 def test_label_covers_exactly_what_is_painted() -> None:
     twin = _twin()
-    things = twin.things(2)
-    canvas = np.full((240, 320, 3), 0.31, np.float32)
-    painted = (np.abs(paint(canvas, things, 0.0, 0.0) - 0.31) > 1e-6).any(axis=2)
-    label = twin.label(2) > 0
-    # Every labelled pixel is painted; edge pixels that are less than half covered are not labelled.
-    assert painted[label].mean() > 0.995
-    assert (painted & ~label).sum() < 0.1 * label.sum()
+    grey = np.full((240, 320, 3), 0.31, np.float32)
+    painted = (np.abs(paint(grey.copy(), twin.things(2), 0.0, 0.0) - grey) > 1e-3).any(axis=2)
+    label = twin.label(2)
+    # Soft edges reach two pixels outwards, where less than half a pixel is covered.
+    assert painted[label > 0].mean() > 0.995
+    far = cv2.dilate(label, np.ones((5, 5), np.uint8)) == 0
+    assert (painted & far).sum() < 0.001 * (label > 0).sum()
 
 
 def test_later_things_own_the_pixels_they_cover() -> None:

@@ -7,18 +7,20 @@ from torch.nn import functional as F
 from dagen.methods.dacs import Dacs
 from dagen.methods.mean_teacher import teacher_of
 from dagen.types import Task
-from tests.methods.pseudo import same, stack_of, step_of
-from tests.methods.shift import Drift, score, train
+from tests.methods.pseudo import Trial, same, soil, stack_of, step_of
+
+MIDDLE = {Task.BINARY: 0.55, Task.MATERIAL: 0.3}
+"""A threshold that untrained networks reach here and there."""
 
 
 @pytest.mark.parametrize("task", Task)
 def test_the_mix_is_that_of_a_slow_loop(task: Task) -> None:
-    stack = stack_of(["dacs"], task, threshold=0.55)
+    stack = stack_of(["dacs"], task, threshold=MIDDLE[task])
     part, ctx = stack.parts["dacs"], step_of(stack)
     assert isinstance(part, Dacs) and ctx.source.label is not None
     image, label, weight = part.mix(ctx)
     p = teacher_of(ctx).probabilities(ctx)
-    sure = sum(float(v) >= 0.55 for v in p.amax(1).flatten()) / p[:, 0].numel()
+    sure = sum(float(v) >= MIDDLE[task] for v in p.amax(1).flatten()) / p[:, 0].numel()
     assert 0 < sure < 1
     pasted = torch.zeros(2, 32, 32, dtype=torch.bool)
     for b in range(2):
@@ -88,8 +90,6 @@ def test_it_mixes_what_other_parts_made_of_the_source() -> None:
     assert (image == 0.25).all(1).sum() == 2 * 64 + 100
 
 
-def test_it_closes_the_gap_of_a_drift_of_colours() -> None:
-    drift = Drift(gain=0.6, offset=0.3)
-    without = score(train(["mean-teacher"], {}, drift).predictor(), drift)
-    adapted = score(train(["dacs"], {}, drift).predictor(), drift)
-    assert adapted > without + 0.1
+def test_it_closes_the_gap_of_another_ground() -> None:
+    trial = Trial(soil, plain=False, batch_norm="target")
+    assert trial.score("dacs") > trial.score("dacs", weight=0.0) + 0.2

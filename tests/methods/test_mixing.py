@@ -1,7 +1,15 @@
+import math
+
 import torch
 from torch import Tensor
 
-from dagen.methods._mixing import disturb, find_objects, half_of_the_objects
+from dagen.methods._mixing import (
+    _blur,
+    colour_maps,
+    disturb,
+    find_objects,
+    half_of_the_objects,
+)
 from dagen.types import Task
 from tests.methods.pseudo import objects
 
@@ -91,14 +99,38 @@ def test_disturbed_images_are_images_and_differ_from_each_other() -> None:
 
 
 def test_nothing_is_disturbed_at_probability_zero() -> None:
-    image = torch.rand(2, 3, 16, 16)
-    assert torch.equal(disturb(image, torch.Generator(), jitter=0.5, jitter_p=0, blur_p=0), image)
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(
+        disturb(image, torch.Generator(), jitter=0.5, jitter_p=0, blur_p=0), image
+    )
 
 
 def test_jitter_and_blur_come_as_often_as_asked() -> None:
-    image = torch.rand(1, 3, 12, 12).repeat(300, 1, 1, 1)
     draws = torch.Generator().manual_seed(0)
-    changed = (disturb(image, draws, jitter=0.2, blur_p=0) != image).flatten(1).any(1)
-    assert 0.7 < changed.float().mean() < 0.9
-    changed = (disturb(image, draws, jitter=0.2, jitter_p=0) != image).flatten(1).any(1)
-    assert 0.4 < changed.float().mean() < 0.6
+    image = torch.rand(1, 3, 12, 12, generator=draws).repeat(300, 1, 1, 1)
+    for kind, share in (({"blur_p": 0.0}, 0.8), ({"jitter_p": 0.0}, 0.5)):
+        gap = (disturb(image, draws, jitter=0.2, **kind) - image).abs().flatten(1).amax(1)
+        assert abs(float((gap > 1e-5).float().mean()) - share) < 0.1
+
+
+def test_colour_maps_turn_the_hue_about_the_grey_axis() -> None:
+    maps = colour_maps(50, 0.3, torch.Generator().manual_seed(0))
+    luma = torch.tensor([0.299, 0.587, 0.114])
+    gain = (maps @ torch.ones(3)).mean(1)
+    assert torch.allclose(maps @ torch.ones(3), gain[:, None].expand(50, 3), atol=0.01)
+    assert 0.7 <= gain.min() < 0.8 and 1.2 < gain.max() <= 1.3
+    red = torch.tensor([0.8, 0.2, 0.1])
+    assert torch.allclose((maps @ red) @ luma, gain * (red @ luma), atol=0.01)
+    assert torch.allclose(colour_maps(2, 0.0, torch.Generator()), torch.eye(3), atol=1e-6)
+
+
+def test_the_blur_is_gaussian() -> None:
+    image = torch.zeros(1, 1, 13, 13)
+    image[0, 0, 6, 6] = 1
+    sigma = 0.9
+    slow = [
+        [math.exp(-((y - 6) ** 2 + (x - 6) ** 2) / (2 * sigma**2)) for x in range(13)]
+        for y in range(13)
+    ]
+    expected = torch.tensor(slow) / sum(map(sum, slow))
+    assert torch.allclose(_blur(image, torch.tensor([[sigma]]))[0, 0], expected, atol=1e-4)
