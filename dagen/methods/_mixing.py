@@ -88,19 +88,19 @@ def half_of_the_objects(objects: Objects, generator: torch.Generator) -> Tensor:
     return chosen.to(objects.number.device)[objects.number][:, None]
 
 
-def colour_maps(count: int, jitter: float, generator: torch.Generator) -> Tensor:
+def colour_maps(count: int, jitter: float, hue: float, generator: torch.Generator) -> Tensor:
     """Linear maps of RGB vectors that change brightness, saturation and hue, (count, 3, 3).
 
     Brightness and saturation are multiplied by U(1 - jitter, 1 + jitter), the hue is turned by
-    U(-jitter, jitter) of a circle, in the YIQ plane of colours: one matrix product for all three.
+    U(-hue, hue) of a circle, in the YIQ plane of colours: one matrix product for all three.
     """
     gain = draw((count, 1, 1), 1 - jitter, 1 + jitter, generator)
     saturation = draw((count,), 1 - jitter, 1 + jitter, generator)
-    hue = draw((count,), -jitter, jitter, generator) * 2 * math.pi
+    angle = draw((count,), -hue, hue, generator) * 2 * math.pi
     turn = torch.eye(3).repeat(count, 1, 1)
-    turn[:, 1, 1] = turn[:, 2, 2] = saturation * hue.cos()
-    turn[:, 1, 2] = -saturation * hue.sin()
-    turn[:, 2, 1] = saturation * hue.sin()
+    turn[:, 1, 1] = turn[:, 2, 2] = saturation * angle.cos()
+    turn[:, 1, 2] = -saturation * angle.sin()
+    turn[:, 2, 1] = saturation * angle.sin()
     return gain * (_YIQ.inverse() @ turn @ _YIQ)
 
 
@@ -130,7 +130,7 @@ def disturb(
     """
     count = len(image)
     jittered, blurred = torch.rand(2, count, 1, 1, generator=generator)
-    maps = colour_maps(count, jitter, generator).where(jittered < jitter_p, torch.eye(3))
+    maps = colour_maps(count, jitter, jitter, generator).where(jittered < jitter_p, torch.eye(3))
     contrast = draw((count, 1, 1), 1 - jitter, 1 + jitter, generator).where(jittered < jitter_p, 1)
     sigma = draw((count, 1), 0.15, 1.15, generator).where(blurred[:, 0] < blur_p, 1e-3)
     image = torch.einsum("bij,bjhw->bihw", maps.to(image), image)

@@ -26,6 +26,7 @@ class Look:
     scale: tuple[float, float]
     aspect: float
     jitter: float
+    hue: float
     match: float
     shadow: float
     erode: int
@@ -108,7 +109,7 @@ def _affine(
 def recolour(layer: Layer, ground: Tensor, look: Look, generator: torch.Generator) -> Layer:
     """Colours drawn anew, then moved towards those of ``ground`` (B, 3, H, W) underneath."""
     alpha = layer.alpha
-    mixing = colour_maps(len(alpha), look.jitter, generator).to(ground.device)
+    mixing = colour_maps(len(alpha), look.jitter, look.hue, generator).to(ground.device)
     colour = torch.einsum("bij,bjhw->bihw", mixing, layer.colour)
     if look.match == 0:
         return Layer(colour, alpha)

@@ -196,8 +196,9 @@ class Method(nn.Module):
         """Called after the optimisers have stepped (a teacher's moving average, say)."""
 
     def optimizers(self) -> Iterable[torch.optim.Optimizer]:
-        """Optimisers of the part's own parameters, built once; the loop steps them and scales
-        their learning rate with the run's schedule.
+        """Optimisers of the part's own parameters, built once.
+
+        The loop steps them and scales their learning rates with the run's schedule.
         """
         return ()
 

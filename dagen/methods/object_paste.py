@@ -19,7 +19,7 @@ are unlabelled target images, and the part that guards their own objects is new.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -36,7 +36,7 @@ from dagen.methods.mean_teacher import teacher_of
 from dagen.settings import Count, Fraction, NotNegative
 from dagen.types import IGNORE
 
-_HalfTurn = Annotated[float, Field(ge=0, le=0.5)]
+_UpToHalf = Annotated[float, Field(ge=0, le=0.5)]
 
 
 class ObjectPaste(Method):
@@ -44,7 +44,7 @@ class ObjectPaste(Method):
 
     @dataclass(frozen=True)
     class Config:
-        """Parameters; the defaults were chosen on the small real benchmark, see the docs.
+        """Parameters; defaults by the look of composites and by reasoning, not by a search.
 
         Attributes:
             weight: factor of the loss.
@@ -52,8 +52,8 @@ class ObjectPaste(Method):
             scale: smallest and largest factor of an object's sides, log-uniform; belt objects
                 are large, litter is small.
             aspect: largest ratio by which an object's sides are stretched, at least 1.
-            jitter: strength of each object's colour change, in [0, 0.5]: gain and saturation
-                by that share, hue by that part of a circle.
+            jitter: each object's largest change of brightness and of saturation, in [0, 0.5].
+            hue: each object's largest turn of hue, in parts of a circle, in [0, 0.5].
             match: largest strength with which an object takes the colours of its place.
             shadow: largest darkness of the contact shadow.
             erode: pixels taken off each object's rim, where masks hold belt.
@@ -69,7 +69,8 @@ class ObjectPaste(Method):
         count: Count = 4
         scale: tuple[float, float] = (0.25, 1.0)
         aspect: Annotated[float, Field(ge=1, le=4)] = 1.5
-        jitter: _HalfTurn = 0.3
+        jitter: _UpToHalf = 0.3
+        hue: _UpToHalf = 0.1
         match: Fraction = 0.5
         shadow: Fraction = 0.5
         erode: Annotated[int, Field(ge=0, le=8)] = 1
@@ -77,7 +78,7 @@ class ObjectPaste(Method):
         background: Literal["all", "teacher"] = "teacher"
         doubt: Fraction = 0.5
         background_weight: NotNegative = 1.0
-        disturb: _HalfTurn = 0.1
+        disturb: _UpToHalf = 0.1
 
     family = "self-training"
     paper = "after Dwibedi et al., ICCV 2017"
@@ -92,9 +93,8 @@ class ObjectPaste(Method):
                 f"object-paste.scale is {list(config.scale)}; give the smallest and the largest "
                 "factor, above 0 and at most 4, such as [0.25, 1.0]."
             )
-        self.look = _paste.Look(
-            config.scale, config.aspect, config.jitter, config.match, config.shadow, config.erode
-        )
+        names = (field.name for field in fields(_paste.Look))
+        self.look = _paste.Look(**{name: getattr(config, name) for name in names})
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``; nothing where no source image of the batch shows an object."""

@@ -218,6 +218,7 @@ class ENet(Network):
         self.aux = nn.Conv2d(deep, num_classes, 1)
 
     def forward(self, image: Tensor) -> SegOut:
+        """See :meth:`Network.forward`; logits at full resolution, features at stride 2."""
         x = self.initial(self.normalise(image))
         x, where1 = self.down1(x)
         x, where2 = self.down2(self.stage1(x))

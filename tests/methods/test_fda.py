@@ -86,7 +86,9 @@ def test_robust_entropy_pixel_by_pixel() -> None:
 def test_entropy_has_its_weight_and_can_be_left_out() -> None:
     p = context().target_out.logits.softmax(1)
     loss = _part().losses(context())["entropy"]
-    assert float(loss.detach()) == pytest.approx(0.005 * float(charbonnier_entropy(p.detach(), 2.0)), rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(
+        0.005 * float(charbonnier_entropy(p.detach(), 2.0)), rel=1e-5
+    )
     ctx = context()
     assert _part(entropy=0.0).losses(ctx) == {}
     assert ctx.once("target_out", lambda: None) is None  # nobody forwarded the target

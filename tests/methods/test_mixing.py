@@ -114,14 +114,14 @@ def test_jitter_and_blur_come_as_often_as_asked() -> None:
 
 
 def test_colour_maps_turn_the_hue_about_the_grey_axis() -> None:
-    maps = colour_maps(50, 0.3, torch.Generator().manual_seed(0))
+    maps = colour_maps(50, 0.3, 0.2, torch.Generator().manual_seed(0))
     luma = torch.tensor([0.299, 0.587, 0.114])
     gain = (maps @ torch.ones(3)).mean(1)
     assert torch.allclose(maps @ torch.ones(3), gain[:, None].expand(50, 3), atol=0.01)
     assert 0.7 <= gain.min() < 0.8 and 1.2 < gain.max() <= 1.3
     red = torch.tensor([0.8, 0.2, 0.1])
     assert torch.allclose((maps @ red) @ luma, gain * (red @ luma), atol=0.01)
-    assert torch.allclose(colour_maps(2, 0.0, torch.Generator()), torch.eye(3), atol=1e-6)
+    assert torch.allclose(colour_maps(2, 0.0, 0.0, torch.Generator()), torch.eye(3), atol=1e-6)
 
 
 def test_the_blur_is_gaussian() -> None:

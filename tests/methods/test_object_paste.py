@@ -16,8 +16,8 @@ from dagen.types import IGNORE, Batch, Task, View
 from tests.methods.pseudo import Trial, faded, same, stack_of, step_of
 
 UNTOUCHED: dict[str, Any] = {
-    "jitter": 0.0, "match": 0.0, "shadow": 0.0, "decoys": 0.0, "aspect": 1.0, "disturb": 0.0,
-    "erode": 0, "scale": [1.0, 1.0],
+    "jitter": 0.0, "hue": 0.0, "match": 0.0, "shadow": 0.0, "decoys": 0.0, "disturb": 0.0,
+    "aspect": 1.0, "erode": 0, "scale": [1.0, 1.0],
 }  # fmt: skip
 """Objects are turned and moved, and nothing else is done to them."""
 
