@@ -1,9 +1,8 @@
 """Procedural grounds: gravel, paving, grass-like grain, soil, and the odd bright thing on them.
 
-Everything is worked out for a whole batch on its device. A texture is made of two kinds of
-structure that cover most natural grounds: noise with a power-law spectrum (soil, sand, grass,
-concrete; stretched and turned at random) and cells around jittered lattice points (pebbles,
-leaves; without jitter paving and bricks).
+Two kinds of structure cover most natural grounds: noise with a power-law spectrum, stretched and
+turned (soil, sand, grass, concrete), and cells around jittered lattice points (pebbles, leaves;
+without jitter paving and bricks). All is worked out for a whole batch on its device.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def grounds(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
         dice: where every draw comes from.
 
     Returns:
-        (B, 3, H, W) float32 in [0, 1].
+        (B, 3, H, W) in [0, 1].
     """
     one = (count, 1, 1, 1)
     coarse, patches, fine, shadows = power_noise(4 * count, size, dice).view(4, count, 1, *size)
@@ -45,8 +44,7 @@ def grounds(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
 
     ground = ground * (1 + dice.uniform(one, 0, 0.35) * fine)
     speckle = dice.uniform(one, 0, 0.06) * dice.normal((count, 3, *size))
-    lit: Tensor = (ground + speckle) * light(shadows, dice)
-    return lit.clamp(0, 1)
+    return torch.clamp((ground + speckle) * light(shadows, dice), 0, 1)
 
 
 def light(smooth: Tensor, dice: Dice) -> Tensor:
@@ -57,13 +55,13 @@ def light(smooth: Tensor, dice: Dice) -> Tensor:
         dice: where every draw comes from.
     """
     count, _, height, width = smooth.shape
-    angle = dice.uniform((count, 1, 1, 1), 0, 2 * math.pi)
+    one = (count, 1, 1, 1)
+    angle = dice.uniform(one, 0, 2 * math.pi)
     y = torch.linspace(-1, 1, height, device=smooth.device)[:, None]
     x = torch.linspace(-1, 1, width, device=smooth.device)[None]
-    slope = dice.uniform((count, 1, 1, 1), 0, 0.4)
-    gradient = 1 + slope * (angle.cos() * x + angle.sin() * y)
-    shadow = (8 * (smooth - 0.5)).sigmoid() * dice.chance((count, 1, 1, 1), 1 / 3)
-    return gradient * (1 - dice.uniform((count, 1, 1, 1), 0.2, 0.7) * shadow)
+    gradient = 1 + dice.uniform(one, 0, 0.4) * (angle.cos() * x + angle.sin() * y)
+    shadow = (8 * (smooth - 0.5)).sigmoid() * dice.chance(one, 1 / 3)
+    return gradient * (1 - dice.uniform(one, 0.2, 0.7) * shadow)
 
 
 def colours(shape: tuple[int, ...], dice: Dice, bright: float) -> Tensor:
@@ -104,8 +102,7 @@ def power_noise(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
     return noise / noise.square().mean((2, 3), keepdim=True).sqrt().clamp(min=1e-6)
 
 
-_TABLE = 64
-"""Side of the table of random cells; the pattern repeats after so many cells."""
+_TABLE = 64  # cells along a side, after which the pattern repeats
 
 
 def cells(count: int, size: tuple[int, int], dice: Dice) -> tuple[Tensor, Tensor, Tensor]:

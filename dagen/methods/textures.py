@@ -4,8 +4,8 @@ On a sorting belt everything that is not black is waste, and a network that lear
 finds litter everywhere in a photograph. With probability ``p`` this part replaces the
 background of a source image by a random ground (soil, gravel, paving, grain; bright ones as
 often as dark ones) strewn with stones, leaves and painted marks that are labelled background.
-No target image is used. The idea is domain randomisation (Tobin et al., IROS 2017); grounds,
-distractors and defaults are dagen's own, measured on the small ReSORT-IT to TACO benchmark.
+No target image is used. The idea is domain randomisation (Tobin et al., IROS 2017); grounds and
+distractors are dagen's own.
 
 What is pasted is made to fit: its edge is feathered inwards, so that no rim of belt is left; it
 casts a shadow; since transparent things look black on a black belt, the ground may shine
@@ -46,7 +46,9 @@ class Textures(Method):
             shine: largest share of the ground's light that the darkest parts of an object let
                 through; drawn for each image from 0 on.
             smallest: smallest scale at which objects are pasted, 1 for their own size; drawn
-                for each image, log-uniform up to 1.
+                for each image, log-uniform up to 1. Not tuned: 0.4 has the geometric mean 0.63,
+                and a mean object of TACO is 0.56 (all of it) to 0.7 (the small benchmark) times
+                as long as one of the belt, relative to the image.
         """
 
         p: Fraction = 0.5
