@@ -142,7 +142,8 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     """The parts of a stack: those that were asked for and those that they need.
 
     ``supervised`` comes first, unless it is named or the stack is source-free (it holds a part
-    of that family, and none that streams the source). What a part requires comes before it.
+    of that family, and none that streams the source). What a part requires comes before it,
+    and before all named parts where it is not named itself.
 
     Raises:
         UsageError: an unknown or repeated name, or a required part that stands too late.
@@ -171,6 +172,11 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
 
     if SUPERVISED not in names and not source_free:
         add(SUPERVISED, ())
+    # Before all named parts: a teacher's predictor would undo that of adabn before it.
+    for name in names:
+        for needed in methods[name].requires:
+            if needed not in names:
+                add(needed, (name,))
     for name in names:
         add(name, ())
     return tuple(ordered)

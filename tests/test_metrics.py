@@ -111,6 +111,8 @@ def test_calibration_bins_are_closed_above() -> None:
     sums = calibration(probability, torch.zeros(1, 1, dtype=torch.int64))
     assert sums.shape == (3, BINS)
     assert sums[:, -1].tolist() == [1.0, 1.0, 1.0]
+    halves = calibration(torch.full((2, 1, 1), 0.5), torch.zeros(1, 1, dtype=torch.int64), bins=4)
+    assert halves[0].tolist() == [0.0, 1.0, 0.0, 0.0]
     assert scores([0, 1], [0, 1], Task.BINARY).ece == 0.0
     assert scores([1, 0], [0, 1], Task.BINARY).ece == 1.0
 

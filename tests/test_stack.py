@@ -112,8 +112,8 @@ def test_supervised_stands_in_front_unless_named_or_source_free() -> None:
     assert resolve([]) == ("supervised",)
 
 
-def test_required_parts_are_added_before() -> None:
-    assert resolve(["minent", "needy"]) == ("supervised", "minent", "tint", "needy")
+def test_required_parts_are_added_before_all_named_ones() -> None:
+    assert resolve(["minent", "needy"]) == ("supervised", "tint", "minent", "needy")
     assert resolve(["tint", "needy"]) == ("supervised", "tint", "needy")
     with pytest.raises(UsageError, match=r"'needy' needs 'tint' before it; .* tint,needy"):
         resolve(["needy", "tint"])
@@ -161,6 +161,7 @@ def test_terms_and_figures_carry_the_name_of_their_part() -> None:
         "advent/discriminate",
     }
     assert {"tint/shift", "tint/owned", "advent/discriminator_loss"} <= set(metrics)
+    assert not {"supervised/shift", "tint/discriminator_loss", "advent/owned"} & set(metrics)
     assert not any(value.requires_grad for value in metrics.values())
     assert all(value.ndim == 0 and value.requires_grad for value in losses.values())
 
@@ -253,3 +254,8 @@ def test_scoring_the_source_under_separate_uses_its_statistics() -> None:
     assert torch.equal(shipped(image).logits, deployed)
     with pytest.raises(UsageError, match="'sorce'; did you mean 'source'"):
         Stack(ToyNetwork(2), [], {}, setting(), "sorce")
+
+
+def test_parts_that_others_need_stand_before_all_named_ones() -> None:
+    assert resolve(["adabn", "dacs"]) == ("supervised", "mean-teacher", "adabn", "dacs")
+    assert resolve(["mic", "mean-teacher"][::-1]) == ("supervised", "mean-teacher", "mic")
