@@ -1,5 +1,6 @@
 """An HTTP server on this machine that misbehaves as it is told."""
 
+import socket
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -73,6 +74,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("NO_PROXY", "*")  # this machine is not behind anybody's proxy
     try:
         server = Server()
+        socket.create_connection(server.server_address[:2], timeout=5).close()  # type: ignore[arg-type]
     except OSError as error:
         pytest.skip(f"no port can be opened on 127.0.0.1 ({error})")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -34,7 +34,9 @@ print(result.score("taco"))
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
+        probe.listen()
         port: int = probe.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
         return port
 
 
