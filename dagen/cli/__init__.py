@@ -12,6 +12,7 @@ import typer
 import dagen
 from dagen.cli import data, evaluate, lists, predict, profile, runs, ui
 from dagen.errors import DagenError
+from dagen.memory import keep_freed_memory
 
 app = typer.Typer(
     name="dagen",
@@ -51,8 +52,9 @@ def _common(
 def main() -> None:
     """Run the command line; errors that a user can mend are one line and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="dagen: %(message)s")
-    # Freed memory is kept for the next step instead of being returned and faulted in again.
+    # Before torch is imported: OpenMP threads that spin while idle starve the loader processes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     try:
         app()
     except DagenError as error:

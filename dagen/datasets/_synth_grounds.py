@@ -29,9 +29,15 @@ def belt(dice: Dice, size: Size) -> F32:
     down = np.exp(-3 * (rows / height - dice.uniform(-0.1, 1.1)) ** 2)
     across = np.exp(-3 * (columns / width - dice.uniform(-0.1, 1.1)) ** 2)
     lamp = dice.uniform(0.05, 0.085) + dice.uniform(0.03, 0.11) * down * across
+    if dice.chance(0.3):
+        lamp *= dice.uniform(1.2, 2.4)
     grain = 0.005 * value_noise(dice, size, (1.3, 2.6)) + 0.006 * fractal(dice, size, 30.0, 3)
     threads = np.sin(rows * dice.uniform(1.2, 2.2)) * np.sin(columns * dice.uniform(1.2, 2.2))
-    shade = lamp + grain + 0.0025 * threads
+    # Years of use: smears and scuffs along the way that the belt runs.
+    worn = fractal(dice, size, (dice.uniform(8, 30), dice.uniform(40, 120)), 4, 0.7)
+    scuffs = np.clip(value_noise(dice, size, (1.5, 40.0)) - 0.55, 0, 1)
+    wear = dice.uniform(0, 1) ** 2
+    shade = lamp * (1 + wear * (0.9 * worn + 1.5 * scuffs)) + grain + 0.0025 * threads
     if dice.chance(0.45):
         angle, middle = dice.uniform(-0.15, 0.15), dice.uniform(0, width)
         away = (columns - middle) * np.float32(np.cos(angle)) + rows * np.float32(np.sin(angle))

@@ -8,9 +8,11 @@ convolutions, spatial dropout in the encoder alone, a 2x2 transposed convolution
 Deviations:
     * Max-unpooling is written with space-to-depth: the same numbers, but it exports and
       quantises (an indexed scatter does neither well).
-    * PReLU in the decoder too, as the paper's text has it; the authors' code has ReLU there,
-      and a short training then never tells the classes apart (measured: the decoder's
-      cross-entropy over frozen encoder features stays at 0.33 instead of 0.21).
+    * PReLU in the decoder too, as the paper's text has it; the authors' code has ReLU there and
+      learns more slowly (belt materials, decoder alone over a frozen encoder, 180 steps at
+      2e-3: training cross-entropy 0.33 with ReLU, 0.26 with PReLU).
+    * Transposed convolutions start as interpolation and not at random (0.22 -> 0.18 in the same
+      trial at 5e-3, hence also ``lr_scale``).
     * The paper trains the encoder first, with a classifier of its own, and then the decoder.
       Here that classifier is an auxiliary head and both are trained at once.
     * No bias in front of batch norm, where it would have no effect.
@@ -153,10 +155,23 @@ class _Up(nn.Module):
         double = nn.ConvTranspose2d(inner, inner, 3, 2, 1, output_padding=1, bias=False)
         self.branch = _branch(project, double, outputs)
         self.act = nn.PReLU(outputs)
+        _interpolate(double)
 
     def forward(self, x: Tensor, where: Tensor) -> Tensor:
         out: Tensor = self.act(unpool(self.skip(x), where) + self.branch(x))
         return out
+
+
+@torch.no_grad()
+def _interpolate(double: nn.ConvTranspose2d) -> None:
+    """Start as bilinear interpolation of each channel (Long et al., CVPR 2015, section 3.3).
+
+    Random weights would say the same thing differently at each of the four places of a window,
+    and the few channels that follow have a long way to learn them all.
+    """
+    tent = torch.tensor([0.5, 1.0, 0.5])
+    identity = torch.eye(double.in_channels)[:, :, None, None]
+    double.weight.copy_(identity * torch.outer(tent, tent))
 
 
 def _context(width: int, dropout: float) -> nn.Sequential:
@@ -196,6 +211,7 @@ class ENet(Network):
     multiple: ClassVar[int] = 8
     taps: ClassVar[tuple[str, ...]] = ("initial", "stage1")
     aux_weights: ClassVar[tuple[float, ...]] = (1.0,)
+    lr_scale: ClassVar[float] = 2.5
     training_only: ClassVar[tuple[str, ...]] = ("aux",)
 
     def __init__(self, num_classes: int, width: float = 1.0, dropout: float = 0.1) -> None:
@@ -215,6 +231,8 @@ class ENet(Network):
         self.stage5 = _plain(fine, 1)
         self.head = nn.ConvTranspose2d(fine, num_classes, 2, 2)
         self.aux = nn.Conv2d(deep, num_classes, 1)
+        with torch.no_grad():  # the same classifier at all four places of a window
+            self.head.weight.copy_(self.head.weight[:, :, :1, :1].expand_as(self.head.weight))
 
     def forward(self, image: Tensor) -> SegOut:
         """See :meth:`Network.forward`; ``features`` stand at stride 2, logits at stride 1."""
