@@ -41,7 +41,7 @@ class TacoSynth(Twin):
         dice = self.dice(index, _THINGS)
         size = self.size(index)
         # Log-uniform lengths: litter is photographed from near and far.
-        scale = float(np.exp(dice.uniform(np.log(48), np.log(160))))
+        scale = float(np.exp(dice.uniform(np.log(38), np.log(160))))
         kinds = [dice.integer(1, 5) for _ in range(dice.pick((0, 0, 0, 1, 1, 2)))] + [1 + index % 4]
         plan = [(NOTHING, dice.pick(NATURE)) for _ in range(dice.integer(0, 5))]
         plan += [(OTHER, dice.pick(JUNK)) for _ in range(dice.pick((0, 0, 1, 2)))]
