@@ -7,16 +7,13 @@ import cv2
 import numpy as np
 
 from dagen.datasets._synth_noise import F32, Dice, blur, creases, fractal
+from dagen.datasets._synth_print import INKS, WHITES, artwork, face
 from dagen.datasets._synth_sprite import (
-    INKS,
-    WHITES,
     Colour,
     Sprite,
-    artwork,
     blob,
     crumple,
     cut_out,
-    face,
     filled,
     mix,
     polygon,

@@ -10,8 +10,8 @@ import numpy as np
 
 from dagen.datasets._synth_grounds import FOLIAGE, leaf_outlines
 from dagen.datasets._synth_noise import F32, Dice, fractal, relief
+from dagen.datasets._synth_print import INKS
 from dagen.datasets._synth_sprite import (
-    INKS,
     Colour,
     Sprite,
     band,

@@ -10,13 +10,11 @@ import numpy as np
 
 from dagen.datasets._synth_folded import bag, box, sheet, wrapper
 from dagen.datasets._synth_noise import F32, Dice, creases, fractal
+from dagen.datasets._synth_print import INKS, WHITES, artwork, wrap
 from dagen.datasets._synth_sprite import (
-    INKS,
-    WHITES,
     Colour,
     Field,
     Sprite,
-    artwork,
     band,
     blob,
     crumple,
@@ -26,7 +24,6 @@ from dagen.datasets._synth_sprite import (
     gloss,
     mix,
     revolve,
-    wrap,
 )
 
 METALS: tuple[Colour, ...] = ((0.80, 0.81, 0.84), (0.74, 0.72, 0.70), (0.82, 0.76, 0.55))

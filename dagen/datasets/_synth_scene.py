@@ -149,7 +149,7 @@ class Twin(Dataset):
     splits = ("train", "val", "test")
     on_disk = False
     title: ClassVar[str]
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     seed: ClassVar[int]
     counts: ClassVar[dict[str, int]] = {"train": 240, "val": 60, "test": 60}
 
