@@ -74,6 +74,11 @@ def world(device: str) -> Iterator[World]:
             dist.destroy_process_group()
 
 
+def rank() -> int:
+    """This process's number among all; 0 when it is alone."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
 def choose_device(name: str) -> torch.device:
     """The device behind a name; ``auto`` is the first GPU, or the CPU.
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dagen import plugins
 from dagen.batch_norm import BatchNormPolicy
+from dagen.distributed import rank
 from dagen.errors import UsageError, unknown
 from dagen.methods.base import Context, Domain, Method, Setting, hash_seed
 from dagen.settings import build_config
@@ -89,7 +90,8 @@ class Stack(nn.Module):
             task=self.setting.task,
             step=step,
             steps=self.setting.steps,
-            seed=self.setting.seed,
+            # Processes see different images and must not all draw the same augmentation.
+            seed=self.setting.seed + (rank() << 32),
             parts=parts,
             domain=self.batch_norm.domain,
         )

@@ -259,3 +259,20 @@ def test_scoring_the_source_under_separate_uses_its_statistics() -> None:
 def test_parts_that_others_need_stand_before_all_named_ones() -> None:
     assert resolve(["adabn", "dacs"]) == ("supervised", "mean-teacher", "adabn", "dacs")
     assert resolve(["mic", "mean-teacher"][::-1]) == ("supervised", "mean-teacher", "mic")
+
+
+def test_every_process_draws_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Tensor] = []
+
+    class Drawing(Method):
+        def transform(self, ctx: Context) -> Batch:
+            drawn.append(torch.rand(4, generator=ctx.generator("tint")))
+            return ctx.batch
+
+    whole = stack(["minent"])
+    whole.parts["minent"] = Drawing(ToyNetwork(2), setting(), Method.Config())
+    for number in (0, 0, 1):
+        monkeypatch.setattr("dagen.stack.rank", lambda number=number: number)
+        whole(batch(), 0)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
