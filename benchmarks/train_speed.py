@@ -41,55 +41,64 @@ SIZE, BATCH = (192, 192), 4
 
 
 class PlainStep:
-    """ADVENT (Vu et al., 2019, section 3.2 and its training details), nothing rearranged."""
+    """ADVENT (Vu et al., 2019, section 3.2 and its training details), nothing rearranged.
+
+    As in the paper, the auxiliary head has a discriminator of its own.
+    """
 
     def __init__(self, network: Network, config: Config) -> None:
         self.network, self.config = network.train(), config
-        widths = [network.num_classes, 64, 128, 256, 512]
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(widths):
-            layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
-        self.judge = nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 2, 1))
+        self.shares = (1.0, *network.aux_weights)
+        self.weights = (0.001, *(0.0002 for _ in network.aux_weights))
+        self.judges = nn.ModuleList(_judge(network.num_classes) for _ in self.weights)
         self.optimizer = student_optimizer(network, config)
-        self.judging = torch.optim.Adam(self.judge.parameters(), lr=1e-4, betas=(0.9, 0.99))
+        self.judging = torch.optim.Adam(self.judges.parameters(), lr=1e-4, betas=(0.9, 0.99))
         self.rates = [[g["lr"] for g in o.param_groups] for o in (self.optimizer, self.judging)]
 
     def __call__(self, batch: Batch, step: int) -> float:
-        """One step; returns the supervised loss before it."""
+        """One step; returns the supervised loss of the main head before it."""
         assert batch.source is not None and batch.target is not None
-        assert batch.source.label is not None
+        label = batch.source.label
+        assert label is not None
         self._schedule(step)
         self.optimizer.zero_grad()
         self.judging.zero_grad()
-        for parameter in self.judge.parameters():
-            parameter.requires_grad_(False)
+        self.judges.requires_grad_(False)
 
         source = self._logits(batch.source.image)
-        supervised = F.cross_entropy(source, batch.source.label, ignore_index=IGNORE)
-        supervised.backward()
+        terms = [F.cross_entropy(logits, label, ignore_index=IGNORE) for logits in source]
+        torch.stack([s * t for s, t in zip(self.shares, terms, strict=True)]).sum().backward()
         target = self._logits(batch.target.image)
-        (0.001 * self._verdict(self._information(target), 0.0)).backward()
+        fooled = [
+            weight * self._verdict(judge, logits, 1.0)
+            for weight, judge, logits in zip(self.weights, self.judges, target, strict=True)
+        ]
+        torch.stack(fooled).sum().backward()
 
-        for parameter in self.judge.parameters():
-            parameter.requires_grad_(True)
-        (self._verdict(self._information(source.detach()), 0.0) / 2).backward()
-        (self._verdict(self._information(target.detach()), 1.0) / 2).backward()
+        self.judges.requires_grad_(True)
+        for judge, ours, theirs in zip(self.judges, source, target, strict=True):
+            (self._verdict(judge, ours.detach(), 1.0) / 2).backward()
+            (self._verdict(judge, theirs.detach(), 0.0) / 2).backward()
 
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimizer.step()
         self.judging.step()
-        return float(supervised)
+        return float(terms[0].detach())
 
-    def _logits(self, image: Tensor) -> Tensor:
-        logits = self.network(image).logits
-        return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=False)
+    def _logits(self, image: Tensor) -> list[Tensor]:
+        out = self.network(image)
+        size = image.shape[2:]
+        return [
+            F.interpolate(logits, size, mode="bilinear", align_corners=False)
+            for logits in (out.logits, *out.aux)
+        ]
 
     def _information(self, logits: Tensor) -> Tensor:
         p = logits.softmax(1)
         return -p * torch.log2(p + 1e-30) / math.log2(p.shape[1])
 
-    def _verdict(self, maps: Tensor, label: float) -> Tensor:
-        verdict = self.judge(maps)
+    def _verdict(self, judge: nn.Module, logits: Tensor, label: float) -> Tensor:
+        verdict = judge(self._information(logits))
         return F.binary_cross_entropy_with_logits(verdict, torch.full_like(verdict, label))
 
     def _schedule(self, step: int) -> None:
@@ -97,6 +106,14 @@ class PlainStep:
         for optimizer, rates in zip((self.optimizer, self.judging), self.rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * scale
+
+
+def _judge(classes: int) -> nn.Sequential:
+    """The paper's discriminator: five 4x4 convolutions with stride 2."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise([classes, 64, 128, 256, 512]):
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(512, 1, 4, 2, 1))
 
 
 class DagenStep:
@@ -122,7 +139,7 @@ class DagenStep:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.stack.after_step(step)
-        return sum(float(v) for name, v in losses.items() if name.startswith("supervised/"))
+        return float(losses["supervised/main"].detach())
 
 
 def settings(steps: int, seed: int = 0, size: tuple[int, int] = SIZE) -> Config:
