@@ -4,6 +4,48 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.errors import UsageError
+
+
+class InstanceBatchNorm(nn.Module):
+    """IBN: instance norm on the first half of the channels, batch norm on the others.
+
+    Instance norm takes contrast and colour cast out of an image, batch norm keeps what tells
+    classes apart (Pan et al., ECCV 2018). IBN-Net-a puts it behind the first convolution of the
+    residual branches of the shallow stages and leaves the shortcut alone; the deepest stage has
+    batch norm only. It has as many parameters as batch norm, and running statistics for half of
+    the channels.
+
+    Args:
+        width: channels.
+        eps: added to the variances.
+    """
+
+    def __init__(self, width: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.border = width // 2
+        self.instance = nn.InstanceNorm2d(self.border, eps=eps, affine=True)
+        self.batch = nn.BatchNorm2d(width - self.border, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), more than one pixel, -> the same shape."""
+        return torch.cat((self.instance(x[:, : self.border]), self.batch(x[:, self.border :])), 1)
+
+
+def norm(width: int, *, ibn: bool = False, eps: float = 1e-5) -> nn.Module:
+    """Batch norm, or :class:`InstanceBatchNorm` where there are channels to halve."""
+    return InstanceBatchNorm(width, eps) if ibn and width > 1 else nn.BatchNorm2d(width, eps)
+
+
+def check_switch(name: str, value: object) -> None:
+    """Refuse anything but true and false: the text "false" would count as true.
+
+    Raises:
+        UsageError: ``value`` is something else.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}; it must be true or false.")
+
 
 def conv_norm_act(
     inputs: int,
@@ -12,11 +54,12 @@ def conv_norm_act(
     stride: int = 1,
     dilation: int = 1,
     act: bool = True,
+    ibn: bool = False,
 ) -> nn.Sequential:
-    """Convolution, batch norm and, unless ``act`` is off, ReLU; "same" padding at stride 1."""
+    """Convolution, norm (see :func:`norm`) and, unless ``act`` is off, ReLU; "same" padding."""
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, bias=False),
-        nn.BatchNorm2d(outputs),
+        norm(outputs, ibn=ibn),
     ]
     return nn.Sequential(*layers, nn.ReLU()) if act else nn.Sequential(*layers)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dagen.models._blocks import conv_norm_act
+from dagen.models._blocks import conv_norm_act, norm
 
 
 class BasicBlock(nn.Module):
@@ -15,10 +15,12 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dilation: int) -> None:
+    def __init__(
+        self, inputs: int, inner: int, outputs: int, stride: int, dilation: int, ibn: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, inner, 3, stride, dilation, dilation, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
+        self.bn1 = norm(inner, ibn=ibn)
         self.conv2 = nn.Conv2d(inner, outputs, 3, 1, dilation, dilation, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU()
@@ -36,10 +38,12 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, dilation: int) -> None:
+    def __init__(
+        self, inputs: int, inner: int, outputs: int, stride: int, dilation: int, ibn: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, inner, 1, stride, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
+        self.bn1 = norm(inner, ibn=ibn)
         self.conv2 = nn.Conv2d(inner, inner, 3, 1, dilation, dilation, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, outputs, 1, bias=False)
@@ -65,7 +69,13 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 def stage(
-    block: Block, depth: int, inputs: int, outputs: int, stride: int = 1, dilation: int = 1
+    block: Block,
+    depth: int,
+    inputs: int,
+    outputs: int,
+    stride: int = 1,
+    dilation: int = 1,
+    ibn: bool = False,
 ) -> nn.Sequential:
     """``depth`` blocks; the first changes channels and resolution.
 
@@ -76,12 +86,13 @@ def stage(
         outputs: channels out; a bottleneck works inside with a quarter of them.
         stride: of the first block.
         dilation: of every 3x3 convolution.
+        ibn: whether the first norm of each block is IBN.
     """
     inner = max(1, outputs // block.expansion)
     sizes: Sequence[int] = (inputs, *[outputs] * (depth - 1))
     return nn.Sequential(
         *(
-            block(size, inner, outputs, stride if number == 0 else 1, dilation)
+            block(size, inner, outputs, stride if number == 0 else 1, dilation, ibn)
             for number, size in enumerate(sizes)
         )
     )

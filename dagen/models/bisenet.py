@@ -7,6 +7,9 @@ leaves open is settled as in the authors' own code: a 3x3 convolution in front o
 refinement after each upsampling, a 3x3 convolution to 64 channels before the classifier.
 
 Deviation: bilinear upsampling does not align corners, as nowhere in this package.
+
+With ``ibn`` the first norm of each residual branch is IBN in the context path's stages but the
+deepest, and in the spatial path, which has no branches, the norms at strides 2 and 4.
 """
 
 from typing import ClassVar
@@ -18,6 +21,7 @@ from torch.nn import functional as F
 from dagen.models._blocks import (
     PooledNorm,
     aux_head,
+    check_switch,
     conv_norm_act,
     global_average,
     initialise,
@@ -26,20 +30,22 @@ from dagen.models.base import Network, channels, upsample
 from dagen.types import SegOut
 
 
-def _separable(inputs: int, outputs: int, stride: int = 1, act: bool = True) -> nn.Sequential:
+def _separable(
+    inputs: int, outputs: int, stride: int = 1, act: bool = True, ibn: bool = False
+) -> nn.Sequential:
     depthwise = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
-    return nn.Sequential(depthwise, *conv_norm_act(inputs, outputs, 1, act=act))
+    return nn.Sequential(depthwise, *conv_norm_act(inputs, outputs, 1, act=act, ibn=ibn))
 
 
 class _XceptionBlock(nn.Module):
     """Three separable convolutions with a residual; a strided block projects its input."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, ibn: bool) -> None:
         super().__init__()
         inner = outputs // 4
         self.skip = _separable(inputs, outputs, stride, act=False) if stride > 1 else nn.Identity()
         self.branch = nn.Sequential(
-            _separable(inputs, inner, stride),
+            _separable(inputs, inner, stride, ibn=ibn),
             _separable(inner, inner),
             _separable(inner, outputs, act=False),
         )
@@ -61,12 +67,12 @@ class ContextPath(nn.Module):
 class _Xception39(ContextPath):
     """64, 128 and 256 channels at strides 8, 16 and 32 (figure 2 and table 1 of the paper)."""
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, ibn: bool) -> None:
         super().__init__()
         thin, at8, at16, at32 = (channels(count, width) for count in (8, 64, 128, 256))
         self.stem = nn.Sequential(conv_norm_act(3, thin, 3, 2), nn.MaxPool2d(3, 2, 1))
-        self.layer1 = _xception_layer(4, thin, at8)
-        self.layer2 = _xception_layer(8, at8, at16)
+        self.layer1 = _xception_layer(4, thin, at8, ibn)
+        self.layer2 = _xception_layer(8, at8, at16, ibn)
         self.layer3 = _xception_layer(4, at16, at32)
         self.outputs = (at16, at32)
 
@@ -75,9 +81,9 @@ class _Xception39(ContextPath):
         return x, self.layer3(x)
 
 
-def _xception_layer(depth: int, inputs: int, outputs: int) -> nn.Sequential:
-    rest = (_XceptionBlock(outputs, outputs, 1) for _ in range(depth - 1))
-    return nn.Sequential(_XceptionBlock(inputs, outputs, 2), *rest)
+def _xception_layer(depth: int, inputs: int, outputs: int, ibn: bool = False) -> nn.Sequential:
+    rest = (_XceptionBlock(outputs, outputs, 1, ibn) for _ in range(depth - 1))
+    return nn.Sequential(_XceptionBlock(inputs, outputs, 2, ibn), *rest)
 
 
 class _AttentionRefinement(nn.Module):
@@ -121,6 +127,10 @@ class BiSeNet(Network):
     Args:
         num_classes: classes with background.
         width: scales the channels of encoder and decoder.
+        ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
+
+    Raises:
+        UsageError: a value outside its range.
 
     Attributes:
         aux_channels: channels inside the auxiliary heads.
@@ -133,16 +143,17 @@ class BiSeNet(Network):
     training_only: ClassVar[tuple[str, ...]] = ("aux16", "aux8")
     aux_channels: ClassVar[int] = 128
 
-    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+    def __init__(self, num_classes: int, width: float = 1.0, ibn: bool = False) -> None:
         super().__init__(num_classes, width)
+        check_switch("ibn", ibn)
         thin, path, aux = (channels(count, width) for count in (64, 128, self.aux_channels))
         self.spatial = nn.Sequential(
-            conv_norm_act(3, thin, 7, 2),
-            conv_norm_act(thin, thin, 3, 2),
+            conv_norm_act(3, thin, 7, 2, ibn=ibn),
+            conv_norm_act(thin, thin, 3, 2, ibn=ibn),
             conv_norm_act(thin, thin, 3, 2),
             conv_norm_act(thin, path, 1),
         )
-        self.context = self.context_path()
+        self.context = self.context_path(ibn)
         at16, at32 = self.context.outputs
         self.tail = nn.Sequential(nn.Conv2d(at32, path, 1, bias=False), PooledNorm(path), nn.ReLU())
         self.arm32 = _AttentionRefinement(at32, path)
@@ -156,9 +167,9 @@ class BiSeNet(Network):
         self.aux8 = aux_head(path, aux, num_classes)
         initialise(self)
 
-    def context_path(self) -> ContextPath:
+    def context_path(self, ibn: bool) -> ContextPath:
         """The encoder of the context path."""
-        return _Xception39(self.width)
+        return _Xception39(self.width, ibn)
 
     def forward(self, image: Tensor) -> SegOut:
         """See :meth:`Network.forward`."""

@@ -19,16 +19,16 @@ from dagen.models.bisenet import BiSeNet, ContextPath
 class _ResNet18(ContextPath):
     """ResNet-18 without its classifier; torchvision's parameter names."""
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, ibn: bool) -> None:
         super().__init__()
         at4, at8, at16, at32 = (channels(count, width) for count in (64, 128, 256, 512))
         self.conv1 = nn.Conv2d(3, at4, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(at4)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = stage(BasicBlock, 2, at4, at4)
-        self.layer2 = stage(BasicBlock, 2, at4, at8, stride=2)
-        self.layer3 = stage(BasicBlock, 2, at8, at16, stride=2)
+        self.layer1 = stage(BasicBlock, 2, at4, at4, ibn=ibn)
+        self.layer2 = stage(BasicBlock, 2, at4, at8, stride=2, ibn=ibn)
+        self.layer3 = stage(BasicBlock, 2, at8, at16, stride=2, ibn=ibn)
         self.layer4 = stage(BasicBlock, 2, at16, at32, stride=2)
         self.outputs = (at16, at32)
 
@@ -44,28 +44,40 @@ class BiSeNetResNet18(BiSeNet):
     Args:
         num_classes: classes with background.
         width: scales the channels of encoder and decoder.
-        pretrained: start the context path from torchvision's ImageNet weights; width 1 only.
+        pretrained: start the context path from torchvision's ImageNet weights; width 1 and no
+            IBN only.
+        ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
 
     Raises:
-        UsageError: ``pretrained`` at another width.
+        UsageError: ``pretrained`` at another width or with ``ibn``.
         DagenError: the weights cannot be downloaded.
     """
 
     aux_channels: ClassVar[int] = 256
 
-    def __init__(self, num_classes: int, width: float = 1.0, pretrained: bool = False) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        width: float = 1.0,
+        pretrained: bool = False,
+        ibn: bool = False,
+    ) -> None:
         if pretrained and width != 1.0:
             raise UsageError(
                 f"width is {width:g} with pretrained; ImageNet weights exist for width 1 only."
             )
-        super().__init__(num_classes, width)
+        if pretrained and ibn:
+            raise UsageError(
+                "pretrained and ibn exclude each other: torchvision's weights have no IBN."
+            )
+        super().__init__(num_classes, width, ibn)
         if pretrained:
             weights = {k: v for k, v in imagenet_resnet18().items() if not k.startswith("fc.")}
             self.context.load_state_dict(weights)
 
-    def context_path(self) -> ContextPath:
+    def context_path(self, ibn: bool) -> ContextPath:
         """ResNet-18."""
-        return _ResNet18(self.width)
+        return _ResNet18(self.width, ibn)
 
 
 def imagenet_resnet18() -> dict[str, Any]:

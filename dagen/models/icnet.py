@@ -11,6 +11,9 @@ Deviations:
     * Resizing does not align corners; halving is thereby the mean of 2x2 pixels.
     * The classifier runs before the last upsampling: the same numbers (both are linear and
       bilinear weights sum to one) for a quarter of the work.
+
+With ``ibn`` the first norm of each residual branch at strides 8 and 16 (of the full image) is
+IBN, and so are the two first norms of the light branch.
 """
 
 from typing import ClassVar
@@ -18,7 +21,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.models._blocks import conv_norm_act, initialise
+from dagen.models._blocks import check_switch, conv_norm_act, initialise
 from dagen.models._resnet import BasicBlock, Block, stage
 from dagen.models.base import Network, channels, upsample
 from dagen.types import SegOut
@@ -63,6 +66,10 @@ class ICNet(Network):
     Args:
         num_classes: classes with background.
         width: scales the channels of encoder and decoder.
+        ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
+
+    Raises:
+        UsageError: a value outside its range.
 
     Attributes:
         block: residual block of the encoder.
@@ -85,16 +92,17 @@ class ICNet(Network):
     context: ClassVar[int] = 128
     fused: ClassVar[int] = 96
 
-    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+    def __init__(self, num_classes: int, width: float = 1.0, ibn: bool = False) -> None:
         super().__init__(num_classes, width)
+        check_switch("ibn", ibn)
         first, second, third = self._scaled(self.stem_channels)
         two, three, four, five = self._scaled(self.stages)
         thin, light, context, fused = self._scaled((32, 64, self.context, self.fused))
         block, depths = self.block, self.depths
 
         self.light = nn.Sequential(
-            conv_norm_act(3, thin, 3, 2),
-            conv_norm_act(thin, thin, 3, 2),
+            conv_norm_act(3, thin, 3, 2, ibn=ibn),
+            conv_norm_act(thin, thin, 3, 2, ibn=ibn),
             conv_norm_act(thin, light, 3, 2),
         )
         self.stem = nn.Sequential(
@@ -103,8 +111,8 @@ class ICNet(Network):
             conv_norm_act(second, third),
             nn.MaxPool2d(3, 2, 1),
         )
-        self.stage2 = stage(block, depths[0], third, two)
-        self.stage3 = stage(block, 1, two, three, stride=2)
+        self.stage2 = stage(block, depths[0], third, two, ibn=ibn)
+        self.stage3 = stage(block, 1, two, three, stride=2, ibn=ibn)
         self.deep = nn.Sequential(
             stage(block, depths[1] - 1, three, three),
             stage(block, depths[2], three, four, dilation=2),
