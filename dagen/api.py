@@ -31,7 +31,7 @@ def train(*, runtime: Runtime | None = None, **settings: Any) -> RunResult:
     Raises:
         DagenError: whatever a user can mend, in one line.
     """
-    return run(from_mapping(settings), runtime or Runtime())
+    return run(load(flags=settings), runtime or Runtime())
 
 
 def adapt(*, runtime: Runtime | None = None, **settings: Any) -> RunResult:

@@ -2,41 +2,113 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
-from dagen import checkpoint
+from dagen import checkpoint, plugins, recipes, results, selection
+from dagen.checkpoint import Card
 from dagen.config import Config
 from dagen.errors import UsageError
-from dagen.methods.base import Setting, hash_seed
+from dagen.methods.base import Domain, Setting, hash_seed
 from dagen.models.base import Network
-from dagen.stack import Stack
+from dagen.stack import SUPERVISED, Stack, resolve
 from dagen.types import Task
 
 
-def check(config: Config) -> None:
+def check(config: Config, processes: int = 1) -> None:
     """Everything that can be wrong with a configuration without looking at the data.
+
+    Args:
+        config: of the run.
+        processes: that share each batch.
 
     Raises:
         UsageError: the first thing that is.
     """
+    recipes.check(config.method)
     network = checkpoint.build(
         config.model, Task(config.task), config.width, checkpoint.offline(config.model_options)
     )
+    _check_labels(config, processes)
     stack = build_stack(config, network)
     if "target" in stack.streams and config.tgt is None:
         raise UsageError(
             f"{'+'.join(config.method)} needs a target; give --tgt, such as --tgt taco."
         )
+    selection.check(config, _trained_on(config, stack))
     if stack.needs_checkpoint and config.init is None:
         raise UsageError(
             f"{'+'.join(config.method)} starts from a trained network; give --init with a "
             "deployed file (model.safetensors)."
         )
+    if stack.online and processes > 1:
+        raise UsageError(
+            f"'{stack.online}' adapts over one stream, in one process; start it without torchrun "
+            f"(here are {processes} processes)."
+        )
+    # A run that is named and not done yet is looked at when its turn comes.
+    if config.init is not None and not config.init.startswith(results.RUN):
+        _check_init(config, config.init, checkpoint.read_card(Path(config.init)))
     sides = [side for side in config.size if side % network.multiple]
     if sides:
         raise UsageError(
             f"size is {config.size[0]}x{config.size[1]}; {config.model} needs multiples of "
             f"{network.multiple}."
+        )
+
+
+def _check_init(config: Config, init: str, card: Card) -> None:
+    if (card.model, card.task, card.width) != (config.model, config.task, config.width):
+        raise UsageError(
+            f"--init {init} holds {card.model} (width {card.width}, {card.task}); this run trains "
+            f"{config.model} (width {config.width}, {config.task})."
+        )
+
+
+def is_online(config: Config) -> bool:
+    """Whether a run adapts over a stream (``dagen.online``) instead of training."""
+    return any(plugins.get("methods", name).online for name in config.method)
+
+
+def reads_source(config: Config) -> bool:
+    """Whether a run opens source images: all do but source-free ones."""
+    return SUPERVISED in resolve(config.method)
+
+
+def _trained_on(config: Config, stack: Stack) -> set[Domain]:
+    """The domains whose images the run trains on; none where it adapts to a stream instead."""
+    if stack.online:
+        return set()
+    found: set[Domain] = set(stack.streams)
+    if not reads_source(config):
+        found.discard("source")
+    if config.target_labels:
+        found.add("target")
+    return found
+
+
+def _check_labels(config: Config, processes: int) -> None:
+    if config.target_labels and config.tgt is None:
+        raise UsageError(
+            f"target_labels is {config.target_labels}, but there is no target; give --tgt, such "
+            "as --tgt taco (for the oracle on target labels alone: dagen train --src taco "
+            "--score taco)."
+        )
+    if config.target_labels and is_online(config):
+        raise UsageError(
+            f"'{config.method[0]}' adapts over a stream of images without labels; leave "
+            "target_labels out."
+        )
+    if config.target_labels and reads_source(config) and config.batch < 2 * processes:
+        raise UsageError(
+            f"batch is {config.batch}; with target_labels half of each process's labelled images "
+            f"are the target's: give at least {2 * processes}."
+        )
+    if config.rare_class_sampling != "off" and not (reads_source(config) or config.target_labels):
+        raise UsageError(
+            f"rare_class_sampling draws by label, and {'+'.join(config.method)} uses none; "
+            "set it to off, or give target_labels."
         )
 
 
@@ -54,12 +126,14 @@ def build_network(config: Config) -> Network:
         )
     if config.init is not None:
         start, card = checkpoint.load_deployed(config.init)
-        if (card.model, card.task, card.width) != (config.model, config.task, config.width):
+        _check_init(config, config.init, card)
+        try:
+            network.load_state_dict(start.state_dict())
+        except RuntimeError:  # an option such as ibn changes the layers
             raise UsageError(
-                f"--init {config.init} holds {card.model} (width {card.width}, {card.task}); this "
-                f"run trains {config.model} (width {config.width}, {config.task})."
-            )
-        network.load_state_dict(start.state_dict())
+                f"--init {config.init} was made with model_options {card.options}, which has "
+                f"other layers than this run's {config.model_options}; give the same."
+            ) from None
     return network
 
 
@@ -78,4 +152,7 @@ def build_stack(config: Config, network: Network) -> Stack:
         size=config.size,
         seed=config.seed,
     )
-    return Stack(network, config.method, config.parts, setting, config.batch_norm)
+    method = config.method
+    if config.target_labels and not reads_source(config):
+        method = (SUPERVISED, *method)  # learns from the target's labels alone
+    return Stack(network, method, config.parts, setting, config.batch_norm)

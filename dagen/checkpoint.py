@@ -121,8 +121,6 @@ def load_deployed(path: Path | str) -> tuple[Network, Card]:
         DagenError: no such file, a damaged one, or one that dagen did not write.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DagenError(f"{path} is no file; give a deployed network, such as model.safetensors.")
     card = read_card(path)
     network = build(card.model, Task(card.task), card.width, offline(card.options))
     try:
@@ -142,8 +140,10 @@ def read_card(path: Path) -> Card:
     """The metadata of a deployed file.
 
     Raises:
-        DagenError: it is damaged, or dagen did not write it.
+        DagenError: no such file, a damaged one, or one that dagen did not write.
     """
+    if not path.is_file():
+        raise DagenError(f"{path} is no file; give a deployed network, such as model.safetensors.")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -8,20 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field, PlainValidator, PositiveInt, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from dagen import recipes
 from dagen.errors import UsageError, unknown
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _images(value: object) -> int | str:
+    """A number of images from what TOML or a command line gives."""
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise PydanticCustomError("images", "write a number of images (0 or more), or all")
+
+
+def _temperature(value: object) -> float | str:
+    if value == "off":
+        return "off"
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    raise PydanticCustomError("temperature", "write a temperature above 0, such as 0.01, or off")
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,15 @@ class Config:
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
         augment: defects drawn on training images: none, or ``camera`` (JPEG, blur, noise,
             shadow).
+        target_labels: target training images whose labels are used as well, a number or
+            ``all``; see ``dagen.few_labels`` for which.
+        rare_class_sampling: ``off``, or the temperature at which labelled images are drawn by
+            class (see ``dagen.rare_classes``); the paper's is 0.01.
+        candidates: checkpoints that are kept, evenly spaced, the last among them; 1 keeps the
+            last alone and judges nothing. Where ``select`` asks for a validator it is 5 unless
+            given.
+        select: which of them is deployed: ``last``, or the pick of a validator (``dagen list
+            validators``); no target label is ever asked.
         lr: AdamW's peak learning rate, before the network's own ``lr_scale``.
         weight_decay: AdamW's, on convolution and linear weights only.
         warmup: steps of linear warm-up.
@@ -53,6 +81,8 @@ class Config:
         init: a deployed file (``.safetensors``) whose weights the student starts from.
         model_options: the network's own keywords.
         parts: parameters of the strategies, by strategy.
+        recipe: the name under which this stack was asked for, if any; it decides nothing and
+            is stored nowhere but as a tag.
     """
 
     src: str = "resortit"
@@ -69,6 +99,10 @@ class Config:
     batch_norm: Literal["shared", "source", "target", "separate"] = "target"
     zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
     augment: Literal["none", "camera"] = "none"
+    target_labels: Annotated[int | Literal["all"], PlainValidator(_images)] = 0
+    rare_class_sampling: Annotated[float | Literal["off"], PlainValidator(_temperature)] = "off"
+    candidates: Annotated[int, Field(ge=1, le=100)] = 1
+    select: str = "last"
     lr: Positive = 2e-3
     weight_decay: NotNegative = 1e-2
     warmup: Annotated[int, Field(ge=0)] = 50
@@ -77,6 +111,7 @@ class Config:
     init: str | None = None
     model_options: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recipe: str | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -87,8 +122,17 @@ class Config:
         return f"{where}-{self.model}-{method}-{self.task}-s{self.seed}-{digest}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they are stored in checkpoints and MLflow."""
-        return asdict(self)
+        """Plain values, as they are stored in checkpoints and MLflow.
+
+        Settings that came after the first runs are left out at their defaults, so that those
+        runs keep their names and files.
+        """
+        values = asdict(self)
+        del values["recipe"]
+        for name, default in _LATER.items():
+            if values[name] == default:
+                del values[name]
+        return values
 
     def to_json(self) -> str:
         """The same as one line of JSON with sorted keys."""
@@ -99,8 +143,20 @@ class Config:
         """Every data set that is scored, the source first."""
         return tuple(dict.fromkeys(n for n in (self.src, self.tgt, *self.score) if n))
 
+    @property
+    def ceiling(self) -> str | None:
+        """``oracle`` or ``oracle+source`` for a run that has all target labels, else None.
+
+        The oracle is a run whose only data set is also one that it was asked to score:
+        ``dagen train --src taco --score taco``.
+        """
+        if self.tgt is None:
+            return "oracle" if self.src in self.score else None
+        return "oracle+source" if self.target_labels == "all" else None
+
     def source_only(self) -> Config:
         """The baseline beside this run: same network, data and budget, no target, no strategy."""
+        own_choice = self.select == "source-val"
         return replace(
             self,
             tgt=None,
@@ -109,9 +165,16 @@ class Config:
             parts={},
             batch_norm="source",
             init=None,
+            target_labels=0,
+            rare_class_sampling="off",
+            # A validator that looks at the target may not choose where none is trained on.
+            select=self.select if own_choice else "last",
+            candidates=self.candidates if own_choice else 1,
+            recipe=None,
         )
 
 
+_LATER = {"target_labels": 0, "rare_class_sampling": "off", "candidates": 1, "select": "last"}
 _ADAPTER = TypeAdapter(Config)
 _ONLY = "method."
 """Key under which parameters of the only strategy wait for its name."""
@@ -123,13 +186,16 @@ def from_mapping(values: Mapping[str, Any]) -> Config:
     Raises:
         UsageError: an unknown key (the nearest is named) or a value outside its range.
     """
-    allowed = [f.name for f in fields(Config)]
+    allowed = [f.name for f in fields(Config) if f.name != "recipe"]
     for key in values:
         if key not in allowed:
             raise unknown("setting", key, allowed)
     given = dict(values)
     if isinstance(given.get("method"), str):
         given["method"] = [name.strip() for name in given["method"].split(",") if name.strip()]
+    given, recipe = recipes.expand(given)
+    if given.get("select", "last") != "last":
+        given.setdefault("candidates", 5)
     if isinstance(given.get("size"), str):
         given["size"] = parse_size(given["size"])
     try:
@@ -138,7 +204,7 @@ def from_mapping(values: Mapping[str, Any]) -> Config:
         raise UsageError(_one_line(error.errors()[0])) from None
     if not config.method:
         raise UsageError("method is empty; name at least one, such as supervised.")
-    return config
+    return replace(config, recipe=recipe)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -163,6 +229,9 @@ def load(
 ) -> Config:
     """The configuration of a command line.
 
+    What is not given is taken from the deployed file, if ``init`` names one (network, width,
+    task and size), and else has its default.
+
     Args:
         file: a TOML file whose keys are those of :class:`Config`; a table named after a
             strategy (``[advent]``) holds that strategy's parameters.
@@ -185,7 +254,21 @@ def load(
             table, name = key.split(".", 1)
             table = _ONLY if table == "method" else table
             values.setdefault(table, {})[name] = value
-    return from_mapping(_gather_parts(values))
+    values = _gather_parts(values)
+    return from_mapping({**_of_checkpoint(values.get("init")), **values})
+
+
+def _of_checkpoint(init: object) -> dict[str, Any]:
+    """What a deployed file settles, so that ``--init FILE`` alone says which network it is."""
+    from dagen.checkpoint import offline, read_card
+    from dagen.results import RUN
+
+    if not isinstance(init, str) or init.startswith(RUN):
+        return {}
+    card = read_card(Path(init))
+    settled = {"model": card.model, "task": card.task, "width": card.width, "size": card.size}
+    options = offline(card.options)
+    return {**settled, "model_options": options} if options else settled
 
 
 def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +285,7 @@ def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
     parts = {**values.get("parts", {}), **tables}
     if only:
         names = values.get("method", ())
-        names = names.split(",") if isinstance(names, str) else list(names)
+        names = recipes.strategies(names.split(",") if isinstance(names, str) else list(names))
         if len(names) != 1:
             raise UsageError(
                 "method.<name>=... needs exactly one method; with a stack write the strategy's "

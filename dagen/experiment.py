@@ -12,24 +12,30 @@ import torch
 from torch import Tensor
 
 from dagen import checkpoint, loaders, results
-from dagen.build import build_network, build_stack, check
+from dagen.build import build_network, build_stack, check, is_online, reads_source
 from dagen.cache import cached
+from dagen.candidates import Candidates, evenly_spaced
 from dagen.checkpoint import Card
+from dagen.choosing import Choice, choose
 from dagen.config import Config
 from dagen.data import open_dataset
 from dagen.deploy.measure import profile
 from dagen.distributed import World, world
 from dagen.errors import DagenError, UsageError
 from dagen.evaluation import evaluate
+from dagen.feeds import open_feeds
 from dagen.files import make_folder, write_atomically
+from dagen.given import score_given
 from dagen.loaders import Feed, Sampling, Steps
-from dagen.methods.base import Domain
 from dagen.models.base import Network
+from dagen.probes import open_probes
 from dagen.progress import Progress
 from dagen.results import RunResult
+from dagen.scoring import scored
+from dagen.stream_run import run_stream
 from dagen.tracked import Tracked, tracked
 from dagen.training import Hooks, fit
-from dagen.types import Batch, Task, View
+from dagen.types import Task
 
 logger = logging.getLogger("dagen")
 
@@ -49,6 +55,7 @@ class Runtime:
         experiment: the MLflow experiment.
         quiet: no progress display.
         save_every: steps between two saved states.
+        parent: folder of the run in MLflow that this one belongs to, such as a benchmark's.
     """
 
     runs: Path = Path("runs")
@@ -61,28 +68,38 @@ class Runtime:
     experiment: str = "dagen"
     quiet: bool = False
     save_every: int = 50
+    parent: Path | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An adapted run beside its source-only baseline."""
+    """An adapted run beside its source-only baseline.
+
+    Of a source-free run the baseline is the checkpoint that it starts from, as it came.
+    """
 
     source_only: RunResult
     adapted: RunResult
+    source_free: bool = False
 
     @property
     def result(self) -> RunResult:
         """The adapted run with the baseline's scores in ``extra["source_only"]``."""
-        return replace(self.adapted, extra={"source_only": self.source_only.scores})
+        extra = {**self.adapted.extra, "source_only": self.source_only.scores}
+        return replace(self.adapted, extra=extra)
 
 
 def run_pair(config: Config, runtime: Runtime) -> Comparison:
-    """Source-only and adapted, one after the other; what is finished already is not redone."""
+    """Source-only and adapted, one after the other; what is finished already is not redone.
+
+    A source-free run trains no source-only network: its baseline is the checkpoint it starts from.
+    """
     if config.tgt is None:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
-    check(config)
-    baseline = run(config.source_only(), runtime)
-    return Comparison(baseline, run(config, runtime, baseline=baseline))
+    check(_located(config, runtime))
+    source_free = config.init is not None and not reads_source(config)
+    baseline = score_given(config, runtime) if source_free else run(config.source_only(), runtime)
+    return Comparison(baseline, run(config, runtime, baseline=baseline), source_free)
 
 
 def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) -> RunResult:
@@ -107,9 +124,11 @@ def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) 
         place.barrier()
         if (finished := results.load(folder)) is not None:
             return finished
-        check(config)
+        check(_located(config, runtime), place.size)
         if place.main:
             make_folder(folder)
+            if is_online(config):
+                return run_stream(config, runtime, folder, place, baseline)
             return _Run(config, runtime, folder, place).execute(baseline)
         _Run(config, runtime, folder, place).train()
         place.barrier()  # until rank 0 has scored and saved
@@ -125,20 +144,38 @@ class _Run:
     def __init__(self, config: Config, runtime: Runtime, folder: Path, place: World) -> None:
         self.config, self.runtime, self.folder, self.place = config, runtime, folder, place
         self.task = Task(config.task)
-        self.network = build_network(config)
+        self.network = build_network(_located(config, runtime))
         self.stack = build_stack(config, self.network)
-        self.feeds = self._feeds()
+        self.feeds = open_feeds(config, self.stack.streams, runtime.data_root)
+        several = config.candidates > 1 and not self.stack.online
+        kept = evenly_spaced(config.steps, config.candidates) if several else ()
+        self.candidates = Candidates(folder, kept)
 
     def execute(self, baseline: RunResult | None) -> RunResult:
         """Train, score the deployed file, log. Rank 0 only."""
         write_atomically(self.folder / "config.json", self.config.to_json().encode())
+        if labelled := self.feeds.get("labelled"):
+            names = [labelled.dataset.name(i) for i in range(len(labelled.dataset))]
+            write_atomically(self.folder / "target_labels.txt", "\n".join(names).encode())
         with (
             tracked(self.config, self.runtime, self.folder) as log,
             Progress(quiet=self.runtime.quiet) as progress,
         ):
             log.describe(self.config, {d: feed.dataset for d, feed in self.feeds.items()})
+            probes = open_probes(self.config, self.runtime.data_root) if self._choosing else None
             self.train(log, progress)
-            result = self._score(log.seconds, progress)
+            seconds, choice = log.seconds, None
+            if probes is not None:
+                choice = choose(
+                    self.config,
+                    self.candidates,
+                    self.stack,
+                    probes,
+                    device=self.place.device,
+                    data_root=self.runtime.data_root,
+                    progress=progress,
+                )
+            result = self._score(seconds, progress, choice)
             log.result(result, self.pictures(result, baseline))
         result.save()
         checkpoint.drop_states(self.folder)
@@ -151,15 +188,6 @@ class _Run:
         workers = self.runtime.workers
         if workers is None:
             workers = loaders.default_workers()
-
-        def names(batch: Batch) -> list[str]:
-            views: dict[Domain, View | None] = {"source": batch.source, "target": batch.target}
-            return [
-                name
-                for domain, view in views.items()
-                if view is not None
-                for name in loaders.names(self.feeds[domain], view)
-            ]
 
         bar = progress and progress.task(f"training {self.config.name}", self.config.steps)
 
@@ -180,18 +208,29 @@ class _Run:
             autocast=_autocast(self.runtime.precision, self.place),
             hooks=Hooks(
                 on_step=on_step,
-                names=names,
+                names=steps.names,
                 save_every=self.runtime.save_every,
+                on_candidate=self._keep,
+                candidates=self.candidates.steps,
                 on_resume=log.resumed if log else lambda step: None,
             ),
         )
 
-    def _score(self, seconds: float, progress: Progress) -> RunResult:
-        """Save the deployed file, then score what it holds when it is read back."""
+    @property
+    def _choosing(self) -> bool:
+        return len(self.candidates.steps) > 0
+
+    def _keep(self, step: int) -> None:
+        """Keep what would be deployed now."""
+        self.candidates.save(step, self._predictor(), self._card(), self.stack.batch_norm)
+
+    def _predictor(self) -> Network:
         network = self.stack.predictor(self._target_images())
         assert isinstance(network, Network)
-        measured = profile(network.cpu().eval(), self.config.size, latency=False)
-        card = Card(
+        return network
+
+    def _card(self) -> Card:
+        return Card(
             model=self.config.model,
             task=self.config.task,
             size=self.config.size,
@@ -199,12 +238,22 @@ class _Run:
             options=self.config.model_options,
             run=self.config.to_dict(),
         )
+
+    def _score(self, seconds: float, progress: Progress, choice: Choice | None) -> RunResult:
+        """Save the deployed file, then score what it holds when it is read back."""
         path = self.folder / "model.safetensors"
-        checkpoint.save_deployed(path, network, card)
+        if choice is None:
+            checkpoint.save_deployed(path, self._predictor(), self._card())
+        else:
+            write_atomically(path, self.candidates.path(choice.step).read_bytes())
         shipped, _ = checkpoint.load_deployed(path)
+        measured = profile(shipped, self.config.size, latency=False)
         shipped.to(self.place.device).to(memory_format=torch.channels_last)
         scores: dict[str, dict[str, float]] = {}
-        for name in self.config.scored:
+        for name in scored(self.config):
+            if choice is not None and name in choice.scores:
+                scores[name] = choice.scores[name]
+                continue
             dataset = open_dataset(name, "val", self.task, self.runtime.data_root)
             if not dataset.has_labels:
                 logger.warning("%s has no labels here; it is not scored.", name)
@@ -221,6 +270,7 @@ class _Run:
             scores=scores,
             profile={k: v for k, v in asdict(measured).items() if v is not None},
             seconds=seconds,
+            extra=choice.extra if choice is not None else {},
         )
 
     def pictures(self, result: RunResult, baseline: RunResult | None) -> list[Path]:
@@ -240,19 +290,6 @@ class _Run:
             for name in result.scores
         ]
 
-    def _feeds(self) -> dict[Domain, Feed]:
-        wanted: dict[Domain, str | None] = {"source": self.config.src, "target": self.config.tgt}
-        # Magnified crops never need more pixels than this.
-        limit = tuple(round(side * self.config.zoom) for side in self.config.size)
-        feeds: dict[Domain, Feed] = {}
-        for domain, name in wanted.items():
-            if domain not in self.stack.streams or name is None:
-                continue
-            dataset = open_dataset(name, "train", self.task, self.runtime.data_root)
-            loaders.require_images(dataset, name)
-            feeds[domain] = Feed(cached(dataset, (limit[0], limit[1])), domain == "source")
-        return feeds
-
     def _sampling(self) -> Sampling:
         c = self.config
         return Sampling(
@@ -268,6 +305,11 @@ class _Run:
             return None
         images, multiple = feed.dataset, self.network.multiple
         return lambda: loaders.every_image(images, self.config.size, multiple)
+
+
+def _located(config: Config, runtime: Runtime) -> Config:
+    """The same with the path of the file that ``init`` stands for."""
+    return replace(config, init=results.located(config.init, runtime.runs))
 
 
 def _autocast(precision: str, place: World) -> bool:

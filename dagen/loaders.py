@@ -1,16 +1,22 @@
 """Data sets to batches, by counters instead of by state.
 
 Which image stands at position k of a run, and every random draw for it, follow from
-(seed, domain, k) alone. So the number of workers changes nothing, and a run that resumes at
+(seed, stream, k) alone. So the number of workers changes nothing, and a run that resumes at
 step N simply starts counting at N.
+
+With few target labels, half of the labelled images of each batch are the target's, as many as
+of the source (the "S+T" of semi-supervised adaptation, Saito et al., ICCV 2019), and the batch
+does not grow: they are the last rows of the source view. Without a source they are all of it.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,24 +27,35 @@ from torch.utils.data import Dataset as TorchDataset
 from dagen import transforms
 from dagen.datasets.base import Dataset
 from dagen.errors import DataError
-from dagen.methods.base import Domain
+from dagen.rare_classes import RareClasses
 from dagen.transforms import Pixels
 from dagen.types import Batch, View
 
-_STREAM: dict[Domain, int] = {"source": 0, "target": 1}
+Stream = Literal["source", "target", "labelled"]
+"""``labelled`` holds the target images whose labels may be used."""
+
+# The second word of the random key, apart for each stream and each use.
+_ORDER: dict[Stream, int] = {"source": 0, "target": 1, "labelled": 4}
+_CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
+_CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
+
+
+_Sample = tuple[Pixels, Pixels | None, int]
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One domain's images and how they are cropped.
+    """One stream's images and how they are drawn.
 
     Attributes:
         dataset: the images.
         labelled: whether labels are read; False never opens one.
+        rare: draws labelled images by class; None takes each once an epoch.
     """
 
     dataset: Dataset
     labelled: bool
+    rare: RareClasses | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class Sampling:
 class Steps(TorchDataset[Batch]):
     """A run's batches: item s is the whole batch of step s."""
 
-    def __init__(self, feeds: dict[Domain, Feed], sampling: Sampling, steps: int) -> None:
+    def __init__(self, feeds: dict[Stream, Feed], sampling: Sampling, steps: int) -> None:
         self.feeds = feeds
         self.sampling = sampling
         self.steps = steps
@@ -66,33 +83,73 @@ class Steps(TorchDataset[Batch]):
         return self.steps
 
     def __getitem__(self, step: int) -> Batch:
-        views = {domain: self._view(domain, feed, step) for domain, feed in self.feeds.items()}
-        return Batch(source=views.get("source"), target=views.get("target"))
-
-    def _view(self, domain: Domain, feed: Feed, step: int) -> View:
         share = self.sampling.batch // self.sampling.world
-        first = step * self.sampling.batch + self.sampling.rank * share
-        samples = [self._sample(domain, feed, k) for k in range(first, first + share)]
-        labels = [label for _, label, _ in samples if label is not None]
-        return View(
-            image=torch.stack([to_tensor(image) for image, _, _ in samples]),
-            index=torch.tensor([index for _, _, index in samples]),
-            label=torch.stack([_label_tensor(label) for label in labels]) if labels else None,
-        )
+        granted = 0
+        if "labelled" in self.feeds:
+            granted = share // 2 if "source" in self.feeds else share
+        source = [*self._rows("source", step, share - granted)]
+        source += self._rows("labelled", step, granted)
+        return Batch(_view(source, granted), _view([*self._rows("target", step, share)]))
 
-    def _sample(self, domain: Domain, feed: Feed, k: int) -> tuple[Pixels, Pixels | None, int]:
+    def names(self, batch: Batch) -> list[str]:
+        """The file names of a batch's images, for error messages."""
+        parts: list[tuple[Stream, list[int]]] = []
+        if batch.source is not None:
+            index = batch.source.index.tolist()
+            ours = len(index) - batch.source.target_rows
+            parts += [("source", index[:ours]), ("labelled", index[ours:])]
+        if batch.target is not None:
+            parts.append(("target", batch.target.index.tolist()))
+        return [self.feeds[stream].dataset.name(i) for stream, rows in parts for i in rows]
+
+    def _rows(self, stream: Stream, step: int, count: int) -> Iterator[_Sample]:
+        """This process's ``count`` samples of a step; none where there is no such stream."""
+        feed = self.feeds.get(stream)
+        if feed is None:
+            return
+        first = (step * self.sampling.world + self.sampling.rank) * count
+        for k in range(first, first + count):
+            yield self._sample(stream, feed, k)
+
+    def _sample(self, stream: Stream, feed: Feed, k: int) -> _Sample:
         how = self.sampling
-        count = len(feed.dataset)
-        index = int(_order(how.seed, _STREAM[domain], k // count, count)[k % count])
-        draw = np.random.Generator(
-            np.random.Philox(key=[how.seed, 2 + _STREAM[domain]], counter=[0, 0, 0, k])
-        )
-        image = feed.dataset.image(index)
-        label = feed.dataset.label(index) if feed.labelled else None
-        image, label = transforms.crop(image, label, how.size, how.zoom, draw)
+        geometry = how.size, how.zoom
+
+        def draws(attempt: int) -> np.random.Generator:
+            return _generator(how.seed, _CROP[stream], k, attempt)
+
+        image: Pixels
+        label: Pixels | None
+        if feed.rare is not None:
+            drawn, index = feed.rare.draw(_generator(how.seed, _CLASS[stream], k))
+            whole = feed.dataset.image(index), feed.dataset.label(index)
+            image, label, draw = feed.rare.crop(*whole, drawn, geometry, draws)
+        else:
+            count, draw = len(feed.dataset), draws(0)
+            index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
+            image = feed.dataset.image(index)
+            label = feed.dataset.label(index) if feed.labelled else None
+            image, label = transforms.crop(image, label, *geometry, draw)
         if how.augment == "camera":
             image = transforms.camera(image, draw)
         return image, label, index
+
+
+def _view(samples: list[_Sample], target_rows: int = 0) -> View | None:
+    """The samples as one view; None without any."""
+    if not samples:
+        return None
+    labels = [label for _, label, _ in samples if label is not None]
+    return View(
+        image=torch.stack([to_tensor(image) for image, _, _ in samples]),
+        index=torch.tensor([index for _, _, index in samples]),
+        label=torch.stack([_label_tensor(label) for label in labels]) if labels else None,
+        target_rows=target_rows,
+    )
+
+
+def _generator(seed: int, use: int, k: int, attempt: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed, use], counter=[0, 0, attempt, k]))
 
 
 @lru_cache(maxsize=8)
@@ -100,8 +157,7 @@ def _order(
     seed: int, stream: int, epoch: int, count: int
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The order of all images in one epoch."""
-    draw = np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, epoch]))
-    return draw.permutation(count)
+    return _generator(seed, stream, epoch).permutation(count)
 
 
 def to_tensor(image: Pixels) -> Tensor:
@@ -122,7 +178,18 @@ def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> Dat
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=2 if workers else None,
+        worker_init_fn=_leave_signals_to_the_loop,
     )
+
+
+def _leave_signals_to_the_loop(worker: int) -> None:
+    """A signal to the whole process group (``timeout``, schedulers, Ctrl-C) ends the loop alone.
+
+    The loop saves its state first; a worker that died at once would end the run before that.
+    Workers end with the loop, which closes them.
+    """
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, signal.SIG_IGN)
 
 
 def every_image(dataset: Dataset, size: tuple[int, int], multiple: int) -> Iterator[Tensor]:
@@ -131,11 +198,6 @@ def every_image(dataset: Dataset, size: tuple[int, int], multiple: int) -> Itera
         image = dataset.image(index)
         fitted = transforms.cover((image.shape[0], image.shape[1]), size, multiple)
         yield to_tensor(transforms.resize(image, fitted))[None]
-
-
-def names(feed: Feed, view: View) -> list[str]:
-    """The file names of a view's images, for error messages."""
-    return [feed.dataset.name(int(index)) for index in view.index]
 
 
 def default_workers() -> int:

@@ -52,13 +52,13 @@ def cross_entropy(
 def focal(
     logits: Tensor, label: Tensor, gamma: float = 2.0, weight: Tensor | None = None
 ) -> Tensor:
-    """Focal loss, mean of -(1 - p)^gamma log p with p = p[label] (Lin et al., ICCV 2017, eq. 4).
+    """Focal loss, mean of -(1 - p)^gamma log p with p = p[label] (Lin et al., ICCV 2017).
 
     Args:
         logits: (B, C, h, w).
         label: (B, H, W).
         gamma: 0 is cross-entropy; the paper's best is 2.
-        weight: (C,) factor of each class (alpha of eq. 5); the divisor stays the number of
+        weight: (C,) factor of each class (the paper's alpha); the divisor stays the number of
             pixels that are not ignored.
     """
     valid = label != IGNORE
@@ -166,7 +166,7 @@ def information_maximisation(
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
-    """Squared Frobenius distance of two covariances over 4 d^2 (Sun & Saenko, 2016, eq. 1).
+    """Squared Frobenius distance of two covariances over 4 d^2 (Sun & Saenko, 2016).
 
     Args:
         source: (N, D) features.
@@ -183,8 +183,8 @@ def mmd(
 ) -> Tensor:
     """Squared maximum mean discrepancy with a mean of Gaussian kernels (Long et al., ICML 2015).
 
-    The biased estimate (Gretton et al., JMLR 2012, eq. 5), which is never negative. The kernels
-    are exp(-|x - y|^2 / (s m)) with m the mean squared distance of all pairs, held constant;
+    The biased estimate (Gretton et al., JMLR 2012), which is never negative. The kernels
+    are ``exp(-|x - y|^2 / (s m))`` with m the mean squared distance of all pairs, held constant;
     they have equal weights, where the paper finds weights by quadratic programming.
 
     Args:

@@ -97,7 +97,7 @@ def class_mix(label: Tensor, generator: torch.Generator, *, background: bool = F
 
 
 def block_mask(image: Tensor, block: int, ratio: float, generator: torch.Generator) -> Tensor:
-    """Random square patches to hide (Hoyer et al., CVPR 2023, MIC eq. 3).
+    """Random square patches to hide (MIC; Hoyer et al., CVPR 2023).
 
     Args:
         image: (B, C, H, W), for its shape and device.
@@ -116,7 +116,7 @@ def block_mask(image: Tensor, block: int, ratio: float, generator: torch.Generat
 
 
 def fourier_swap(source: Tensor, target: Tensor, radius: int) -> Tensor:
-    """``source`` with the low-frequency amplitudes of ``target`` (Yang & Soatto, CVPR 2020, eq. 3).
+    """``source`` with the low-frequency amplitudes of ``target`` (FDA; Yang & Soatto, CVPR 2020).
 
     The window is the square of frequencies -radius ... radius on both axes, as in the authors'
     numpy code; their torch code lacks one side of it. The phase stays the source's.

@@ -3,7 +3,7 @@
 The file's name is the plug-in's name: ``methods/advent.py`` is ``--method advent`` (an
 underscore in the file is a hyphen on the command line). A file whose name starts with an
 underscore, and ``base.py``, are no plug-ins. Other people's packages add theirs through the
-entry points ``dagen.methods``, ``dagen.models`` and ``dagen.datasets``.
+entry points ``dagen.methods``, ``dagen.models``, ``dagen.datasets`` and ``dagen.validators``.
 """
 
 import ast
@@ -16,9 +16,19 @@ from typing import Any, Literal
 
 from dagen.errors import UsageError, unknown
 
-Kind = Literal["methods", "models", "datasets"]
-_BASES: dict[Kind, str] = {"methods": "Method", "models": "Network", "datasets": "Dataset"}
-_SINGULAR: dict[Kind, str] = {"methods": "method", "models": "network", "datasets": "data set"}
+Kind = Literal["methods", "models", "datasets", "validators"]
+_BASES: dict[Kind, str] = {
+    "methods": "Method",
+    "models": "Network",
+    "datasets": "Dataset",
+    "validators": "Validator",
+}
+_SINGULAR: dict[Kind, str] = {
+    "methods": "method",
+    "models": "network",
+    "datasets": "data set",
+    "validators": "validator",
+}
 
 
 def _files(kind: Kind) -> dict[str, Path]:

@@ -214,7 +214,13 @@ class _Bars:
         if now < self._due and not task.finished:
             return
         self._due = now + self._SECONDS
-        self._bars.update(self._ids[task], completed=task.done, left=task.left, told=task.told)
+        self._bars.update(
+            self._ids[task],
+            description=task.description,
+            completed=task.done,
+            left=task.left,
+            told=task.told,
+        )
         self._bars.refresh()
 
 

@@ -35,6 +35,7 @@ class Stack(nn.Module):
         setting: what the run is about.
         streams: the domains whose images the parts need.
         needs_checkpoint: whether a part starts from a trained network.
+        online: name of the part that adapts to a stream; None in a stack that is trained.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Stack(nn.Module):
         )
         self.streams: frozenset[Domain] = frozenset().union(*(m.streams for _, m in self._each()))
         self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
+        self.online = next((name for name, part in self._each() if part.online), None)
 
     def forward(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """One step's loss terms and figures, both by ``part/name``.
@@ -83,6 +85,25 @@ class Stack(nn.Module):
         Returns:
             The weighted loss terms (their sum is what to minimise) and detached scalars.
         """
+        return self._step(batch, step)[1:]
+
+    def answer(
+        self, batch: Batch, step: int
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """As :meth:`forward`, and first what the online part predicts for the target images."""
+        ctx, losses, metrics = self._step(batch, step)
+        return self.online_part.answer(ctx).detach(), losses, metrics
+
+    @property
+    def online_part(self) -> Method:
+        """The part that adapts to a stream of images."""
+        part = self.parts[self.online or ""]
+        assert isinstance(part, Method)
+        return part
+
+    def _step(
+        self, batch: Batch, step: int
+    ) -> tuple[Context, dict[str, Tensor], dict[str, Tensor]]:
         parts = dict(self._each())
         ctx = Context(
             self.student,
@@ -108,7 +129,7 @@ class Stack(nn.Module):
         for name, part in parts.items():
             losses.update({f"{name}/{k}": v for k, v in part.losses(ctx).items()})
             collect(name)
-        return losses, metrics
+        return ctx, losses, metrics
 
     def after_step(self, step: int) -> None:
         """To be called after the optimisers have stepped."""
@@ -148,12 +169,19 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     and before all named parts where it is not named itself.
 
     Raises:
-        UsageError: an unknown or repeated name, or a required part that stands too late.
+        UsageError: an unknown or repeated name, a required part that stands too late, or a part
+            beside one that is online.
     """
     methods = {name: plugins.get("methods", name) for name in names}
     if len(methods) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UsageError(f"'{twice}' is in the stack twice; name every part once.")
+    online = next((name for name, method in methods.items() if method.online), None)
+    if online and len(names) > 1:
+        raise UsageError(
+            f"'{online}' adapts over a stream of images, alone: train the other parts first and "
+            f"give their model.safetensors with --method {online} --init."
+        )
     source_free = any(m.family == "source-free" for m in methods.values()) and not any(
         "source" in m.streams for m in methods.values()
     )

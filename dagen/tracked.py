@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 import dagen
+from dagen import describe, hardware, plugins
 from dagen.config import Config
 from dagen.datasets.base import Dataset
-from dagen.methods.base import Domain
+from dagen.distributed import choose_device
+from dagen.loaders import Stream
+from dagen.report.before import baseline
+from dagen.report.note import FIGURES, note, roles
 from dagen.results import RunResult
+from dagen.settings import build_config
+from dagen.stack import resolve
 from dagen.tracking import Delivery, RunLog, history
 from dagen.training import Stopped
 
@@ -33,8 +39,8 @@ class Tracked:
         seconds: spent in training so far, earlier attempts included.
     """
 
-    def __init__(self, log: RunLog, delivery: Delivery | None) -> None:
-        self._log, self._delivery = log, delivery
+    def __init__(self, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
+        self._log, self._delivery, self._hardware = log, delivery, hardware
         self._started = time.monotonic()
         self._before = 0.0
 
@@ -43,25 +49,34 @@ class Tracked:
         """Seconds of training so far, those of earlier attempts up to their states included."""
         return self._before + time.monotonic() - self._started
 
-    def describe(self, config: Config, data: Mapping[Domain, Dataset]) -> None:
+    def describe(self, config: Config, data: Mapping[Stream, Dataset]) -> None:
         """Parameters, tags and data sets, once at the start."""
-        values = config.to_dict()
-        self._log.params({k: v for k, v in values.items() if v not in (None, {}, ())})
+        self._log.params(parameters(config))
+        revision = commit() or "unknown"
+        stored = config.to_dict()
         self._log.tags(
             {
                 "dagen.version": dagen.__version__,
-                "git.commit": commit() or "unknown",
+                "dagen.folder": config.name,
+                "git.commit": revision,
+                "mlflow.source.git.commit": revision,  # MLflow's own column
                 "torch.version": torch.__version__,
-                "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads",
+                "hardware": self._hardware,
                 "src": config.src,
                 "tgt": config.tgt or "none",
-                "method": "+".join(config.method),
+                "method": describe.title(stored),
                 "model": config.model,
+                "task": config.task,
+                "seed": config.seed,
+                "budget": describe.budget(stored),
+                "recipe": config.recipe or "none",
+                "ceiling": config.ceiling or "none",
             }
         )
-        names = {"source": config.src, "target": config.tgt}
-        for domain, dataset in data.items():
-            self._log.dataset(str(names[domain]), dataset.fingerprint(), domain)
+        names = {"source": config.src, "target": config.tgt, "labelled": config.tgt}
+        for stream, dataset in data.items():
+            name = f"{names[stream]}/{dataset.split}"
+            self._log.dataset(name, dataset.fingerprint(), stream, images=len(dataset))
 
     def metrics(self, figures: Mapping[str, float], step: int) -> None:
         """Figures of a training step."""
@@ -78,26 +93,94 @@ class Tracked:
         self._started = time.monotonic()
 
     def result(self, result: RunResult, pictures: list[Path]) -> None:
-        """Scores, size, pictures and the model, once at the end."""
-        config = result.config
-        figures = {f"profile/{name}": value for name, value in result.profile.items()}
-        roles = {
-            config["tgt"] or next(iter(config["score"]), ""): "target",
-            config["src"]: "source",
-        }
-        for dataset, scores in result.scores.items():
-            role = roles.get(dataset, dataset)
-            figures |= {f"{role}/{name}": value for name, value in scores.items()}
-        self._log.metrics(figures, config["steps"])
-        lines = [f"**{'+'.join(config['method'])}** on {config['model']}, task {config['task']}"]
-        lines += [
-            f"- {name} val: waste IoU {100 * s.get('waste_iou', 0):.1f} %"
-            for name, s in result.scores.items()
-        ]
-        self._log.note("\n".join(lines))
+        """Scores, size, pictures, the model and what it all says, once at the end."""
+        before = baseline(result)
+        for candidate in result.extra.get("candidates", []):
+            known = candidate["scores"]
+            seen = {**{k: known[k] for k in FIGURES if k in known}, **candidate["values"]}
+            self._log.metrics({f"candidates/{k}": v for k, v in seen.items()}, candidate["step"])
+        stream = result.extra.get("stream", {})
+        step = stream.get("images", result.config["steps"])
+        self._log.metrics({**figures(result), **gains(result, before)}, step)
+        text = note(result, before)
+        self._log.note(text)
         for picture in pictures:
             self._log.artifact(picture, "pictures")
-        self._log.model(result.model)
+        config = result.config
+        self._log.model(
+            result.model,
+            registered=f"{config['model']}-{config['task']}-{describe.domains(config)}".replace(
+                " ", "-"
+            ),
+            description=text,
+            tags={
+                "method": describe.title(config),
+                "budget": describe.budget(config, stream.get("images")),
+                "seed": config["seed"],
+                "dagen.folder": result.name,
+            },
+        )
+
+
+def parameters(config: Config) -> dict[str, str]:
+    """The settings of a run as MLflow's parameters, the same names in every run.
+
+    Strategies' parameters are there with their defaults, so that a run that set one can be
+    compared with a run that did not. What decides nothing, or is not set, is left out.
+    """
+    stored = config.to_dict()
+    left_out = ("score", "init", *config.parts)
+    named = {
+        name: value
+        for name, value in describe.settings(stored).items()
+        if name.split(".")[0] not in left_out
+    }
+    named["method"] = describe.title(stored)  # `supervised` is source-only, or the oracle
+    if config.init is not None:
+        named["init"] = config.init
+    for part in resolve(config.method):
+        built = build_config(plugins.get("methods", part).Config, config.parts.get(part, {}), part)
+        # Behind `method` and `model` in the alphabet: MLflow compares the first few.
+        named |= {f"parts.{part}.{key}": value for key, value in asdict(built).items()}
+    return {name: describe.text(value) for name, value in named.items()}
+
+
+def figures(result: RunResult) -> dict[str, float]:
+    """Everything that was measured at the end, under names that do not depend on the data.
+
+    ``target/miou`` is the mIoU on the target, whatever it is called, and so for ``source``;
+    further data sets that were scored keep their names.
+    """
+    found = {f"profile/{name}": value for name, value in result.profile.items()}
+    known = roles(result.config)
+    for dataset, scores in result.scores.items():
+        found |= {f"{known.get(dataset, dataset)}/{name}": v for name, v in scores.items()}
+    found |= {
+        f"validators/{name}/{figure}": value
+        for name, pick in result.extra.get("validators", {}).items()
+        for figure, value in pick.items()
+        if figure != "value"  # `candidates/` has it beside those of the other checkpoints
+    }
+    found |= {
+        f"target/{row}/{name}": value
+        for row, scores in result.extra.get("stream", {}).get("rows", {}).items()
+        if row != "after"  # these are the run's own scores
+        for name, value in scores.items()
+    }
+    return found
+
+
+def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
+    """What the run gained over its baseline, such as ``gain/target/miou``; fractions of 1."""
+    if before is None:
+        return {}
+    known = roles(result.config)
+    return {
+        f"gain/{known.get(name, name)}/{figure}": scores[figure] - before.scores[name][figure]
+        for name, scores in result.scores.items()
+        for figure in FIGURES
+        if figure in scores and figure in before.scores.get(name, {})
+    }
 
 
 @contextmanager
@@ -106,10 +189,13 @@ def tracked(config: Config, runtime: Runtime, folder: Path) -> Iterator[Tracked]
     log = RunLog.open(folder)
     delivery = None
     if runtime.track:
-        delivery = Delivery(folder, runtime.experiment, config.name, runs=runtime.runs)
+        name = describe.run_name(config.to_dict(), config.name)
+        delivery = Delivery(
+            folder, runtime.experiment, name, parent=runtime.parent, runs=runtime.runs
+        )
     status: str = "FAILED"
     try:
-        yield Tracked(log, delivery)
+        yield Tracked(log, delivery, hardware.describe(choose_device(runtime.device)))
         status = "FINISHED"
     except (KeyboardInterrupt, Stopped):
         status = "KILLED"

@@ -39,6 +39,9 @@ class Hooks:
         on_resume: called once with the step that the loop starts from.
         log_every: steps between two calls of ``on_step``.
         save_every: steps between two saved states.
+        on_candidate: called after the steps of ``candidates``, on rank 0, before their states
+            are saved.
+        candidates: after how many steps a checkpoint is kept to choose from.
     """
 
     on_step: Callable[[int, dict[str, float]], None] = lambda step, figures: None
@@ -46,6 +49,8 @@ class Hooks:
     on_resume: Callable[[int], None] = lambda step: None
     log_every: int = 10
     save_every: int = 50
+    on_candidate: Callable[[int], None] = lambda step: None
+    candidates: tuple[int, ...] = ()
 
 
 def fit(
@@ -82,7 +87,7 @@ def fit(
     hooks.on_resume(start)
     model = world.wrap(stack)
     model.train()
-    with _sigterm() as asked_to_stop:
+    with sigterm() as asked_to_stop:
         for step, batch in enumerate(batches(start), start):
             # Dropout and the like depend on (seed, step) alone, so resuming needs no replay.
             torch.manual_seed(hash_seed(config.seed, step, f"rank{world.rank}"))
@@ -108,6 +113,8 @@ def fit(
                 figures = {"loss": total, **losses, **metrics, "gradient_norm": norm}
                 values = {name: float(value.detach()) for name, value in figures.items()}
                 hooks.on_step(done, {**values, "lr": config.lr * scale})
+            if done in hooks.candidates and world.main:
+                hooks.on_candidate(done)
             stopping = bool(asked_to_stop)
             if done % hooks.save_every == 0 or done == config.steps or stopping:
                 if world.main:
@@ -174,7 +181,7 @@ def _not_finite(step: int, losses: dict[str, Tensor], names: list[str]) -> Dagen
 
 
 @contextmanager
-def _sigterm() -> Any:
+def sigterm() -> Any:
     """A list that is filled when SIGTERM arrives; the loop looks at it after each step."""
     asked: list[int] = []
 

@@ -45,11 +45,16 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Images of one domain; ``label`` is None where a method may not know it."""
+    """Images of one domain; ``label`` is None where a method may not know it.
+
+    The source view holds all labelled images: with few target labels its last ``target_rows``
+    images are the target's.
+    """
 
     image: Tensor
     index: Tensor
     label: Tensor | None = None
+    target_rows: int = 0
 
     def to(self, device: torch.device) -> View:
         """The same view on ``device``, images in channels-last memory."""
@@ -57,6 +62,7 @@ class View:
             self.image.to(device, memory_format=torch.channels_last, non_blocking=True),
             self.index.to(device, non_blocking=True),
             None if self.label is None else self.label.to(device, non_blocking=True),
+            self.target_rows,
         )
 
 

@@ -102,20 +102,41 @@ from pathlib import Path
 from dagen import training
 from dagen.config import from_mapping
 from dagen.experiment import Runtime, run
+from dagen.loaders import Steps
 
 values, at = json.loads(sys.argv[1]), int(sys.argv[4])
 runs, data = Path(sys.argv[2]), Path(sys.argv[3])
-schedule = training.schedule
+workers, schedule, item = int(sys.argv[5]), training.schedule, Steps.__getitem__
 
 def dying(step, config):
-    if step == at:
+    if step == at and not workers:
         os.kill(os.getpid(), signal.SIGKILL)
     return schedule(step, config)
 
-training.schedule = dying
-run(from_mapping(values), Runtime(runs=runs, data_root=data, device="cpu", workers=0, track=False,
-    quiet=True, save_every=1))
+def terminated(self, step):  # in the worker, while the loop waits for this batch
+    if step == at and workers:
+        os.killpg(0, signal.SIGTERM)
+    return item(self, step)
+
+training.schedule, Steps.__getitem__ = dying, terminated
+try:
+    run(from_mapping(values), Runtime(runs=runs, data_root=data, device="cpu", workers=workers,
+        track=False, quiet=True, save_every=100 if workers else 1))
+except training.Stopped as stopped:
+    sys.exit(stopped.exit_code)
 """
+
+
+def die(values: dict[str, object], runtime: Runtime, data: Path, at: int, workers: int) -> int:
+    """The exit code of a run that is killed at a step, alone or with its whole process group."""
+    arguments = [json.dumps(values), str(runtime.runs), str(data), str(at), str(workers)]
+    process = subprocess.run(
+        [sys.executable, "-c", _KILLED, *arguments],
+        cwd=Path(__file__).parents[1],
+        timeout=600,
+        start_new_session=True,
+    )
+    return process.returncode
 
 
 def test_killed_and_resumed_gives_the_same_file_to_the_bit(
@@ -124,22 +145,19 @@ def test_killed_and_resumed_gives_the_same_file_to_the_bit(
     values = {**SMALL, "method": "advent"}
     whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
     for at in (1, 3):
-        process = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                _KILLED,
-                json.dumps(values),
-                str(runtime.runs),
-                str(data),
-                str(at),
-            ],
-            cwd=Path(__file__).parents[1],
-            timeout=600,
-        )
-        assert process.returncode == -signal.SIGKILL
+        assert die(values, runtime, data, at, workers=0) == -signal.SIGKILL
         states = sorted(p.name for p in runtime.runs.glob("*/state-*.pt"))
         assert states[-1] == f"state-{at:08d}.pt"
+    assert run(from_mapping(values), runtime).model.read_bytes() == whole
+
+
+def test_sigterm_to_the_process_group_saves_although_workers_get_it_too(
+    runtime: Runtime, data: Path, tmp_path: Path
+) -> None:
+    values = {**SMALL, "method": "supervised", "tgt": None}
+    whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
+    assert die(values, runtime, data, at=2, workers=1) == 143
+    assert list(runtime.runs.glob("*/state-*.pt")), "the state was saved first"
     assert run(from_mapping(values), runtime).model.read_bytes() == whole
 
 

@@ -187,6 +187,26 @@ def test_parts_share_one_pass_for_each_domain() -> None:
     assert torch.equal(target, both.target.image)
 
 
+def test_parts_that_learn_from_a_teacher_share_its_answer() -> None:
+    whole = Stack(ToyNetwork(2), ["dacs", "mic", "cbst", "proda", "object-paste", "prototypes"],
+                  {}, setting()).train()  # fmt: skip
+    teacher, student = list[Tensor](), list[Tensor]()
+    network: Any = whole.parts["mean-teacher"].get_submodule("ema.module")
+    network.register_forward_pre_hook(lambda _, inputs: teacher.append(inputs[0]))
+    whole.student.register_forward_pre_hook(lambda _, inputs: student.append(inputs[0]))
+    both = batch()
+    assert both.source is not None and both.source.label is not None
+    both.source.label[:] = 0
+    both.source.label[:, 8:24, 8:24] = 1  # an object to paste
+    for step in (0, 5):
+        whole(both, step)
+        assert len(teacher) == 1
+        # Both domains as they are, and the mixed, the masked and the pasted images.
+        assert len(student) == 5
+        teacher.clear()
+        student.clear()
+
+
 def test_source_only_never_forwards_the_target() -> None:
     whole = stack(["supervised"])
     whole(batch(), 0)

@@ -43,7 +43,7 @@ def test_everything_that_a_researcher_compares_is_logged(runtime: Runtime) -> No
     first = dict(by_kind["metrics"][0]["values"])  # type: ignore[call-overload]
     assert {"train/loss", "train/supervised/main", "train/advent/discriminate"} <= set(first)
     roles = {record["role"]: record["name"] for record in by_kind["dataset"]}
-    assert roles == {"source": "resortit", "target": "taco"}
+    assert roles == {"source": "resortit/train", "target": "taco/train"}
     assert by_kind["status"][-1]["status"] == "FINISHED"
     tags = {k for record in by_kind["tags"] for k in dict(record["values"])}  # type: ignore[call-overload]
     assert {"git.commit", "dagen.version", "torch.version"} <= tags

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 import dagen
-from dagen.cli import data, evaluate, lists, predict, profile, runs, ui
+from dagen.cli import (
+    benchmark,
+    data,
+    evaluate,
+    lists,
+    predict,
+    profile,
+    report,
+    runs,
+    ui,
+    visualize,
+)
 from dagen.errors import DagenError
 from dagen.memory import keep_freed_memory
 
@@ -22,11 +33,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 runs.add_to(app)
+benchmark.add_to(app)
 evaluate.add_to(app)
 predict.add_to(app)
+visualize.add_to(app)
 app.add_typer(data.app, name="data")
 app.add_typer(lists.app, name="list")
 profile.add_to(app)
+report.add_to(app)
 ui.add_to(app)
 
 _debug = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,25 +23,32 @@ _TITLES = {
 
 
 def result_table(rows: dict[str, RunResult]) -> None:
-    """One table per data set: a line a figure in per cent, a column a run, and the change."""
+    """One table per data set: a line a figure in per cent, a column a run, and the change.
+
+    The change is that from the first run to the last.
+    """
     console = Console()
     first = next(iter(rows.values()))
     for dataset, scores in first.scores.items():
         table = Table(title=f"{dataset} val, IoU in %", title_justify="left")
         for column in ("", *rows):
             table.add_column(column, justify="right" if column else "left", no_wrap=True)
-        if len(rows) == 2:
+        if len(rows) > 1:
             table.add_column("change", justify="right")
         classes = [name for name in scores if name.startswith("iou/")]
         for figure in (*classes, "foreground_miou", "miou", "waste_iou"):
             values = [run.scores.get(dataset, {}).get(figure, math.nan) for run in rows.values()]
             cells = [percent(value) for value in values]
-            if len(rows) == 2:
-                change = 100 * (values[1] - values[0])
+            if len(rows) > 1:
+                change = 100 * (values[-1] - values[0])
                 cells.append("–" if math.isnan(change) else f"{change:+.1f}")
             table.add_row(_TITLES.get(figure, figure.removeprefix("iou/")), *cells)
         console.print(table)
+    shown: set[Path] = set()
     for name, run in rows.items():
+        if run.model in shown:
+            continue
+        shown.add(run.model)
         p = run.profile
         console.print(
             f"{name}: {p['parameters']:,} parameters, {p['macs'] / 1e9:.3f} GMAC "
@@ -53,8 +61,8 @@ def result_table(rows: dict[str, RunResult]) -> None:
 def comparison(pair: Comparison, runs: Path) -> None:
     """Source-only beside adapted, what was gained, and where to look next."""
     method = "+".join(pair.adapted.config["method"])
-    result_table({"source-only": pair.source_only, method: pair.adapted})
     target = str(pair.adapted.config["tgt"])
+    result_table(_columns(pair, method, target))
     console = Console()
     if target in pair.adapted.scores and target in pair.source_only.scores:
         gain = pair.adapted.score(target) - pair.source_only.score(target)
@@ -63,6 +71,16 @@ def comparison(pair: Comparison, runs: Path) -> None:
     if sheet.exists():
         console.print(f"Pictures: {sheet}", soft_wrap=True)
     console.print(f"Compare runs: dagen ui --runs {runs}", soft_wrap=True)
+
+
+def _columns(pair: Comparison, method: str, target: str) -> dict[str, RunResult]:
+    """The runs of a comparison by title; a stream's has batch norm alone between them."""
+    if not pair.source_free:
+        return {"source-only": pair.source_only, method: pair.adapted}
+    columns = {"before": pair.source_only}
+    if row := pair.adapted.extra.get("stream", {}).get("rows", {}).get("batch-norm"):
+        columns["batch norm only"] = replace(pair.source_only, scores={target: row})
+    return {**columns, method: pair.adapted}
 
 
 def percent(value: float | None) -> str:

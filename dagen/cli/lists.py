@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="List strategies, networks and data sets.", no_args_is_help=True)
+app = typer.Typer(help="List strategies, recipes, networks and data sets.", no_args_is_help=True)
+Family = Annotated[str | None, typer.Option(help="Only this family, such as adversarial.")]
 
 
 @app.command()
-def methods() -> None:
+def methods(family: Family = None) -> None:
     """Every strategy: its paper, its family, what it needs, its parameters."""
-    from rich.markup import escape
+    from typing import get_args
 
-    from dagen import plugins
+    from dagen import plugins, recipes
+    from dagen.errors import unknown
+    from dagen.methods import base
 
-    console, table = _table("method", "what it is", "family", "paper", "needs", "parameters")
-    for name in plugins.names("methods"):
-        method = plugins.get("methods", name)
-        needs = [*sorted(method.streams), *method.requires]
-        needs += ["checkpoint"] if method.needs_checkpoint else []
-        parameters = [f"{f.name}={_default(f)}" for f in fields(method.Config)]
-        table.add_row(
-            name,
-            escape(plugins.summary("methods", name)),
-            method.family,
-            method.paper,
-            ", ".join(needs),
-            escape("\n".join(parameters)),
-        )
-    console.print(table)
+    if family is not None and family not in get_args(base.Family):
+        raise unknown("family", family, get_args(base.Family))
+    found = {name: plugins.get("methods", name) for name in plugins.names("methods")}
+    for each in get_args(base.Family):
+        own = {name: method for name, method in found.items() if method.family == each}
+        if own and family in (None, each):
+            _sheet(each, {name: _strategy(name, method) for name, method in own.items()})
+    typer.echo(
+        f"Recipes, for --method too: {', '.join(recipes.all_recipes())}; see `dagen list recipes`."
+    )
+
+
+@app.command("recipes")
+def recipes_() -> None:
+    """Every named stack: what it stands for, and why."""
+    from dagen.recipes import all_recipes
+
+    rows = {
+        name: [recipe.description, "  ".join(_settings(recipe.settings)), recipe.why.strip()]
+        for name, recipe in all_recipes().items()
+    }
+    _sheet("recipes", rows)
 
 
 @app.command()
@@ -68,6 +79,77 @@ def datasets() -> None:
             ", ".join(found.tasks),
         )
     console.print(table)
+
+
+@app.command()
+def validators() -> None:
+    """Every validator: how a checkpoint is chosen without target labels (--select)."""
+    from rich.markup import escape
+
+    from dagen import plugins
+
+    console, table = _table("validator", "what it is", "paper", "looks at")
+    for name in plugins.names("validators"):
+        found = plugins.get("validators", name)
+        table.add_row(
+            name,
+            escape(plugins.summary("validators", name)),
+            escape(found.paper),
+            ", ".join(sorted(found.domains)),
+        )
+    console.print(table)
+
+
+def _strategy(name: str, method: Any) -> list[str]:
+    """Lines that describe a strategy."""
+    from dagen import plugins
+
+    parameters = "  ".join(f"{f.name}={_default(f)}" for f in fields(method.Config))
+    return [
+        plugins.summary("methods", name),
+        f"paper: {method.paper}",
+        f"needs: {', '.join(_needs(name)) or 'nothing'}",
+        parameters,
+    ]
+
+
+def _sheet(title: str, entries: Mapping[str, list[str]]) -> None:
+    """Names on the left, the lines on each on the right; readable at any width."""
+    from rich.console import Console, Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for name, (first, *more) in entries.items():
+        rest = [Text(line, style="dim") for line in more if line]
+        grid.add_row(name, Padding(Group(Text(first), *rest), (0, 0, 1, 0)))
+    console = Console()
+    console.print(f"{title}", style="bold underline")
+    console.print(grid)
+
+
+def _needs(name: str) -> list[str]:
+    """What a run with this strategy reads: with the source's images come their labels."""
+    from dagen import plugins
+    from dagen.stack import resolve
+
+    parts = [plugins.get("methods", part) for part in resolve([name])]
+    streams = {domain for part in parts for domain in part.streams}
+    needs = ["source", "source labels"] if "source" in streams else []
+    needs += ["target"] if "target" in streams else []
+    needs += ["checkpoint"] if any(part.needs_checkpoint for part in parts) else []
+    return [*needs, *(f"part {part}" for part in plugins.get("methods", name).requires)]
+
+
+def _settings(settings: Mapping[str, Any]) -> list[str]:
+    """A recipe's settings as they would be written on a command line."""
+    parts = settings.get("parts", {})
+    lines = [f"method={','.join(settings['method'])}"]
+    lines += [f"{k}={v!r}" for k, v in settings.items() if k not in ("method", "parts")]
+    return lines + [f"{part}.{k}={v!r}" for part, own in parts.items() for k, v in own.items()]
 
 
 def _table(*columns: str) -> tuple[Any, Any]:

@@ -13,4 +13,12 @@ DataRoot = Annotated[
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs and of the MLflow store.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Candidates = Annotated[
+    int | None,
+    typer.Option(help="Checkpoints to choose from; 1 keeps the last alone and judges nothing."),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(help="Which of them is deployed: last, or a validator's (dagen list validators)."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]

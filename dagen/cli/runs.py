@@ -16,7 +16,7 @@ Sets = Annotated[
 ]
 Src = Annotated[str | None, typer.Option(help="Source data set (with labels).")]
 MethodNames = Annotated[
-    str | None, typer.Option(help="One strategy, or a stack such as minent,advent.")
+    str | None, typer.Option(help="A strategy, a stack such as minent,advent, or a recipe.")
 ]
 Model = Annotated[str | None, typer.Option(help="Network; see `dagen list models`.")]
 TaskName = Annotated[str | None, typer.Option("--task", help="material or binary.")]
@@ -53,6 +53,8 @@ def train(
     score: Annotated[
         list[str] | None, typer.Option(help="Also score on this data set; repeatable.")
     ] = None,
+    candidates: options.Candidates = None,
+    select: options.Select = None,
     config: File = None,
     set_: Sets = None,
     runs: options.Runs = Path("runs"),
@@ -69,13 +71,14 @@ def train(
 
     The same command resumes a run that was stopped, and shows one that is finished.
     """
+    from dagen.cli._choice import choice_table
     from dagen.cli._show import result_table
     from dagen.config import load
     from dagen.experiment import Runtime, run
 
     flags: dict[str, Any] = dict(
         src=src, model=model, method=method, task=task, size=size, steps=steps, batch=batch,
-        lr=lr, seed=seed, init=init, score=score or None,
+        lr=lr, seed=seed, init=init, score=score or None, candidates=candidates, select=select,
     )  # fmt: skip
     result = run(
         load(config, set_ or [], flags),
@@ -92,6 +95,7 @@ def train(
         ),
     )
     result_table({"+".join(result.config["method"]): result})
+    choice_table(result)
 
 
 def adapt(
@@ -109,6 +113,11 @@ def adapt(
         str | None, typer.Option(help="shared, source, target or separate.")
     ] = None,
     init: Init = None,
+    target_labels: Annotated[
+        str | None, typer.Option(help="Target images whose labels are used too: a number or all.")
+    ] = None,
+    candidates: options.Candidates = None,
+    select: options.Select = None,
     config: File = None,
     set_: Sets = None,
     runs: options.Runs = Path("runs"),
@@ -123,15 +132,20 @@ def adapt(
 ) -> None:
     """Adapt a network to a target without its labels, beside the source-only baseline.
 
+    A test-time strategy such as tent takes a trained network (--init) and adapts it in one pass
+    over the target's val images, answering each before it learns from it.
+
     The same command resumes a run that was stopped, and shows one that is finished.
     """
+    from dagen.cli._choice import choice_table
     from dagen.cli._show import comparison
     from dagen.config import load
     from dagen.experiment import Runtime, run_pair
 
     flags: dict[str, Any] = dict(
         src=src, tgt=tgt, method=method, model=model, task=task, size=size, steps=steps,
-        batch=batch, lr=lr, seed=seed, batch_norm=batch_norm, init=init,
+        batch=batch, lr=lr, seed=seed, batch_norm=batch_norm, init=init, candidates=candidates,
+        select=select, target_labels=target_labels,
     )  # fmt: skip
     pair = run_pair(
         load(config, set_ or [], flags),
@@ -147,4 +161,5 @@ def adapt(
             quiet=quiet,
         ),
     )
+    choice_table(pair.adapted)
     comparison(pair, runs)

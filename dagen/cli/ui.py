@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagen.cli import options
+
+if TYPE_CHECKING:
+    import subprocess
+
+_HOST = "127.0.0.1"
+_HOW = """
+  {runs}
+
+  Columns: method, network, steps, mIoU on the target, what it gained, the source, bytes, MACs.
+  Charts:  the button with the curve, left of the search; parallel coordinates come first.
+  Compare: tick two or more runs, then "Compare".
+  Seeds:   "Views", then "dagen: mean over seeds".
+  Report:  dagen report RUN RUN writes one page about runs.
+
+Ctrl-C ends it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,12 +35,80 @@ def add_to(app: typer.Typer) -> None:
 def ui(
     runs: options.Runs = Path("runs"),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+    experiment: Annotated[
+        str | None, typer.Option(help="MLflow experiment to show; else that of the newest run.")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Open the MLflow UI on the runs' store; end it with Ctrl-C."""
+    """Serve the MLflow UI on the runs, with columns and charts that compare methods."""
+    from dagen.tracking import address, deliver_pending, prepare, ui_command
+
+    command = ui_command(runs, port)
+    _require_free(port)
+    deliver_pending(runs)  # what MLflow has missed while it was out of reach
+    where = address(f"http://{_HOST}:{port}", prepare(runs, experiment))
+    typer.echo("Starting the MLflow UI ...")
+    with _served(command) as server:
+        if _answers(server, port):
+            typer.echo(_HOW.format(runs=where))
+            if open_:
+                typer.launch(where)
+            server.wait()
+    raise typer.Exit(server.returncode if server.returncode > 0 else 0)
+
+
+def _require_free(port: int) -> None:
+    import socket
+
+    from dagen.errors import UsageError
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} cannot be used ({error.strerror}); give another, such as "
+                f"--port {port + 1 if port < 65535 else port - 1}."
+            ) from None
+
+
+@contextmanager
+def _served(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The server while the block lasts; it ends with this process, however that is stopped."""
+    import signal
     import subprocess
 
-    from dagen.tracking import deliver_pending, ui_command
+    from dagen.tracking import ui_environment
 
-    deliver_pending(runs)  # what MLflow has missed while it was out of reach
-    typer.echo(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
-    raise typer.Exit(subprocess.call(ui_command(runs, port)))
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    server = subprocess.Popen(command, env=ui_environment())
+    try:
+        yield server
+    except KeyboardInterrupt:
+        typer.echo("The MLflow UI has ended.")
+    finally:
+        server.terminate()
+        server.wait()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _answers(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server answers; False where it ends before that, having said why."""
+    import http.client
+    import time
+
+    while server.poll() is None:
+        connection = http.client.HTTPConnection(_HOST, port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return True
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.2)
+        finally:
+            connection.close()
+    return False

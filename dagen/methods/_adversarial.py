@@ -37,7 +37,8 @@ class OutputAdversarial(Method):
 
         Attributes:
             weight: factor of the main head's fooling loss (paper: 0.001; 0.01 for least squares).
-            aux_weight: factor of each auxiliary head's (paper: 0.0002).
+            aux_weight: factor of each auxiliary head's (paper: 0.0002); 0 is the single-level
+                variant, without discriminators for them.
             objective: ``vanilla`` or ``least-squares`` (an option of AdaptSegNet's code).
             learning_rate: of the discriminators' Adam, betas 0.9 and 0.99 (paper: 1e-4).
             ramp: steps over which the fooling weights grow from 0, linearly; 0 is the paper's.
@@ -60,10 +61,11 @@ class OutputAdversarial(Method):
     streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
-        """One discriminator for the main head and one for each auxiliary head."""
+        """One discriminator for the main head and, multi-level, one for each auxiliary head."""
         super().__init__(student, setting, config)
         self.weights = [config.weight]
-        self.weights += [config.aux_weight] * len(getattr(student, "aux_weights", ()))
+        if config.aux_weight:
+            self.weights += [config.aux_weight] * len(getattr(student, "aux_weights", ()))
         stride = max(config.stride, setting.stride)
         self.size = (max(1, setting.size[0] // stride), max(1, setting.size[1] // stride))
         self.discriminators = nn.ModuleList(
@@ -72,7 +74,9 @@ class OutputAdversarial(Method):
             )
             for _ in self.weights
         )
-        self.health = nn.ModuleList(Health(config.objective) for _ in self.weights)
+        names = ["the discriminator of the main head"]
+        names += [f"the discriminator of auxiliary head {i}" for i in range(len(self.weights) - 1)]
+        self.health = nn.ModuleList(Health(config.objective, name) for name in names)
         self.optimizer = torch.optim.Adam(
             self.discriminators.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
         )
@@ -85,8 +89,8 @@ class OutputAdversarial(Method):
         """``fool`` and ``discriminate``; with auxiliary heads also ``fool_aux0`` and so on."""
         terms: dict[str, Tensor] = {}
         ramp = min(1.0, (ctx.step + 1) / max(1, self.config.ramp))
-        levels = zip(_heads(ctx.source_out), _heads(ctx.target_out), strict=True)
-        for i, (source, target) in enumerate(levels):
+        levels = list(zip(_heads(ctx.source_out), _heads(ctx.target_out), strict=True))
+        for i, (source, target) in enumerate(levels[: len(self.weights)]):
             level = "" if i == 0 else f"_aux{i - 1}"
             discriminator = self.discriminators[i]
             theirs, ours = self._map(source).detach(), self._map(target)

@@ -21,7 +21,7 @@ log = logging.getLogger("dagen")
 def patch_discriminator(
     channels: int, size: tuple[int, int], width: int = 64, *, spectral_norm: bool = False
 ) -> nn.Sequential:
-    """Five convolutions, C-64-128-256-512-1, leaky ReLU 0.2 (Tsai et al., CVPR 2018, section 4.2).
+    """Five convolutions, C-64-128-256-512-1, leaky ReLU 0.2 (Tsai et al., CVPR 2018).
 
     The first four are 4x4 with stride 2 as in the paper, until a side of the map is below four;
     from there on, and for the last one (4x4, stride 2 in the paper), 3x3 with stride 1, so that
@@ -73,15 +73,20 @@ class Health(nn.Module):
 
     At chance level (0.693) the fooling loss carries no signal (AdaptSegNet issue 109); above
     99 % accuracy it saturates. Either for ``PATIENCE`` steps in a row raises the alarm.
+
+    Args:
+        objective: of the discriminator.
+        name: what warnings call it.
     """
 
-    PATIENCE = 200
+    PATIENCE = 100
     stalled: Tensor
     winning: Tensor
 
-    def __init__(self, objective: str) -> None:
+    def __init__(self, objective: str, name: str = "the discriminator") -> None:
         super().__init__()
-        self.chance = CHANCE[objective]
+        self.chance, self.name = CHANCE[objective], name
+        self._warned: set[int] = set()
         self.register_buffer("stalled", torch.tensor(0))
         self.register_buffer("winning", torch.tensor(0))
 
@@ -91,7 +96,8 @@ class Health(nn.Module):
         Args:
             loss: the discriminator's, mean of both domains.
             right: its accuracy in [0, 1].
-            step: of the run; a warning is written at most once in ``PATIENCE`` steps.
+            step: of the run; the alarm is looked at every ``PATIENCE`` steps, and a warning of
+                each kind is written once.
         """
         loss = loss.detach()
         # In place and without a branch on values: no waiting for the GPU.
@@ -100,10 +106,12 @@ class Health(nn.Module):
         self.winning += 1
         self.winning *= right > 0.99
         alarm = (self.stalled >= self.PATIENCE) + 2 * (self.winning >= self.PATIENCE)
-        if step % self.PATIENCE == self.PATIENCE - 1 and alarm:
+        if step % self.PATIENCE == self.PATIENCE - 1 and int(alarm) not in {0, *self._warned}:
+            self._warned.add(int(alarm))
             log.warning(
-                "step %d: the discriminator %s for %d steps; %s.",
+                "step %d: %s %s for %d steps; %s.",
                 step,
+                self.name,
                 "has been at chance level" if alarm == 1 else "has been right on 99 %",
                 self.PATIENCE,
                 "raise its learning_rate or change its inputs"

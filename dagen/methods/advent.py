@@ -1,4 +1,4 @@
-"""ADVENT: adversarial alignment of entropy maps (Vu et al., CVPR 2019, section 3.2).
+"""ADVENT: adversarial alignment of entropy maps (Vu et al., CVPR 2019).
 
 The discriminator sees weighted self-information maps ``I_c = -p_c log p_c / log C``, all C
 channels, and the segmenter adds ``weight * -log D(I_target)``: target predictions become as

@@ -10,7 +10,7 @@ that answer :class:`~dagen.types.SegOut`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, TypeVar
@@ -79,7 +79,7 @@ class Context:
 
     @property
     def source(self) -> View:
-        """The source images with labels."""
+        """The labelled images: the source's, and with few target labels some of the target."""
         if self.batch.source is None:
             raise RuntimeError("a part used the source without naming it in streams")
         return self.batch.source
@@ -104,8 +104,27 @@ class Context:
     def forward(self, image: Tensor, domain: Domain) -> SegOut:
         """The student's answer to other images of ``domain`` (mixed, masked ...).
 
-        ``domain`` decides which batch-norm statistics the pass updates.
+        ``domain`` decides which batch-norm statistics the pass updates. Among the labelled
+        images there may be some of the target (``View.target_rows``); these go through the
+        student in a pass of their own, as the target's, so that no pass is normalised by
+        images of both domains.
         """
+        rows = self._target_rows(image, domain)
+        if rows == 0:
+            return self._pass(image, domain)
+        if rows == len(image):
+            return self._pass(image, "target")
+        ours, theirs = image[:-rows], image[-rows:]
+        return _join(self._pass(ours, "source"), self._pass(theirs, "target"))
+
+    def _target_rows(self, image: Tensor, domain: Domain) -> int:
+        """How many of the last images are the target's though they stand for the source."""
+        source = self.batch.source
+        if domain == "target" or source is None or len(image) != len(source.image):
+            return 0
+        return source.target_rows
+
+    def _pass(self, image: Tensor, domain: Domain) -> SegOut:
         with ExitStack() as stack:
             for surround in self.around:
                 stack.enter_context(surround(domain))
@@ -123,6 +142,15 @@ class Context:
         """A CPU generator that depends on (seed, step, name) alone: resuming needs no replay."""
         mixed = hash_seed(self.seed, self.step, name)
         return torch.Generator().manual_seed(mixed)
+
+
+def _join(first: SegOut, second: SegOut) -> SegOut:
+    """The answers to two batches as one."""
+    return SegOut(
+        torch.cat([first.logits, second.logits]),
+        torch.cat([first.features, second.features]),
+        tuple(torch.cat(pair) for pair in zip(first.aux, second.aux, strict=True)),
+    )
 
 
 def hash_seed(seed: int, step: int, name: str) -> int:
@@ -155,6 +183,8 @@ class Method(nn.Module):
         streams: the domains whose images it needs.
         requires: parts that must stand before it in the stack (added when missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
+        online: whether it adapts to the very images that it is scored on, in one pass over them
+            (``dagen.online``), and not in a training run before.
         tasks: the tasks that it can serve.
     """
 
@@ -167,6 +197,7 @@ class Method(nn.Module):
     streams: ClassVar[frozenset[Domain]] = frozenset()
     requires: ClassVar[tuple[str, ...]] = ()
     needs_checkpoint: ClassVar[bool] = False
+    online: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = tuple(Task)
 
     def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:
@@ -191,6 +222,21 @@ class Method(nn.Module):
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """Weighted scalar loss terms by name; the loop adds up the terms of all parts."""
         return {}
+
+    def answer(self, ctx: Context) -> Tensor:
+        """What an online part predicts for the target images, before this step changes anything.
+
+        Returns:
+            (B, C, h, w) logits (or logarithms of probabilities).
+        """
+        return ctx.target_out.logits
+
+    def normalised(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Within, ``network`` normalises as this online part has its passes normalised.
+
+        It is what the part's gain is measured against: the same statistics, and nothing learnt.
+        """
+        return nullcontext()
 
     def after_step(self, student: nn.Module, step: int) -> None:
         """Called after the optimisers have stepped (a teacher's moving average, say)."""

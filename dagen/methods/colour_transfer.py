@@ -2,12 +2,12 @@
 
 ``reinhard``
     mean and standard deviation of each channel of CIELAB (Reinhard et al., IEEE CG&A 21(5),
-    2001, eq. 10-11; the paper works in its own l-alpha-beta space)
+    2001; the paper works in its own l-alpha-beta space)
 ``histogram``
     the whole distribution of each channel of RGB (Gonzalez & Woods, histogram matching)
 ``adain-rgb``
     mean and standard deviation of each channel of RGB (AdaIN, Huang & Belongie, ICCV 2017,
-    eq. 8, on pixels instead of features)
+    on pixels instead of features)
 """
 
 from __future__ import annotations

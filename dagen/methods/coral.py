@@ -1,6 +1,6 @@
 """Deep CORAL: the same feature covariance in both domains (Sun & Saenko, ECCV workshops 2016).
 
-``weight * |C_source - C_target|_F^2 / (4 d^2)`` (eq. 1), C being the covariance of the features
+``weight * |C_source - C_target|_F^2 / (4 d^2)``, C being the covariance of the features
 that the classifier sees.
 
 Deviation: the paper compares one vector per image; here every position of the feature map is a

@@ -2,11 +2,12 @@
 
 A classifier tells the domains apart from the features that the segmentation head sees; its
 gradient reaches the features with the factor ``-weight * lambda``, where
-``lambda = 2 / (1 + exp(-10 q)) - 1`` (section 5.2.2) and q is the run's progress from 0 to 1.
+``lambda = 2 / (1 + exp(-10 q)) - 1`` and q is the run's progress from 0 to 1.
 
 Deviations: the paper classifies one vector per image; here every position of the feature map is
 classified, by 1x1 convolutions D-256-256-1. The paper's classifier shares the network's SGD;
-here it has Adam with AdaptSegNet's constants.
+here it has Adam with AdaptSegNet's constants. Least squares and spectral norm are options that
+the paper does not have.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from dagen.methods._discriminator import Health, accuracy, domain_loss
 from dagen.methods.base import Context, Domain, Method, Setting
@@ -34,12 +36,16 @@ class Dann(Method):
         Attributes:
             weight: factor of the reversed gradient. The paper's networks take 1; 0.1 is chosen
                 here, because dense features carry the layout of the scene, which differs.
+            objective: ``vanilla`` (the paper's) or ``least-squares``.
             learning_rate: of the classifier's Adam, betas 0.9 and 0.99.
+            spectral_norm: whether the classifier's layers are normalised (paper: no).
             width: channels of the classifier's two hidden layers.
         """
 
         weight: NotNegative = 0.1
+        objective: Literal["vanilla", "least-squares"] = "vanilla"
         learning_rate: Positive = 1e-4
+        spectral_norm: bool = False
         width: Count = 256
 
     family = "adversarial"
@@ -48,14 +54,15 @@ class Dann(Method):
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
+        bound = spectral_norm if config.spectral_norm else lambda layer: layer
         self.classifier = nn.Sequential(
-            nn.Conv2d(setting.feature_channels, config.width, 1),
+            bound(nn.Conv2d(setting.feature_channels, config.width, 1)),
             nn.ReLU(),
-            nn.Conv2d(config.width, config.width, 1),
+            bound(nn.Conv2d(config.width, config.width, 1)),
             nn.ReLU(),
-            nn.Conv2d(config.width, 1, 1),
+            bound(nn.Conv2d(config.width, 1, 1)),
         )
-        self.health = Health("vanilla")
+        self.health = Health(config.objective, "the domain classifier")
         self.optimizer = torch.optim.Adam(
             self.classifier.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
         )
@@ -70,9 +77,9 @@ class Dann(Method):
         factor = self.config.weight * (2 / (1 + math.exp(-10 * progress)) - 1)
         on_source = self.classifier(_reverse(ctx.source_out.features, factor))
         on_target = self.classifier(_reverse(ctx.target_out.features, factor))
-        loss = domain_loss(on_source, True, "vanilla") / 2
-        loss = loss + domain_loss(on_target, False, "vanilla") / 2
-        right = accuracy(on_source, on_target, "vanilla")
+        loss = domain_loss(on_source, True, self.config.objective) / 2
+        loss = loss + domain_loss(on_target, False, self.config.objective) / 2
+        right = accuracy(on_source, on_target, self.config.objective)
         ctx.metrics.update(self.health.watch(loss, right, ctx.step))
         return {"domain": loss}
 

@@ -2,11 +2,11 @@
 
 Behind early stages the channel means and deviations of each image are not points but Gaussian,
 their variances being those over the batch: ``b = m + e_m S_m``, ``g = s + e_s S_s`` with e from
-N(0, 1), and ``g (x - m) / s + b`` goes on (eq. 4-10). It acts on training passes over source
+N(0, 1), and ``g (x - m) / s + b`` goes on. It acts on training passes over source
 images; what is deployed is the plain network.
 
 Deviations: the stages are the network's own ``taps`` (the paper's: all stages of a ResNet). The
-batch's variance is the biased one of eq. 5 and 6; the authors' code divides by B - 1.
+batch's variance is the biased one, as in the paper; the authors' code divides by B - 1.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """FDA: Fourier domain adaptation (Yang & Soatto, CVPR 2020).
 
-The low-frequency amplitudes of a source image are replaced by those of a target image (eq. 3,
-4); the phase, and with it the shapes and the label, stays. On the target a robust entropy is
-minimised, ``weight * mean over pixels of (H^2 + 1e-8)^eta`` with H the entropy over log C
-(eq. 5; the 1e-8 stands for the paper's 0.001^2 as in the authors' code).
+The low-frequency amplitudes of a source image are replaced by those of a target image; the
+phase, and with it the shapes and the label, stays. On the target a robust entropy is minimised,
+``weight * mean over pixels of (H^2 + 1e-8)^eta`` with H the entropy over log C (the 1e-8 as in
+the authors' code).
 
 Deviations: the window is given by its radius in pixels of the spectrum and not by
 ``beta = radius / shorter side``, because what counts as style does not grow with the image
@@ -85,7 +85,7 @@ class Fda(Method):
 
 
 def charbonnier_entropy(p: Tensor, eta: float) -> Tensor:
-    """Mean over the pixels of (H^2 + 1e-8)^eta, H in [0, 1] the entropy over log C (eq. 5).
+    """Mean over the pixels of (H^2 + 1e-8)^eta, H in [0, 1] the entropy over log C.
 
     Args:
         p: probabilities, (B, C, h, w).

@@ -10,7 +10,7 @@ Patches of 16 pixels are the paper's 32 at 512 rescaled to images of 224 pixels.
 
 Deviation: the masked pass updates no running batch-norm statistics. The paper's networks have
 layer norm; a network with batch norm would be scored on whole images with the statistics of
-images that are two thirds grey. A forward pass of the whole image without gradient keeps the
+images that are two thirds grey. The pass of the whole image, which all parts share, keeps the
 statistics in its place.
 """
 
@@ -67,8 +67,7 @@ class Mic(Method):
         sure = trust(probabilities, self.config.threshold)
         ctx.metrics["trust"] = sure
         image = self.hide(ctx)
-        with torch.no_grad():
-            ctx.forward(ctx.target.image, "target")
+        _ = ctx.target_out
         with untracked(ctx.student):
             out = ctx.forward(image, "target")
         loss = cross_entropy(out.logits, probabilities.argmax(1))

@@ -1,4 +1,4 @@
-"""MinEnt: direct entropy minimisation on the target (Vu et al., CVPR 2019, section 3.1).
+"""MinEnt: direct entropy minimisation on the target (Vu et al., CVPR 2019).
 
 ``weight * mean over pixels of -sum_c p_c log p_c / log C``, on the main head and, where the
 network has them, on the auxiliary heads. Both weights are the paper's.

@@ -2,7 +2,7 @@
 
 Behind early stages the channel means and deviations of two images of the batch are mixed,
 ``m = l m(x) + (1 - l) m(x')`` and the same for s, with l from Beta(alpha, alpha), and
-``s (x - m(x)) / s(x) + m`` goes on (eq. 3-6). No gradient flows through the statistics, as in
+``s (x - m(x)) / s(x) + m`` goes on. No gradient flows through the statistics, as in
 the paper. It acts on training passes over source images; what is deployed is the plain network.
 
 Deviation: the stages are the network's own ``taps`` (the paper's: the first two or three

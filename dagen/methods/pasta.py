@@ -1,7 +1,7 @@
 """PASTA: proportional amplitude spectrum augmentation (Chattopadhyay et al., ICCV 2023).
 
 The amplitude at each frequency is multiplied by a draw from N(1, s^2) with
-``s = (alpha r)^k + beta`` (eq. 2), where r runs from 0 at zero frequency to 1 at the highest:
+``s = (alpha r)^k + beta``, where r runs from 0 at zero frequency to 1 at the highest:
 high frequencies, in which synthetic and real images differ most, vary most. The phase stays.
 
 As in the authors' code the draws of a frequency and its mirror image are independent and the

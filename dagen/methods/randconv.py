@@ -4,7 +4,7 @@ A source image is convolved with random weights from N(0, 1 / (3 k^2)) for a ker
 from 1, 3, 5 and 7: shapes larger than the kernel survive, local texture and colour do not. It
 is mixed with the original, ``a image + (1 - a) convolved`` with a from U(0, 1) (RC_mix), and
 three such views of an image shall be predicted alike:
-``weight * sum over views of KL(p_view || mean p)`` (eq. 3). The supervised loss sees one view.
+``weight * sum over views of KL(p_view || mean p)``. The supervised loss sees one view.
 
 Deviations: kernel, size and a are drawn for each image and not for the batch, so that a batch
 of eight shows eight textures. Grey 0.5 is the zero of the convolution, where the paper's is the
@@ -88,7 +88,7 @@ class RandConv(Method):
 
 
 def divergence(log_p: Tensor) -> Tensor:
-    """Sum over views of KL(p_view || mean p), mean over images and pixels (eq. 3).
+    """Sum over views of KL(p_view || mean p), mean over images and pixels.
 
     Args:
         log_p: logarithms of probabilities, (views, B, C, h, w).

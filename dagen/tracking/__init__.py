@@ -7,19 +7,25 @@ and importing this package does not.
 """
 
 from dagen.tracking.delivery import Delivery, deliver, deliver_pending, pending
+from dagen.tracking.later import add_to_run
 from dagen.tracking.run import RunLog, history, read_records
 from dagen.tracking.state import DeliveryError
-from dagen.tracking.store import tracking_uri, ui_command
+from dagen.tracking.store import tracking_uri, ui_command, ui_environment
+from dagen.tracking.view import address, prepare
 
 __all__ = [
     "Delivery",
     "DeliveryError",
     "RunLog",
+    "add_to_run",
+    "address",
     "deliver",
     "deliver_pending",
     "history",
     "pending",
+    "prepare",
     "read_records",
     "tracking_uri",
     "ui_command",
+    "ui_environment",
 ]

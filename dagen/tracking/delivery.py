@@ -37,7 +37,7 @@ class Delivery:
     Args:
         folder: the run's folder.
         experiment: the MLflow experiment, made where it is missing.
-        run_name: what MLflow calls the run.
+        run_name: what MLflow calls the run when it is made there; later it keeps its name.
         parent: folder of the run that this one belongs to; it needs a delivery of its own.
         runs: folder of all runs, where the store lies unless ``$MLFLOW_TRACKING_URI`` names
             another one; None is the folder above ``folder``.
@@ -45,7 +45,7 @@ class Delivery:
         clock: seconds that only grow.
 
     Raises:
-        UsageError: the run was begun under another name or experiment.
+        UsageError: the run was begun in another experiment.
         DagenError: the folder cannot be written to.
     """
 
@@ -67,11 +67,11 @@ class Delivery:
         with locked(folder):
             if (folder / STATE).exists():
                 state = State.load(folder)
-                if (state.experiment, state.run_name) != (experiment, run_name):
+                if state.experiment != experiment:
                     raise UsageError(
-                        f"{folder} holds run '{state.run_name}' of experiment "
-                        f"'{state.experiment}', not '{run_name}' of '{experiment}'; name it as "
-                        "before or begin a new run."
+                        f"{folder} holds a run of the MLflow experiment '{state.experiment}', not "
+                        f"of '{experiment}'; give --experiment {state.experiment} as before, or "
+                        "begin a new run with --fresh."
                     )
                 if state.uri != uri:
                     state.restart(uri)

@@ -11,8 +11,8 @@ params     ``values``: text by name
 tags       ``values``: text by name
 metrics    ``step``; ``values``: number by name, ``"nan"``, ``"inf"``, ``"-inf"``
 artifact   ``path`` (below the run's folder, or absolute), ``folder``
-model      ``path``
-dataset    ``name``, ``fingerprint``, ``role``
+model      ``path``; ``registered``, ``description``, ``tags`` where it is registered
+dataset    ``name``, ``fingerprint``, ``role``, ``images`` where their number is known
 rewind     ``step``: metrics of later steps no longer count
 status     ``status``: one of :data:`Status`
 =========  ==================================================================
@@ -124,23 +124,48 @@ class RunLog:
         """
         self._add("artifact", path=self._existing(path), folder=folder)
 
-    def model(self, path: Path) -> None:
+    def model(
+        self,
+        path: Path,
+        *,
+        registered: str | None = None,
+        description: str = "",
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
         """Log the deployed file ``path`` as an MLflow model that takes and gives arrays.
+
+        Args:
+            path: the file.
+            registered: the registered model that it becomes a version of; None registers
+                nothing.
+            description: of that version (Markdown).
+            tags: of that version.
 
         Raises:
             DagenError: there is no such file.
+            UsageError: a name that MLflow does not take.
         """
-        self._add("model", path=self._existing(path))
+        entry: dict[str, Any] = {"path": self._existing(path)}
+        if registered is not None:
+            _named({registered: None})
+            entry |= {
+                "registered": registered,
+                "description": description,
+                "tags": _named(_flat(tags or {})),
+            }
+        self._add("model", **entry)
 
-    def dataset(self, name: str, fingerprint: str, role: str) -> None:
+    def dataset(self, name: str, fingerprint: str, role: str, images: int | None = None) -> None:
         """Log what the run has read.
 
         Args:
             name: the data set and split, such as ``"taco/train"``.
             fingerprint: SHA-256 (hex) over its contents.
             role: what it is to the run, such as ``"source"`` or ``"target"``.
+            images: their number, if it is known.
         """
-        self._add("dataset", name=name, fingerprint=fingerprint, role=role)
+        known = {} if images is None else {"images": images}
+        self._add("dataset", name=name, fingerprint=fingerprint, role=role, **known)
 
     def rewind(self, step: int) -> None:
         """Go on from a checkpoint: metrics of steps after ``step`` no longer count.

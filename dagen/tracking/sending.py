@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError
+from dagen.tracking.registry import register
 from dagen.tracking.run import Record, read_with_ends
 from dagen.tracking.serving import save_model
 from dagen.tracking.state import State
@@ -124,7 +125,7 @@ def _send_one(client: MlflowClient, folder: Path, state: State, record: Record) 
         elif kind == "artifact":
             client.log_artifact(run_id, str(path), record["folder"] or None)
         else:
-            _send_model(client, state, path)
+            _send_model(client, state, path, record)
     else:
         raise DagenError(f"{folder}: its log has a record '{kind}'; a newer dagen wrote it.")
 
@@ -133,13 +134,15 @@ def _send_dataset(client: MlflowClient, run_id: str, record: Record) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source = json.dumps({"name": record["name"], "sha256": record["fingerprint"]})
-    dataset = Dataset(record["name"], record["fingerprint"][:_DIGEST], "dagen", source)
+    profile = json.dumps({"images": record["images"]}) if "images" in record else None
+    digest = record["fingerprint"][:_DIGEST]
+    dataset = Dataset(record["name"], digest, "dagen", source, profile=profile)
     tag = InputTag("mlflow.data.context", record["role"])
     client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
 
 
-def _send_model(client: MlflowClient, state: State, path: Path) -> None:
-    """Log a model called ``model``, so that it is ``runs:/<run id>/model``."""
+def _send_model(client: MlflowClient, state: State, path: Path, record: Record) -> None:
+    """Log a model called ``model``, so that it is ``runs:/<run id>/model``; register it."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
@@ -150,17 +153,20 @@ def _send_model(client: MlflowClient, state: State, path: Path) -> None:
         f"source_run_id = '{state.run_id}' AND tags.`{_DIGEST_TAG}` = '{digest}'",
     )
     if found and found[0].status == LoggedModelStatus.READY:
-        return
-    model = (
-        found[0]
-        if found
-        else client.create_logged_model(
-            state.experiment_id, "model", state.run_id, {_DIGEST_TAG: digest}
+        model = found[0]
+    else:
+        model = (
+            found[0]
+            if found
+            else client.create_logged_model(
+                state.experiment_id, "model", state.run_id, {_DIGEST_TAG: digest}
+            )
         )
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "model"
-        save_model(folder, path, Model(run_id=state.run_id, model_id=model.model_id))
-        client.log_model_artifacts(model.model_id, str(folder))
-    client.log_outputs(state.run_id, [LoggedModelOutput(model.model_id, step=0)])
-    client.finalize_logged_model(model.model_id, "READY")
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            save_model(folder, path, Model(run_id=state.run_id, model_id=model.model_id))
+            client.log_model_artifacts(model.model_id, str(folder))
+        client.log_outputs(state.run_id, [LoggedModelOutput(model.model_id, step=0)])
+        client.finalize_logged_model(model.model_id, "READY")
+    if "registered" in record:
+        register(client, state.run_id, model, record)

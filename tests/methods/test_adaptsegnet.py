@@ -136,6 +136,30 @@ def test_every_auxiliary_head_has_its_own_discriminator() -> None:
     assert "discriminator_loss_aux0" in ctx.metrics
 
 
+def test_without_an_auxiliary_weight_it_is_single_level() -> None:
+    ctx = context()
+    ctx.student = AuxToyNetwork(2).train()
+    part = AdaptSegNet(ctx.student, setting(), AdaptSegNet.Config(aux_weight=0.0, width=8))
+    assert len(part.discriminators) == 1
+    assert set(part.losses(ctx)) == {"fool", "discriminate"}
+    assert set(ctx.metrics) == {
+        "discriminator_loss", "discriminator_accuracy", "discriminator_alarm"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["adaptsegnet", "advent"])
+def test_spectral_norm_reaches_the_discriminators(name: str) -> None:
+    ctx = context()
+    method = plugins.get("methods", name)
+    part = method(ctx.student, setting(), method.Config(spectral_norm=True, width=8))
+    for step in range(30):  # one power iteration in each pass
+        ctx = context(step=step)
+        part.losses(ctx)
+    layers = [m for m in part.discriminators[0].eval() if isinstance(m, nn.Conv2d)]
+    norms = [torch.linalg.matrix_norm(m.weight.detach().flatten(1), 2) for m in layers]
+    assert len(norms) == 5 and all(float(norm) < 1.05 for norm in norms)
+
+
 @pytest.mark.parametrize(("stride", "cell"), [(4, 1), (8, 2), (16, 4)])
 def test_maps_are_averaged_down_to_the_stride(stride: int, cell: int) -> None:
     ctx = context()

@@ -101,6 +101,8 @@ def test_class_attributes_are_valid(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_losses_are_finite_scalars_with_gradients(name: str, network: type[ToyNetwork]) -> None:
     stack = build(name, network)
+    with torch.no_grad():  # sure of some pixels, as trained networks are: parts may ask for it
+        stack.student.get_parameter("head.weight").mul_(8)
     for step in range(2):
         losses, metrics = stack(streamed(stack, step), step)
         assert losses
@@ -111,21 +113,51 @@ def test_losses_are_finite_scalars_with_gradients(name: str, network: type[ToyNe
             assert value.numel() == 1 and torch.isfinite(value), key
         torch.stack(list(losses.values())).sum().backward()
         stack.after_step(step)
-    gradients = [stack.student.get_parameter(n).grad for n in ("head.weight", "stem.0.weight")]
+    learning = ("head.weight", "stem.0.weight", "stem.1.weight")  # the last is batch norm's scale
+    gradients = [stack.student.get_parameter(n).grad for n in learning]
     assert any(g is not None and bool(g.isfinite().all() and g.any()) for g in gradients)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_state_makes_the_next_steps_bit_identical(name: str) -> None:
     first, again = Run(build(name)), Run(build(name, seed=1))
-    for step in range(2):
+    for step in range(4):  # parts that start late have started
         first.step(step)
     again.load(first.state())
-    for step in range(2, 4):
+    for step in range(4, first.stack.setting.steps):
         assert first.step(step) == again.step(step)
-    one, two = first.stack.state_dict(), again.stack.state_dict()
-    assert one.keys() == two.keys()
-    assert all(torch.equal(value, two[key]) for key, value in one.items())
+    images = batch(first.stack.setting.task, seed=5).target.image  # type: ignore[union-attr]
+    for one, two in (
+        (first.stack, again.stack),
+        [run.stack.predictor(lambda: iter(images.split(1))) for run in (first, again)],
+    ):
+        left, right = one.state_dict(), two.state_dict()
+        assert left.keys() == right.keys()
+        assert all(torch.equal(value, right[key]) for key, value in left.items())
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not plugins.get("methods", n).online])
+def test_a_stack_makes_no_pass_that_its_parts_do_not_need(name: str) -> None:
+    task = plugins.get("methods", name).tasks[0]
+
+    def passes(names: list[str], step: int) -> tuple[list[torch.Tensor], Batch]:
+        torch.manual_seed(0)
+        stack = Stack(ToyNetwork(task.num_classes), names, {}, setting(task), "target").train()
+        seen: list[torch.Tensor] = []
+        stack.student.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+        images = streamed(stack, step)
+        stack(images, step)
+        return seen, images
+
+    companions = [n for n in ("minent", "maxsquare") if n != name]
+    for step in (0, 5):
+        alone, _ = passes([name], step)
+        beside, images = passes([name, *companions], step)
+        for i, one in enumerate(beside):
+            assert not any(torch.equal(one, other) for other in beside[:i]), "forwarded twice"
+        assert images.target is not None
+        has_target = any(torch.equal(one, images.target.image) for one in alone)
+        assert len(beside) <= len(alone) + (0 if has_target else 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

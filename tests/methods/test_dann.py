@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from dagen import plugins
@@ -25,6 +26,22 @@ def test_features_get_the_reversed_gradient_and_the_classifier_its_own(step: int
         torch.testing.assert_close(one, factor * two)
     for one, two in zip(found[2:], wanted[2:], strict=True):
         torch.testing.assert_close(one, two)
+
+
+def test_least_squares_and_spectral_norm_are_options() -> None:
+    ctx = context(step=3)
+    options = {"objective": "least-squares", "spectral_norm": True, "width": 8}
+    part = Dann(ctx.student, setting(), Dann.Config(**options))
+    for _ in range(30):  # one power iteration in each pass
+        loss = part.losses(ctx)["domain"]
+    part.eval()
+    source, target = (part.classifier(o.features) for o in (ctx.source_out, ctx.target_out))
+    wanted = ((source - 1).square().mean() + target.square().mean()) / 2
+    torch.testing.assert_close(loss, wanted, rtol=1e-2, atol=1e-3)
+    layers = [m for m in part.classifier if isinstance(m, nn.Conv2d)]
+    norms = [torch.linalg.matrix_norm(m.weight.detach().flatten(1), 2) for m in layers]
+    assert all(float(norm) < 1.05 for norm in norms)
+    assert {"discriminator_loss", "discriminator_alarm"} <= set(ctx.metrics)
 
 
 def test_it_closes_a_gap() -> None:

@@ -71,16 +71,25 @@ def watch(health: Health, loss: float, right: float, steps: range) -> list[float
     ("loss", "right", "alarm", "words"),
     [(0.690, 0.5, 1.0, "chance level"), (0.01, 0.995, 2.0, "99 %"), (0.4, 0.8, 0.0, "")],
 )
-def test_the_alarm_needs_patience_and_is_written_once_in_a_while(
+def test_the_alarm_needs_patience_and_is_written_once(
     loss: float, right: float, alarm: float, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    health, patience = Health("vanilla", "the judge"), Health.PATIENCE
+    with caplog.at_level(logging.WARNING, logger="dagen"):
+        alarms = watch(health, loss, right, range(3 * patience))
+    assert alarms == [0.0] * (patience - 1) + [alarm] * (2 * patience + 1)
+    assert len(caplog.records) == bool(alarm)
+    assert all(words in text and "the judge" in text for text in caplog.messages)
+    assert watch(health, 0.4, 0.8, range(1)) == [0.0]  # one healthy step ends it
+
+
+def test_a_stall_and_a_win_are_both_written(caplog: pytest.LogCaptureFixture) -> None:
     health, patience = Health("vanilla"), Health.PATIENCE
     with caplog.at_level(logging.WARNING, logger="dagen"):
-        alarms = watch(health, loss, right, range(2 * patience))
-    assert alarms == [0.0] * (patience - 1) + [alarm] * (patience + 1)
-    assert len(caplog.records) == (2 if alarm else 0)
-    assert all(words in record.getMessage() for record in caplog.records)
-    assert watch(health, 0.4, 0.8, range(1)) == [0.0]  # one healthy step ends it
+        for i, (loss, right) in enumerate([(0.69, 0.5), (0.01, 1.0), (0.69, 0.5)]):
+            watch(health, loss, right, range(i * patience, (i + 1) * patience))
+    first, second = caplog.messages
+    assert "chance level" in first and "right on 99 %" in second
 
 
 def test_the_watch_goes_on_where_a_state_left_it() -> None:

@@ -1,0 +1,45 @@
+"""Which checkpoint each validator would have deployed, as a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from dagen.cli._show import percent
+
+if TYPE_CHECKING:
+    from dagen.results import RunResult
+
+
+def choice_table(run: RunResult) -> None:
+    """A line a validator: what it picks and what that is worth. Nothing where none was asked."""
+    selection = run.extra.get("selection")
+    if selection is None:
+        return
+    where = selection["scored_on"]
+    figures = {"waste IoU": "waste_iou"}
+    if run.config["task"] != "binary":
+        figures["foreground mIoU"] = "foreground_miou"
+    table = Table(
+        title="Checkpoints by validator"
+        + (f"; {where} val in %, by which none but the oracle chooses" if where else ""),
+        title_justify="left",
+    )
+    table.add_column("validator", no_wrap=True)
+    for column in ("step", "its score", *((*figures, "regret") if where else ())):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, pick in run.extra["validators"].items():
+        own = "" if name == "last" else f"{pick['value']:.4f}"
+        worth = [percent(pick.get(figure)) for figure in (*figures.values(), "regret")]
+        table.add_row(name, str(int(pick["step"])), own, *(worth if where else []))
+    console = Console()
+    console.print(table)
+    for name, reason in selection["not_applicable"].items():
+        console.print(f"{name} does not apply: {reason}", soft_wrap=True)
+    console.print(
+        f"Deployed: step {selection['step']}, by {selection['select']}. Judging took "
+        f"{selection['forwards_per_candidate']} images forwarded for each checkpoint.",
+        soft_wrap=True,
+    )

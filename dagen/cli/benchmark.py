@@ -1,0 +1,133 @@
+"""``dagen benchmark``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dagen.cli import options
+
+if TYPE_CHECKING:
+    from dagen.benchmark.execution import Outcome, Plan
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(benchmark)
+
+
+def benchmark(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.toml",
+            help="A grid of runs; or the name of a file in benchmarks/, or `baselines`.",
+        ),
+    ],
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at a time; they share cores.")] = 1,
+    only: Annotated[
+        str | None, typer.Option(help="Run only these rows or cells, such as 'adabn/enet/*'.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and how long they take; run none.")
+    ] = False,
+    trust_records: Annotated[
+        bool,
+        typer.Option(
+            "--trust-records",
+            help="Run no cell that the results file has, though its run is not on this machine.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the results; otherwise results/ beside FILE.")
+    ] = None,
+    runs: options.Runs = Path("runs"),
+    data_root: options.DataRoot = None,
+    device: options.Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that make a run's batches.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    no_track: Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")] = False,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "dagen",
+    quiet: options.Quiet = False,
+) -> None:
+    """Run a grid of runs and make its tables: what is done is not done again.
+
+    A benchmark that was stopped goes on where it was, a cell that was half trained too.
+    """
+    from dagen.benchmark import grid
+    from dagen.benchmark.execution import plan, run_benchmark
+    from dagen.experiment import Runtime
+
+    path, folder = grid.find(file)
+    found = grid.load(path)
+    if dry_run:
+        _show_plan(plan(found, runs, out or folder, only, trust_records), jobs)
+        return
+    runtime = Runtime(
+        runs=runs,
+        data_root=data_root,
+        device=device,
+        workers=workers,
+        precision=precision,
+        track=not no_track,
+        experiment=experiment,
+        quiet=quiet,
+    )
+    outcome = run_benchmark(
+        found, runtime, out or folder, jobs=jobs, only=only, trust_records=trust_records
+    )
+    _show(outcome, len(found.cells))
+
+
+def _show(outcome: Outcome, cells: int) -> None:
+    for file in outcome.files:
+        if file.suffix == ".md":
+            typer.echo(file.read_text(encoding="utf-8"))
+    typer.echo(f"{len(outcome.records)} of {cells} cells are done.")
+    typer.echo(f"Results: {', '.join(map(str, outcome.files))}")
+    if not outcome.failures:
+        return
+    reasons: dict[str, list[str]] = {}
+    for failure in outcome.failures:
+        reasons.setdefault(failure.reason, []).append(failure.cell.label)
+    for reason, labels in reasons.items():
+        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        typer.echo(f"dagen: {', '.join(labels[:3])}{more} failed: {reason}", err=True)
+    typer.echo("dagen: run the same command again to try them once more.", err=True)
+    raise typer.Exit(1)
+
+
+def _show_plan(plans: list[Plan], jobs: int) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dagen.benchmark.display import duration
+
+    table = Table()
+    for head in ("cell", "steps done", "time left", "run"):
+        table.add_column(head, overflow="fold")
+    for one in plans:
+        steps = one.cell.config.steps
+        left = "?" if one.seconds is None else duration(one.seconds)
+        done = one.steps == steps
+        table.add_row(
+            escape(one.cell.label),
+            f"{one.steps} of {steps}",
+            "done" if done else left,
+            one.cell.config.name,
+        )
+    console = Console()
+    console.print(table)
+    unique = {one.cell.config.name: one for one in plans if one.steps < one.cell.config.steps}
+    known = [one.seconds for one in unique.values() if one.seconds is not None]
+    told = f"{len(unique)} of {len(plans)} cells to do"
+    if known:
+        unknown = len(unique) - len(known)
+        told += f", about {duration(sum(known) / jobs)} of training"
+        told += f" and {unknown} that cannot be judged yet" if unknown else ""
+    console.print(f"{told}.")

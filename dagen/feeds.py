@@ -1,0 +1,65 @@
+"""From a configuration to the images that a run trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from dagen import few_labels, loaders
+from dagen.build import reads_source
+from dagen.cache import cached
+from dagen.config import Config
+from dagen.data import open_dataset
+from dagen.datasets.base import Dataset
+from dagen.loaders import Feed, Stream
+from dagen.methods.base import Domain
+from dagen.rare_classes import RareClasses, rare_classes
+from dagen.types import Task
+
+
+def open_feeds(
+    config: Config, streams: Collection[Domain], data_root: Path | None
+) -> dict[Stream, Feed]:
+    """The images of a run: the source's with labels, the target's without, and chosen ones.
+
+    Args:
+        config: of the run.
+        streams: the domains whose images the strategies need.
+        data_root: see :func:`dagen.data.root`.
+
+    Returns:
+        ``source`` and ``target`` as far as they are needed, and ``labelled``: the target
+        images whose labels ``target_labels`` grants.
+
+    Raises:
+        DataError: a data set or its labels are missing or damaged.
+        UsageError: more target labels than there are images.
+    """
+    feeds: dict[Stream, Feed] = {}
+    if "source" in streams and reads_source(config):
+        source = _training_images(config, config.src, data_root)
+        feeds["source"] = Feed(source, True, _rare(config, source, config.src))
+    if config.tgt is None:
+        return feeds
+    if "target" in streams:
+        feeds["target"] = Feed(_training_images(config, config.tgt, data_root), False)
+    if config.target_labels:
+        target = _training_images(config, config.tgt, data_root)
+        chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
+        few_labels.warn_of_missing_classes(chosen, config.tgt)
+        feeds["labelled"] = Feed(chosen, True, _rare(config, chosen, config.tgt))
+    return feeds
+
+
+def _training_images(config: Config, name: str, data_root: Path | None) -> Dataset:
+    dataset = open_dataset(name, "train", Task(config.task), data_root)
+    loaders.require_images(dataset, name)
+    height, width = config.size
+    # Magnified crops never need more pixels than this.
+    return cached(dataset, (round(height * config.zoom), round(width * config.zoom)))
+
+
+def _rare(config: Config, dataset: Dataset, name: str) -> RareClasses | None:
+    if config.rare_class_sampling == "off":
+        return None
+    return rare_classes(dataset, config.rare_class_sampling, config.size, name)

@@ -1,0 +1,134 @@
+"""CoTTA: continual test-time adaptation (Wang et al., CVPR 2022).
+
+A teacher, the moving average of the student, predicts; the student learns its predictions by
+cross-entropy, in all its weights. Where the checkpoint itself is unsure of the images (its mean
+confidence is below ``confidence``), the teacher's prediction is averaged over views of them.
+After each step a random ``restore`` of all single weights goes back to the checkpoint's. The
+prediction is the teacher's from before the step.
+
+Deviations: the views are the scales ``scales``, each also mirrored; the paper's seven from 0.5 to
+2 are for frames of 960x540 and would cost 25 passes of the network for an image, these cost 11.
+The averaged views are also the prediction, as in the authors' code. Batch norm mixes statistics
+in every pass, also in the teacher's and the checkpoint's (see :mod:`dagen.methods._online`). The
+rate is that of a later comparison on convolutional networks (2.5e-4 with SGD; Döbler et al.,
+CVPR 2023); the paper's Adam at 7.5e-6 is for transformers. With a decay of 0.999 the teacher
+needs a thousand images to follow: streams of the paper are that long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.methods._online import PRIOR, Online, deployed_parameters
+from dagen.methods.base import Context, Setting, hash_seed
+from dagen.ops import ema_update
+from dagen.settings import Fraction, NotNegative, Positive
+
+
+class CoTTA(Online):
+    """Follows its own average over a stream, and forgets a little of what it learnt."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            lr: of SGD with momentum 0.9, per step.
+            prior: images that the checkpoint's batch-norm statistics count for (paper: 0).
+            decay: of the teacher per step, in [0, 1) (paper: 0.999).
+            restore: share of the weights that go back to the checkpoint's (paper: 0.01).
+            confidence: the checkpoint's mean confidence below which views are averaged (0.9 in
+                the comparison; the paper finds it from the source's confidence).
+            scales: sizes of these views relative to the image.
+        """
+
+        lr: Positive = 2.5e-4
+        prior: NotNegative = PRIOR
+        decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+        restore: Fraction = 0.01
+        confidence: Fraction = 0.9
+        scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.75, 1.0, 1.25, 1.5)
+
+    paper = "Wang et al., CVPR 2022"
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        super().__init__(student, setting, config, list(deployed_parameters(student).values()))
+        self.teacher = deepcopy(student).requires_grad_(False)
+        self.checkpoint = deepcopy(student).requires_grad_(False)
+        self._multiple = int(getattr(student, "multiple", 1))
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``main``; logs ``confidence``, the checkpoint's, and ``averaged``, whether views are."""
+        taught = self._taught(ctx)
+        log_p = ctx.target_out.logits.float().log_softmax(1)
+        return {"main": -(taught * log_p).sum(1).mean()}
+
+    def answer(self, ctx: Context) -> Tensor:
+        """The logarithm of the teacher's probabilities."""
+        return self._taught(ctx).clamp(min=1e-30).log()
+
+    def after_step(self, student: nn.Module, step: int) -> None:
+        """Moves the teacher, then restores a few weights of the student."""
+        ema_update(self.teacher, student, self.config.decay)
+        draw = torch.Generator().manual_seed(hash_seed(self.setting.seed, step, "cotta/restore"))
+        first = dict(self.checkpoint.named_parameters())
+        with torch.no_grad():
+            for name, weight in deployed_parameters(student).items():
+                back = torch.rand(weight.shape, generator=draw) < self.config.restore
+                weight.copy_(torch.where(back.to(weight.device), first[name], weight))
+
+    def predictor(
+        self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
+    ) -> nn.Module:
+        """``network`` with the teacher's weights and the statistics that the stream has used."""
+        network.load_state_dict(self.teacher.state_dict())
+        return super().predictor(network, target)
+
+    def _taught(self, ctx: Context) -> Tensor:
+        """What the student learns, (B, C, h, w) probabilities at the network's stride."""
+        return ctx.once("cotta/taught", lambda: self._teach(ctx))
+
+    @torch.no_grad()
+    def _teach(self, ctx: Context) -> Tensor:
+        image = ctx.target.image
+        plain = self._probabilities(self.teacher, image)
+        confidence = self._probabilities(self.checkpoint, image).amax(1).mean()
+        unsure = bool(confidence < self.config.confidence)
+        ctx.metrics["confidence"] = confidence
+        ctx.metrics["averaged"] = torch.tensor(float(unsure))
+        return self.averaged(image, plain) if unsure else plain
+
+    def averaged(self, image: Tensor, plain: Tensor) -> Tensor:
+        """The teacher's mean over all views.
+
+        Args:
+            image: (B, 3, H, W).
+            plain: its answer to ``image``, (B, C, h, w), whose size the mean gets.
+        """
+        views = []
+        for scale in self.config.scales:
+            view = _resize(image, [self._side(side * scale) for side in image.shape[-2:]])
+            mirrored = self._probabilities(self.teacher, view.flip(-1)).flip(-1)
+            views += [self._probabilities(self.teacher, view), mirrored]
+        mean: Tensor = torch.stack([_resize(p, list(plain.shape[-2:])) for p in views]).mean(0)
+        return mean
+
+    def _side(self, pixels: float) -> int:
+        return max(1, round(pixels / self._multiple)) * self._multiple
+
+    def _probabilities(self, network: nn.Module, image: Tensor) -> Tensor:
+        with self.normalised(network):
+            p: Tensor = network(image).logits.float().softmax(1)
+        return p
+
+
+def _resize(x: Tensor, size: list[int]) -> Tensor:
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

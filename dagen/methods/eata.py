@@ -1,0 +1,127 @@
+"""EATA: entropy minimisation on chosen samples, held to the source (Niu et al., ICML 2022).
+
+A pixel of entropy E counts where it is sure, ``E < E0 = 0.4 log C`` (eq. 3), and says something
+new: the cosine of its prediction with the moving average of the predictions that counted before
+is below ``similarity`` (eq. 4 and 5). It weighs ``exp(E0 - E)``. The loss is the weighted mean
+entropy of these pixels plus ``fisher * sum_i F_i (theta_i - theta_i^0)^2`` over scale and shift
+of the batch-norm layers (eq. 8 and 9); one step for each batch, after predicting.
+
+Deviations: a sample is a pixel, not an image: images of litter on ground look alike to a mean
+prediction. The second choice then also balances the classes: for as long as only the ground has
+counted, litter is what is new. ``similarity`` is the authors' 0.4 for ten classes and not the
+0.05 for a thousand: the predictions of two classes are never that far apart. The paper estimates
+the Fisher information on 2,000 source images by the network's own hard labels, before adapting;
+here there is no source, so it is estimated by the same formula on the first ``fisher_steps``
+batches of the stream, while adaptation begins. Where no pixel counts, the regulariser alone
+makes the step; the authors skip it. For batch norm and rate see TENT.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dagen.methods._online import PRIOR, Online, affine_parameters
+from dagen.methods.base import Context, Setting
+from dagen.settings import Fraction, NotNegative, Positive, Steps
+
+
+class Eata(Online):
+    """TENT on sure and new pixels, with the weights held where they matter."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            lr: of SGD with momentum 0.9, per step (paper: 2.5e-4).
+            prior: images that the checkpoint's batch-norm statistics count for (paper: 0).
+            margin: largest entropy of a pixel that counts, relative to log C (paper: 0.4).
+            similarity: largest cosine with what counted before (authors: 0.4 for 10 classes).
+            momentum: how far the average of predictions moves per step (paper: 0.1).
+            fisher: factor of the regulariser (authors: 2000 on ImageNet).
+            fisher_steps: batches that the Fisher information is estimated on (paper: 2,000
+                source images).
+        """
+
+        lr: Positive = 2.5e-4
+        prior: NotNegative = PRIOR
+        margin: Fraction = 0.4
+        similarity: Fraction = 0.4
+        momentum: Fraction = 0.1
+        fisher: NotNegative = 2000.0
+        fisher_steps: Steps = 32
+
+    paper = "Niu et al., ICML 2022"
+    average: Tensor
+    known: Tensor
+    start: Tensor
+    information: Tensor
+    estimates: Tensor
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        self._trained: list[nn.Parameter]
+        trained = affine_parameters(student)
+        super().__init__(student, setting, config, trained)
+        self._trained = trained  # a plain list: the student registers them
+        start = _flat(trained)
+        self.register_buffer("average", torch.zeros(setting.num_classes))
+        self.register_buffer("known", torch.tensor(False))
+        self.register_buffer("start", start)
+        self.register_buffer("information", torch.zeros_like(start))
+        self.register_buffer("estimates", torch.tensor(0))
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``main`` and ``fisher``; logs ``chosen``, the share of pixels that count."""
+        logits = ctx.target_out.logits.float()
+        if ctx.step < self.config.fisher_steps:
+            self._estimate(logits)
+        p, log_p = logits.softmax(1), logits.log_softmax(1)
+        entropy = -(p * log_p).sum(1)
+        chosen = self.choose(p.detach(), entropy.detach())
+        ctx.metrics["chosen"] = chosen.float().mean()
+        weight = (self._margin - entropy.detach()).exp() * chosen
+        moved = (torch.cat([x.flatten() for x in self._trained]) - self.start).square()
+        return {
+            "main": (weight * entropy).sum() / chosen.sum().clamp(min=1),
+            "fisher": self.config.fisher * (self.information * moved).sum(),
+        }
+
+    def choose(self, p: Tensor, entropy: Tensor) -> Tensor:
+        """Which pixels count, (B, h, w) bool; moves the average of those that do.
+
+        Args:
+            p: (B, C, h, w) without gradient.
+            entropy: (B, h, w) in nats.
+        """
+        chosen = entropy < self._margin
+        if self.known:
+            cosine = F.cosine_similarity(p, self.average[:, None, None], dim=1)
+            chosen &= cosine < self.config.similarity
+        if chosen.any():
+            mean = p.movedim(1, -1)[chosen].mean(0)
+            share = self.config.momentum if self.known else 1.0
+            self.average.lerp_(mean, share)
+            self.known.fill_(True)
+        return chosen
+
+    @property
+    def _margin(self) -> float:
+        return float(self.config.margin * math.log(self.setting.num_classes))
+
+    def _estimate(self, logits: Tensor) -> None:
+        """One more batch for the Fisher information: squares of the log-likelihood's gradient."""
+        own = F.cross_entropy(logits, logits.argmax(1))
+        gradients = torch.autograd.grad(
+            own, self._trained, retain_graph=True, materialize_grads=True
+        )
+        self.estimates += 1
+        self.information.lerp_(_flat(gradients).square(), 1 / int(self.estimates))
+
+
+def _flat(tensors: list[nn.Parameter] | tuple[Tensor, ...]) -> Tensor:
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])

@@ -1,0 +1,259 @@
+"""SWAD: the average of the weights along the source's loss valley (Cha et al., NeurIPS 2021).
+
+The weights of every step are averaged as :mod:`swa <dagen.methods.swa>` does, from the step at
+which the source's validation loss has stopped falling to the step at which it rises again: a
+flat minimum, found without looking at another domain. The run is cut into segments. The valley
+begins with the first segment that none of the ``converge - 1`` segments behind it undercuts;
+the mean loss of these, times ``1 + ratio``, is the ceiling. It ends in front of the first
+``tolerance`` segments in a row that are above the ceiling. Constants are the authors' code's.
+
+Deviations: a part sees no validation split, so every ``held_out``-th source image (by its number
+in the data set; all classes and scenes alike) serves as one: its label is hidden from all other
+parts, and its cross-entropy is taken from the pass that the supervised loss makes anyway. It
+costs no extra pass, but it is a training pass: batch statistics, dropout, and whatever the other
+parts do to source images. The loss of a segment is the mean over its steps and not the loss at
+its end; the segment it belongs to is averaged as a whole. Segments above the ceiling at the
+very end of the run are left out, as in the authors' code. The authors' code counts some segments
+twice; here every step counts once. Running statistics of batch norm are averaged with the
+weights, where the authors take another pass over training data. Target images with labels (of a
+semi-supervised run) are never held out.
+
+It stands behind parts that change source labels (textures) and before parts that change what is
+scored (adabn). Where the loss falls to the end there is no valley, and the average of the last
+segment is scored, as in the authors' code.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dagen.errors import UsageError
+from dagen.losses import cross_entropy
+from dagen.methods._pseudo import source_label
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.settings import Count, NotNegative
+from dagen.types import IGNORE, Batch
+
+log = logging.getLogger("dagen")
+
+
+class Swad(Method):
+    """Scores and saves the average of the weights in the loss valley of the source."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            converge: segments without a lower loss that begin the valley, its first one among
+                them (authors: 3).
+            tolerance: segments in a row above the ceiling that end it (authors: 6).
+            ratio: height of the ceiling above the valley's first losses (authors: 0.3).
+            segments: parts into which the run is cut, one loss each. Chosen here: 20 of a run of
+                500 steps with batch 4 see 20 held-out images each.
+            held_out: every so many-th source image is validated on and not learnt from, at
+                least 2 (DomainBed holds a fifth out).
+        """
+
+        converge: Count = 3
+        tolerance: Count = 6
+        ratio: NotNegative = 0.3
+        segments: Count = 20
+        held_out: Annotated[int, Field(ge=2)] = 5
+
+    family = "generalization"
+    paper = "Cha et al., NeurIPS 2021"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
+    loss: Tensor
+    images: Tensor
+    steps: Tensor
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        """See :class:`Method`."""
+        super().__init__(student, setting, config)
+        self.interval = max(1, setting.steps // config.segments)
+        size = len(_flat(student))
+        self.segment = _Mean(size)
+        self.valley = Valley(size, config.converge, config.tolerance, config.ratio)
+        self.register_buffer("loss", torch.tensor(0.0))  # of the segment's held-out images, summed
+        self.register_buffer("images", torch.tensor(0))  # their number
+        self.register_buffer("steps", torch.tensor(0))  # of the run so far
+
+    def transform(self, ctx: Context) -> Batch:
+        """Hides the labels of the held-out images."""
+        source, label = ctx.source, source_label(ctx)
+        held = source.index % self.config.held_out == 0
+        held[len(held) - source.target_rows :] = False
+        hidden = label.masked_fill(held[:, None, None], IGNORE)
+        ctx.once("swad", lambda: (held, label, hidden))
+        return replace(ctx.batch, source=replace(source, label=hidden))
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """Nothing; takes in the held-out images' loss and logs ``held_out``, its mean so far.
+
+        Raises:
+            UsageError: a part that stands behind this one has changed the labels.
+        """
+        held, label, hidden = ctx.once("swad", lambda: _missing())
+        if ctx.source.label is not hidden:
+            raise UsageError(
+                "another part changes source labels behind swad; name swad last of the parts "
+                "that change source images, such as textures,swad."
+            )
+        with torch.no_grad():
+            seen = label.masked_fill(~held[:, None, None], IGNORE)
+            self.loss += cross_entropy(ctx.source_out.logits, seen) * held.sum()
+            self.images += held.sum()
+        ctx.metrics["held_out"] = self.loss / self.images.clamp(min=1)
+        ctx.metrics["valley_steps"] = self.valley.average.count.float()
+        return {}
+
+    def after_step(self, student: nn.Module, step: int) -> None:
+        """Takes the weights into the segment; ends it where it is time and it has a loss."""
+        self.steps += 1
+        self.segment.add(_flat(student))
+        if (step + 1) % self.interval == 0 and self.images:
+            self.valley.take(self.segment, float(self.loss / self.images))
+            for value in (self.loss, self.images):
+                value.zero_()
+            self.segment.clear()
+
+    def predictor(
+        self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
+    ) -> nn.Module:
+        """``network`` with the valley's weights and statistics; as it is before any segment."""
+        found = self.valley.found
+        if not self.valley.converged and self.steps == self.setting.steps:
+            log.warning(
+                "swad: the loss of held-out source images has not stopped falling, so there is no "
+                "valley; %s is scored. More steps or swad.segments may help.",
+                "the average of the last segment" if found is not None else "the student",
+            )
+        if found is not None:
+            _load(network, found)
+        return network
+
+
+class Valley(nn.Module):
+    """Finds the valley in a sequence of segments, and its average; all state is in buffers.
+
+    Attributes:
+        average: of what lies in the valley so far.
+    """
+
+    losses: Tensor
+    ceiling: Tensor
+    waited: Tensor
+    ended: Tensor
+
+    def __init__(self, size: int, converge: int, tolerance: int, ratio: float) -> None:
+        """An empty one for vectors of ``size``; see :class:`Swad.Config` for the others."""
+        super().__init__()
+        self.tolerance, self.ratio = tolerance, ratio
+        # The first lowest segment and those behind it, until they are `converge`.
+        self.first = nn.ModuleList(_Mean(size) for _ in range(converge))
+        self.register_buffer("losses", torch.full((converge,), torch.inf))
+        self.register_buffer("ceiling", torch.tensor(torch.inf))
+        self.average = _Mean(size)
+        self.waiting = _Mean(size)  # above the ceiling, not yet known whether behind the valley
+        self.register_buffer("waited", torch.tensor(0))
+        self.register_buffer("ended", torch.tensor(False))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the valley has begun."""
+        return bool(self.ceiling.isfinite())
+
+    @property
+    def found(self) -> Tensor | None:
+        """The valley's average, else the last segment's, else None."""
+        if self.converged:
+            return self.average.value
+        filled = self._filled()
+        return self._first(filled - 1).value if filled else None
+
+    def take(self, segment: _Mean, loss: float) -> None:
+        """The next segment, with its loss."""
+        if self.converged:
+            self._judge(segment, loss)
+            return
+        filled = self._filled()
+        if filled and loss < float(self.losses[0]):
+            self.losses.fill_(torch.inf)
+            filled = 0
+        self._first(filled).load_state_dict(segment.state_dict())
+        self.losses[filled] = loss
+        if filled + 1 == len(self.losses):
+            self.ceiling.copy_(self.losses.mean() * (1 + self.ratio))
+            for number, one in enumerate(self.losses.tolist()):
+                self._judge(self._first(number), one)
+
+    def _judge(self, segment: _Mean, loss: float) -> None:
+        if self.ended:
+            return
+        self.waiting.add(segment.value, segment.count)
+        if loss <= float(self.ceiling):
+            self.average.add(self.waiting.value, self.waiting.count)
+            self.waiting.clear()
+            self.waited.zero_()
+        else:
+            self.waited += 1
+            self.ended |= self.waited >= self.tolerance
+
+    def _filled(self) -> int:
+        return int(self.losses.isfinite().sum())
+
+    def _first(self, number: int) -> _Mean:
+        mean = self.first[number]
+        assert isinstance(mean, _Mean)
+        return mean
+
+
+class _Mean(nn.Module):
+    """A mean of vectors."""
+
+    value: Tensor
+    count: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.zeros(size))
+        self.register_buffer("count", torch.tensor(0))
+
+    def add(self, value: Tensor, count: Tensor | int = 1) -> None:
+        """Take in the mean ``value`` of ``count`` vectors."""
+        self.count += count
+        self.value.lerp_(value, count / self.count.float())
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.value.zero_()
+        self.count.zero_()
+
+
+@torch.no_grad()
+def _flat(network: nn.Module) -> Tensor:
+    """All weights and running statistics as one float32 vector."""
+    return torch.cat([value.flatten().float() for value in _floats(network)])
+
+
+@torch.no_grad()
+def _load(network: nn.Module, flat: Tensor) -> None:
+    values = _floats(network)
+    for value, new in zip(values, flat.split([v.numel() for v in values]), strict=True):
+        value.copy_(new.view(value.shape))
+
+
+def _floats(network: nn.Module) -> list[Tensor]:
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
+
+
+def _missing() -> tuple[Tensor, Tensor, Tensor]:
+    raise RuntimeError("swad's losses were asked for before its transform")

@@ -1,0 +1,87 @@
+"""Named stacks: ``--method best`` stands for strategies and settings written in ``recipes.toml``.
+
+A name is replaced by what it stands for when a configuration is made, and settings given
+beside it win. The run is known by what it resolved to; the name is only a tag in MLflow.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dagen import plugins
+from dagen.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named stack.
+
+    Attributes:
+        description: one line.
+        why: why these strategies and settings.
+        settings: fields of the configuration, ``method`` among them.
+    """
+
+    description: str
+    why: str
+    settings: Mapping[str, Any]
+
+
+@cache
+def all_recipes() -> dict[str, Recipe]:
+    """Every recipe by its name."""
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    return {name: Recipe(**values) for name, values in tomllib.loads(text).items()}
+
+
+def expand(values: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Settings with the recipe in their ``method`` replaced by what it stands for.
+
+    Args:
+        values: settings; ``method`` is a sequence of names, if it is there. The strategies of
+            a recipe take its place, other names stay around them.
+
+    Returns:
+        The settings, and the recipe's name if there was one.
+
+    Raises:
+        UsageError: two recipes at once.
+    """
+    names = list(values.get("method", ()))
+    found = [name for name in names if name in all_recipes()]
+    if not found:
+        return dict(values), None
+    if len(found) > 1:
+        raise UsageError(
+            f"{' and '.join(found)} are recipes; name one, and strategies beside it if you like."
+        )
+    settings = all_recipes()[found[0]].settings
+    own, given = settings.get("parts", {}), values.get("parts", {})
+    parts = {
+        part: {**own.get(part, {}), **given.get(part, {})} for part in dict.fromkeys([*own, *given])
+    }
+    expanded = {**settings, **values, "method": strategies(names)}
+    return {**expanded, "parts": parts} if parts else expanded, found[0]
+
+
+def strategies(names: Sequence[str]) -> list[str]:
+    """The strategies that names of strategies and recipes stand for, in order."""
+    known = all_recipes()
+    return [one for n in names for one in (known[n].settings["method"] if n in known else [n])]
+
+
+def check(names: Sequence[str]) -> None:
+    """Refuse names that are neither a strategy nor a recipe.
+
+    Raises:
+        UsageError: there is one; the nearest name of both kinds is given.
+    """
+    known = {*plugins.names("methods"), *all_recipes()}
+    for name in names:
+        if name not in known:
+            raise unknown("method or recipe", name, known)

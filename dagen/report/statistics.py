@@ -1,0 +1,55 @@
+"""From several seeds to one figure: mean, 95 % t-interval, share of the gap that was closed."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SMALLEST_GAP = 0.02
+"""Below two points between source-only and ceiling, a share of the gap says nothing."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds.
+
+    Attributes:
+        mean: NaN where there is no value.
+        spread: half the width of the 95 % interval; None below two values.
+        count: of values.
+    """
+
+    mean: float
+    spread: float | None
+    count: int
+
+
+def estimate(values: Iterable[float | None]) -> Estimate:
+    """Mean and 95 % interval of Student's t; values that are None or NaN are left out.
+
+    The half width is ``t(0.975, n - 1) * s / sqrt(n)`` with the sample's standard deviation s.
+    """
+    known = [float(value) for value in values if value is not None and not math.isnan(value)]
+    if not known:
+        return Estimate(math.nan, None, 0)
+    mean = statistics.fmean(known)
+    if len(known) < 2:
+        return Estimate(mean, None, len(known))
+    from scipy.stats import t
+
+    quantile = float(t.ppf(0.975, len(known) - 1))
+    return Estimate(mean, quantile * statistics.stdev(known) / math.sqrt(len(known)), len(known))
+
+
+def gap_closed(method: float, source_only: float, ceiling: float) -> float | None:
+    """``(method - source_only) / (ceiling - source_only)``, all of them fractions of 1.
+
+    None where the gap is under two points (or there is none), or a figure is missing (NaN).
+    """
+    gap = ceiling - source_only
+    # Written so that NaN is refused, and 0.35 - 0.33 is two points whatever floats make of it.
+    if not gap >= SMALLEST_GAP - 1e-9 or math.isnan(method):
+        return None
+    return (method - source_only) / gap

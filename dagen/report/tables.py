@@ -1,0 +1,129 @@
+"""A table as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number in a table.
+
+    Attributes:
+        mean: NaN is shown as a dash.
+        spread: half the width of its interval, or None.
+        digits: after the decimal point.
+        best: whether it is printed in bold.
+        count: seeds that it is the mean of.
+    """
+
+    mean: float
+    spread: float | None = None
+    digits: int = 1
+    best: bool = False
+    count: int = 1
+
+    def text(self, plus_minus: str = "±") -> str:
+        """Such as ``12.3 ± 0.4``."""
+        if math.isnan(self.mean):
+            return "–"
+        number = f"{self.mean:,.{self.digits}f}"
+        if self.spread is None:
+            return number
+        return f"{number} {plus_minus} {self.spread:,.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, its first column in words.
+
+    Attributes:
+        title: above it.
+        columns: the heads, that of the first column included.
+        rows: as many entries as columns.
+        notes: sentences beneath it.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Value, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def markdown(table: Table) -> str:
+    """A heading, the table, its notes as a list."""
+
+    def shown(entry: str | Value) -> str:
+        if isinstance(entry, str):
+            return entry.replace("|", "\\|")
+        return f"**{entry.text()}**" if entry.best else entry.text()
+
+    lines = [
+        f"### {table.title}",
+        "",
+        _bar(column.replace("|", "\\|") for column in table.columns),
+        "|---|" + "---:|" * (len(table.columns) - 1),
+        *(_bar(map(shown, row)) for row in table.rows),
+        "",
+        *(f"- {note}" for note in table.notes),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _bar(entries: Iterable[str]) -> str:
+    return "| " + " | ".join(entries) + " |"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "–": "--", "±": r"$\pm$", "×": r"$\times$", "†": r"\dag{}",
+}  # fmt: skip
+
+
+def latex(table: Table) -> str:
+    """A ``table`` with booktabs rules; its notes stand in the caption."""
+
+    def plain(text: str) -> str:
+        return "".join(_LATEX.get(letter, letter) for letter in text)
+
+    def shown(entry: str | Value) -> str:
+        text = plain(entry if isinstance(entry, str) else entry.text())
+        return rf"\textbf{{{text}}}" if isinstance(entry, Value) and entry.best else text
+
+    rows = [" & ".join(map(shown, row)) + r" \\" for row in table.rows]
+    caption = " ".join([f"{table.title}.", *table.notes])
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{plain(caption)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+        r"\toprule",
+        " & ".join(map(plain, table.columns)) + r" \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(tables: Iterable[Table]) -> str:
+    """All tables as one tidy list: a line for each number, in the units of the heads."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["table", "row", "column", "value", "interval95", "n"])
+    for table in tables:
+        for row in table.rows:
+            for column, entry in zip(table.columns[1:], row[1:], strict=True):
+                if isinstance(entry, Value) and not math.isnan(entry.mean):
+                    spread = "" if entry.spread is None else repr(entry.spread)
+                    writer.writerow(
+                        [table.title, row[0], column, repr(entry.mean), spread, entry.count]
+                    )
+    return file.getvalue()

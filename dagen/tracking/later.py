@@ -1,0 +1,49 @@
+"""Adding to a run that has ended: pictures and figures that were made of it afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dagen.errors import DagenError
+from dagen.tracking.delivery import deliver
+from dagen.tracking.run import RunLog
+from dagen.tracking.state import STATE
+
+logger = logging.getLogger("dagen.tracking")
+
+
+def add_to_run(
+    folder: Path, metrics: Mapping[str, float], step: int, files: Sequence[Path], into: str
+) -> bool:
+    """Add figures and files to the log of the run in ``folder``, and to its MLflow run.
+
+    Where MLflow is out of reach, a warning says so and ``dagen ui`` delivers them later.
+
+    Args:
+        folder: of the run.
+        metrics: by name; logged once more, they are points of one curve.
+        step: that they belong to.
+        files: must still be there when they are delivered.
+        into: folder among the run's artifacts.
+
+    Returns:
+        Whether MLflow has them; False, too, for a run that was never meant for it.
+
+    Raises:
+        DagenError: the log cannot be written, or is damaged.
+    """
+    log = RunLog.open(folder)
+    if metrics:
+        log.metrics(metrics, step)
+    for file in files:
+        log.artifact(file, into)
+    if not (folder / STATE).exists():
+        return False
+    try:
+        deliver(folder)
+    except DagenError as error:
+        logger.warning("%s `dagen ui` delivers it when MLflow answers again.", error)
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""The view of an experiment that answers "which method on which network under which budget".
+
+MLflow's pages keep what they show (columns, order, charts) in tags of the experiment, as the
+button "Views" makes them. These are written here, so that nobody has to click them together. A
+page of a version that does not know them shows its own default.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagen.errors import unknown
+from dagen.tracking.store import connect, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_PREFIX = "mlflow.sharedViewState."
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the pages talk of chats
+_FIRST = "dagen-runs"
+_SECTION = "dagen"
+_COLUMNS = (
+    "params.`method`", "params.`model`", "params.`steps`", "metrics.`target/miou`",
+    "metrics.`gain/target/miou`", "metrics.`target/waste_iou`", "metrics.`source/miou`",
+    "metrics.`profile/bytes`", "metrics.`profile/macs`", "params.`task`", "params.`seed`",
+    "params.`tgt`",
+)  # fmt: skip
+_NAME = "tags.`mlflow.runName`"
+_DATE = "attributes.start_time"
+
+
+def prepare(runs: Path, experiment: str | None = None) -> str | None:
+    """Write dagen's views to the store of ``runs``.
+
+    Args:
+        runs: folder of all runs.
+        experiment: the MLflow experiment to show; None is that of the newest run.
+
+    Returns:
+        The experiment's id; None where there is no run yet.
+
+    Raises:
+        UsageError: no such experiment; the nearest is named.
+    """
+    client = connect(tracking_uri(runs))
+    known = {each.name: each.experiment_id for each in client.search_experiments()}
+    if experiment is not None and experiment not in known:
+        raise unknown("MLflow experiment", experiment, known)
+    asked = list(known.values()) if experiment is None else [known[experiment]]
+    newest = client.search_runs(asked, max_results=1, order_by=["attributes.start_time DESC"])
+    if not newest:
+        return None
+    found: str = newest[0].info.experiment_id
+    save_views(client, found)
+    return found
+
+
+def save_views(client: MlflowClient, experiment_id: str) -> None:
+    """Write dagen's views among those of an experiment; the user's own stay as they are."""
+    known = client.get_experiment(experiment_id).tags
+    for name, value in {**_KIND, **_views()}.items():
+        if known.get(name) != value:
+            client.set_experiment_tag(experiment_id, name, value)
+
+
+def address(server: str, experiment_id: str | None) -> str:
+    """Where the runs of an experiment are shown in dagen's view.
+
+    Args:
+        server: such as ``http://127.0.0.1:5000``.
+        experiment_id: MLflow's; None is the list of experiments.
+    """
+    if experiment_id is None:
+        return f"{server}/#/experiments"
+    shown = f"workflowType=machine_learning&viewStateShareKey={_FIRST}"
+    return f"{server}/#/experiments/{experiment_id}/runs?{shown}"
+
+
+def _views() -> dict[str, str]:
+    """The tags; the same in every call."""
+    runs = _state()
+    seeds = {
+        **_state(),
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [
+                {"mode": "param", "groupByData": name} for name in ("method", "model", "steps")
+            ],
+        },
+    }
+    views = {_FIRST: ("dagen: runs", runs), "dagen-seeds": ("dagen: mean over seeds", seeds)}
+    return {f"{_PREFIX}{key}": _envelope(*view) for key, view in views.items()}
+
+
+def _envelope(name: str, state: dict[str, Any]) -> str:
+    # MLflow before 3.15 reads the state itself, later versions what `state` holds.
+    text = json.dumps(state, separators=(",", ":"))
+    columns = {key: state[key] for key in ("selectedColumns", "orderByKey", "orderByAsc")}
+    return json.dumps(
+        {"name": name, "createdAt": 0, "updatedAt": 0, "state": text, **columns},
+        separators=(",", ":"),
+    )
+
+
+def _state() -> dict[str, Any]:
+    target = "target/miou"
+    cards: list[dict[str, Any]] = [
+        {
+            "type": "PARALLEL",
+            "selectedParams": ["method", "model", "steps"],
+            "selectedMetrics": [target],
+            "showAllRuns": True,
+        },
+        {"type": "BAR", "metricKey": target},
+        _scatter("source/miou", target),
+        _scatter("profile/bytes", target),
+    ]
+    return {
+        "selectedColumns": list(_COLUMNS),
+        "columnOrder": [_NAME, *_COLUMNS, _DATE],
+        "orderByKey": f"metrics.`{target}`",
+        "orderByAsc": False,
+        "runsHiddenMode": "FIRST_20_RUNS",
+        "compareRunCharts": [
+            {
+                "uuid": f"dagen-{k}",
+                "metricSectionId": _SECTION,
+                "deleted": False,
+                "isGenerated": False,
+                "runsCountToCompare": 100,
+                **card,
+            }
+            for k, card in enumerate(cards)
+        ],
+        "compareRunSections": [
+            {
+                "uuid": _SECTION,
+                "name": "Method, network and budget",
+                "display": True,
+                "isReordered": True,
+                "deleted": False,
+                "isGenerated": False,
+            }
+        ],
+        "isAccordionReordered": True,
+    }
+
+
+def _scatter(x: str, y: str) -> dict[str, Any]:
+    axes = {"xaxis": {"key": x, "type": "METRIC"}, "yaxis": {"key": y, "type": "METRIC"}}
+    return {"type": "SCATTER", **axes}

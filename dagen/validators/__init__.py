@@ -1,0 +1,1 @@
+"""Validators: scores of a checkpoint that read no target label, one file each."""

@@ -1,0 +1,42 @@
+"""A vote: the mean rank under four validators that err in different ways.
+
+Information maximisation guards against giving up classes, soft neighbourhood density against
+blurred ones, MixVal against leaning on the surroundings and consistency against leaning on the
+light. Each ranks the checkpoints, and the mean of the ranks decides, as MixVal averages the
+ranks of its two probes (Hu et al., NeurIPS 2023): scores of different units cannot be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dagen.validators.base import Evidence, Validator
+from dagen.validators.consistency import Consistency
+from dagen.validators.infomax import Infomax
+from dagen.validators.mixval import MixVal
+from dagen.validators.snd import Snd
+
+
+class Combined(Validator):
+    """Mean rank under infomax, snd, mixval and consistency."""
+
+    paper = "Hu et al., NeurIPS 2023"
+    voters: tuple[Validator, ...] = (Infomax(), Snd(), MixVal(), Consistency())
+
+    def look(self, evidence: Evidence) -> tuple[float, ...]:
+        """The voters' scores, which cost nothing where the voters have been asked before."""
+        return tuple(voter.look(evidence) for voter in self.voters)
+
+    def compare(self, looks: Sequence[tuple[float, ...]]) -> list[float]:
+        """In [0, 1] each: 1 is first under every voter."""
+        columns = [ranks(column) for column in zip(*looks, strict=True)]
+        return [sum(row) / len(row) for row in zip(*columns, strict=True)]
+
+
+def ranks(values: Sequence[float]) -> list[float]:
+    """The share of the other values that each one beats; a tie is half a win."""
+    others = max(1, len(values) - 1)
+    return [
+        (sum(v < mine for v in values) + (sum(v == mine for v in values) - 1) / 2) / others
+        for mine in values
+    ]

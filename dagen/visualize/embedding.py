@@ -1,0 +1,129 @@
+"""One UMAP of the features of several networks, so that they share its axes.
+
+McInnes, Healy and Melville, "UMAP: Uniform Manifold Approximation and Projection for Dimension
+Reduction" (2018, arXiv 1802.03426), in the authors' own package.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagen.errors import UsageError
+
+Floats = NDArray[np.float32]
+
+NEIGHBOURS = 30
+_MIN_DIST = 0.1
+_MOST_CHANNELS = 50
+_EPOCHS = 200  # UMAP's own choice above 10,000 points; below it would take 500 and little changes
+
+
+def joint_map(
+    features: Sequence[Floats],
+    seed: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Floats:
+    """Lay the points of all networks on one plane.
+
+    Each network's features are standardised by themselves, over both domains together: how large
+    a network's numbers are says nothing, how far its domains are apart is kept. More than 50
+    channels are first reduced to their 50 principal components, which are common to all networks.
+
+    Args:
+        features: (P, D) of each of K networks at the same points.
+        seed: of UMAP; it then runs in one thread and gives the same map again on one machine.
+        on_progress: called with the share of the layout that is done, 0 to 1.
+
+    Returns:
+        (K, P, 2) float32.
+
+    Raises:
+        UsageError: networks whose features differ in size, or fewer than five points in all.
+    """
+    import umap
+    from sklearn.neighbors import NearestNeighbors
+
+    require_one_size([each.shape[1] for each in features])
+    rows = np.concatenate([standardised(each) for each in features])
+    if len(rows) < 5:
+        raise UsageError(f"a map needs five points or more, there are {len(rows)}; raise --points.")
+    rows = _reduced(rows, seed)
+    # Exact, and several times faster here than UMAP's own approximate search, which a seed
+    # confines to one thread.
+    count = min(NEIGHBOURS, len(rows) - 1)
+    far, who = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(rows).kneighbors(rows)
+    model = umap.UMAP(
+        n_neighbors=count,
+        min_dist=_MIN_DIST,
+        n_epochs=_EPOCHS,
+        random_state=seed,
+        n_jobs=1,  # what a seed forces anyway, with a warning
+        init="pca",  # where points fall into separate groups, the spectral start is arbitrary
+        precomputed_knn=(who, far, None),
+        tqdm_kwds={"file": _Epochs(on_progress), "bar_format": "{n} {total}", "disable": False},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        placed: Floats = model.fit_transform(rows)
+    return lying(placed).reshape(len(features), -1, 2)
+
+
+def require_one_size(channels: Sequence[int]) -> None:
+    """Refuse networks whose features cannot share a map.
+
+    Raises:
+        UsageError: they differ in their number of channels.
+    """
+    if len(set(channels)) > 1:
+        raise UsageError(
+            "one map needs features of one size; these networks have "
+            f"{', '.join(map(str, channels))} channels. Give networks of one kind and width."
+        )
+
+
+def lying(places: Floats) -> Floats:
+    """The map (N, 2) turned so that its longest extent lies across; distances stay as they are.
+
+    UMAP's axes mean nothing. Which end is left is settled by the skew of the points.
+    """
+    centred = places - places.mean(0)
+    turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
+    signs = np.where((turned**3).sum(0) < 0, -1, 1)
+    lain: Floats = np.asarray(turned * signs, np.float32)
+    return lain
+
+
+def standardised(features: Floats) -> Floats:
+    """Every channel at mean 0 and standard deviation 1; a constant channel is 0."""
+    spread = features.std(0)
+    return (features - features.mean(0)) / np.where(spread > 0, spread, 1)
+
+
+def _reduced(rows: Floats, seed: int) -> Floats:
+    if rows.shape[1] <= _MOST_CHANNELS or len(rows) <= _MOST_CHANNELS:
+        return rows
+    from sklearn.decomposition import PCA
+
+    reduced: Floats = PCA(_MOST_CHANNELS, random_state=seed).fit_transform(rows)
+    return reduced
+
+
+class _Epochs(io.StringIO):
+    """What UMAP's progress bar writes to: its only way to say how far it is."""
+
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        super().__init__()
+        self._on_progress = on_progress
+        self._last = ""
+
+    def write(self, text: str) -> int:
+        numbers = text.split()
+        if len(numbers) == 2 and all(map(str.isdecimal, numbers)) and text.strip() != self._last:
+            self._last = text.strip()
+            self._on_progress(int(numbers[0]) / int(numbers[1]))
+        return len(text)

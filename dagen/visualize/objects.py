@@ -1,0 +1,68 @@
+"""Labelled objects and how much of each a network found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object in truth.
+
+    Attributes:
+        label: its class.
+        share: of the image's pixels that it covers, 0 to 1.
+        found: share of its pixels that each network took for waste of any class.
+        right: share that each network gave the object's own class.
+    """
+
+    label: int
+    share: float
+    found: tuple[float, ...]
+    right: tuple[float, ...]
+
+
+def objects(label: Pixels, predictions: Sequence[Pixels], num_classes: int) -> list[Object]:
+    """The connected regions of every class but the background.
+
+    Labels of pixels do not tell touching objects of one class apart; such a pair is one region
+    here. Ignored pixels belong to none.
+
+    Args:
+        label: (H, W) uint8 truth.
+        predictions: (H, W) uint8 of each network.
+        num_classes: classes with background.
+    """
+    seen: list[Object] = []
+    for class_ in range(1, num_classes):
+        mask = (label == class_).astype(np.uint8)
+        if not mask.any():
+            continue
+        count, regions = cv2.connectedComponents(mask, connectivity=8)
+        inside = mask.astype(bool)
+        of = regions[inside]
+        area = np.bincount(of, minlength=count)
+        shares = [
+            (
+                np.bincount(of, answer[inside] > 0, count) / np.maximum(area, 1),
+                np.bincount(of, answer[inside] == class_, count) / np.maximum(area, 1),
+            )
+            for answer in predictions
+        ]
+        seen += [
+            Object(
+                class_,
+                float(area[region] / label.size),
+                tuple(float(found[region]) for found, _ in shares),
+                tuple(float(right[region]) for _, right in shares),
+            )
+            for region in range(1, count)
+        ]
+    return seen

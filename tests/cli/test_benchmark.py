@@ -1,0 +1,82 @@
+"""``dagen benchmark`` as a user types it."""
+
+from pathlib import Path
+
+import pytest
+
+from dagen import cli
+from dagen.benchmark import attempt, execution
+from tests.benchmark import fake
+from tests.benchmark.conftest import BASE, GRID, ROWS
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "small.toml").write_text(BASE + GRID + ROWS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def dagen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str
+) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["dagen", "benchmark", *args])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return code, *capsys.readouterr()
+
+
+def test_failures_are_told_together_and_the_next_call_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = execution.run_benchmark
+    monkeypatch.setattr(
+        execution, "run_benchmark", lambda *a, **k: run(*a, **k, runner=fake.unlucky)
+    )
+    code, out, err = dagen(monkeypatch, capsys, "small", "--no-track", "--device", "cpu")
+    assert code == 1
+    assert "8 of 11 cells are done." in out and "| source-only |" in out
+    assert "cell 1 of 11: source-only/enet/binary/s0" in err
+    lines = [line for line in err.splitlines() if line.startswith("dagen: ")]
+    assert "dagen: adabn/enet/binary/s0, adabn/enet/binary/s1 failed: the disk is full" in lines[-2]
+    assert "run the same command again" in lines[-1]
+
+    monkeypatch.setattr(execution, "run_benchmark", lambda *a, **k: run(*a, **k, runner=fake.good))
+    code, out, err = dagen(monkeypatch, capsys, "benchmarks/small.toml", "--no-track", "--quiet")
+    assert code == 0 and "11 of 11 cells are done." in out and err == ""
+    assert (folder / "benchmarks" / "results" / "small.md").is_file()
+
+
+def test_a_dry_run_shows_every_cell_and_runs_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(attempt, "train", None)
+    code, out, _ = dagen(monkeypatch, capsys, "small", "--dry-run", "--only", "*/s1")
+    assert code == 0
+    for row in ("source-only", "adabn", "oracle+source"):
+        assert f"{row}/enet/binary/s1" in out
+    assert "s0" not in out.replace("-s0-", "") and "5 of 5 cells to do" in out
+    assert sorted(path.name for path in folder.rglob("*")) == ["benchmarks", "small.toml"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["smal"], "did you mean 'small'"),
+        (["nowhere.toml"], "cannot read nowhere.toml"),
+        (["small", "--only", "nothing"], "no cell of small matches 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_line(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    message: str,
+) -> None:
+    code, _, err = dagen(monkeypatch, capsys, *args)
+    assert code == 2 and message in err and len(err.splitlines()) == 1

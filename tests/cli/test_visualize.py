@@ -1,0 +1,120 @@
+"""``dagen visualize`` as a user types it: what is printed and written, and one line on errors."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dagen import cli
+from dagen.tracking import RunLog, read_records
+from tests import tiny
+from tests.visualize.tiny_survey import deployed
+
+FILES = {
+    "map.png", "map.svg", "map.html", "distances.md", "numbers.json", "failure-groups.png",
+    "failure-groups.svg", "confusion.png", "confusion.svg", "reliability.png", "reliability.svg",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("cli-visualize")
+    tiny.make_resortit(root, train=1, val=2)
+    tiny.make_taco(root, train=1, val=2)
+    return root
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    deployed(tmp_path / "before" / "model.safetensors", 1)
+    deployed(tmp_path / "after" / "model.safetensors", 2, method=["advent"], tgt="taco")
+    RunLog.open(tmp_path / "after").metrics({"train/loss": 1.0}, 1)
+    return [tmp_path / "before", tmp_path / "after"]
+
+
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: object
+) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["dagen", "visualize", *map(str, args)])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_it_prints_the_distances_and_where_the_pictures_are(
+    runs: list[Path],
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = [*runs, "--data-root", data, "--points", "80", "--device", "cpu", "--quiet"]
+    code, out, err = call(monkeypatch, capsys, *args)
+    assert code == 0, err
+    for word in ("source-only", "advent", "proxy A-distance", "MMD²", "silhouette by class",
+                 "silhouette by domain", "k-NN label transfer", "centroid distance, paper",
+                 "change", "map.html", "Added to the log"):  # fmt: skip
+        assert word in out
+    folder = runs[1] / "visualize"
+    names = {path.name for path in folder.iterdir()}
+    assert names - {name for name in names if name.startswith("cases-")} == FILES
+    assert any(name.startswith("cases-") for name in names)
+    numbers = json.loads((folder / "numbers.json").read_text())
+    assert [each["title"] for each in numbers["networks"]] == ["source-only", "advent"]
+    assert set(numbers["failure_groups"]) == {"scene", "size", "class"}
+    assert "80 points, the same 40 pixels" in numbers["caption"]
+    # Its own distances went to the run that has a log, and every picture too.
+    records = read_records(runs[1])
+    logged = {k: v for r in records if r["kind"] == "metrics" for k, v in r["values"].items()}
+    assert logged["map/a_distance"] == numbers["networks"][1]["distances"]["a_distance"]
+    assert {Path(r["path"]).name for r in records if r["kind"] == "artifact"} == names
+    assert not (runs[0] / "log.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--points", "10"], 2, "points is 10; this map needs 40 or more"),
+        (["--images", "1"], 2, "images is 1"),
+        (["--tgt", "tacco"], 2, "did you mean 'taco'"),
+        (["--src", "taco"], 2, "source and target are both taco"),
+        (["--split", "vall"], 2, "vall"),
+        (["--device", "tpu"], 2, "device"),
+        (["--data-root", "nowhere"], 1, "resortit"),
+    ],
+)
+def test_bad_input_is_one_line(
+    runs: list[Path],
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    code: int,
+    message: str,
+) -> None:
+    base = [*runs, "--data-root", data, "--quiet"]
+    found, _, err = call(monkeypatch, capsys, *base, *args)
+    lines = [line for line in err.splitlines() if line.startswith("dagen:")]
+    assert found == code and len(lines) == 1 and message in lines[0], err
+    assert not (runs[1] / "visualize").exists()
+
+
+def test_networks_that_cannot_share_a_map_are_named(
+    runs: list[Path],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wide = deployed(tmp_path / "wide" / "model.safetensors", 0, width=1.0)
+    for args, message in (
+        ([runs[0], wide, "--tgt", "taco"], "channels"),
+        ([runs[0]], "give --tgt"),
+        ([tmp_path], "holds no model.safetensors"),
+        ([tmp_path / "none.safetensors", "--tgt", "taco"], "is no file"),
+    ):
+        code, _, err = call(monkeypatch, capsys, *args, "--data-root", data, "--quiet")
+        assert code != 0 and message in err and "Traceback" not in err
