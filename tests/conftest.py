@@ -10,6 +10,8 @@ import pytest
 # Read when torch is first imported: idle OpenMP threads that spin starve everything else.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # every core has a test of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _FOREIGN = re.compile(
     "DAGEN_|MLFLOW_|GIT_|(FORCE_COLOR|PY_COLORS|GITHUB_ACTIONS|CI|COLUMNS|LINES|WORLD_SIZE|RANK"
