@@ -6,22 +6,20 @@ the feature map are measured on the features themselves (:mod:`.distances`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dagen.data import open_dataset
 from dagen.distributed import choose_device
 from dagen.errors import DataError, UsageError
-from dagen.files import make_folder, write_atomically
+from dagen.files import make_folder
 from dagen.progress import Progress
 from dagen.tracking import add_to_run
 from dagen.types import Task
 from dagen.visualize import (
-    captions,
     case_sheets,
     cases,
     checkpoints,
@@ -33,9 +31,9 @@ from dagen.visualize import (
     looking,
     map_page,
     map_picture,
+    record,
     reliability,
     sampling,
-    table,
 )
 from dagen.visualize.checkpoints import Checkpoint
 from dagen.visualize.survey import Side, Survey
@@ -185,7 +183,7 @@ def _draw(
     steps: list[Callable[[], list[Path]]] = [
         lambda: map_picture.draw(seen, places, numbers, folder / "map"),
         lambda: [map_page.write(seen, places, numbers, folder / "map.html")],
-        lambda: _tables(seen, numbers, folder),
+        lambda: record.write(seen, numbers, folder),
         lambda: groups.draw(seen, folder / "failure-groups"),
         lambda: confusion.draw(seen, folder / "confusion"),
         lambda: reliability.draw(seen, folder / "reliability"),
@@ -201,48 +199,6 @@ def _draw(
         files += step()
         bar.advance()
     return files
-
-
-def _tables(seen: Survey, numbers: list[dict[str, float]], folder: Path) -> list[Path]:
-    """The distances to read, and every number behind the pictures for programs."""
-    titles, caption = [c.title for c in seen.checkpoints], captions.of_map(seen)
-    text = table.markdown(titles, numbers, caption)
-    everything = {
-        "caption": caption,
-        "networks": [
-            {
-                "title": c.title,
-                "file": c.path.as_posix(),
-                "distances": numbers[k],
-                "scores": {
-                    side.name: seen.scores(k, domain).to_dict()
-                    for domain, side in enumerate(seen.sides)
-                },
-            }
-            for k, c in enumerate(seen.checkpoints)
-        ],
-        "failure_groups": {
-            "scene": [asdict(group) for group in groups.by_scene(seen)],
-            "size": [asdict(group) for group in groups.by_size(seen)],
-            "class": [asdict(group) for group in groups.by_class(seen)],
-        },
-    }
-    files = {
-        folder / "distances.md": text,
-        folder / "numbers.json": json.dumps(_finite(everything), indent=1) + "\n",
-    }
-    for path, content in files.items():
-        write_atomically(path, content.encode())
-    return list(files)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: what is not defined is null."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _log(seen: Survey, numbers: list[dict[str, float]], files: list[Path]) -> list[Path]:

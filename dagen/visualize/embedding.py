@@ -101,7 +101,8 @@ def lying(places: Floats) -> Floats:
 def standardised(features: Floats) -> Floats:
     """Every channel at mean 0 and standard deviation 1; a constant channel is 0."""
     spread = features.std(0)
-    return (features - features.mean(0)) / np.where(spread > 0, spread, 1)
+    scaled: Floats = (features - features.mean(0)) / np.where(spread > 0, spread, 1)
+    return scaled
 
 
 def _reduced(rows: Floats, seed: int) -> Floats:

@@ -39,7 +39,7 @@ class Detail {
       const answer = points.answers[k][point];
       const verdict = answer === points.label[point] ? "✓ right" : "✗ wrong";
       const sure = Math.round(points.confidence[k][point] / 2.55);
-      return `${name}: ${classes[answer]}, ${verdict}, ${sure} % sure`;
+      return `${name}: ${classes[answer]}, ${verdict}, ${sure}\u00a0% sure`;
     });
     const lines = [`truth: ${classes[points.label[point]]}`, ...answers].map((text) => {
       const line = document.createElement("span");
