@@ -25,5 +25,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy dagen benchmarks scripts
 
+# The site, strictly: a warning is an error. It lies in site/ and needs no server.
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs site
+	@echo "Open site/index.html"
+
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo build site .mypy_cache .ruff_cache .pytest_cache

@@ -7,8 +7,10 @@ import pytest
 
 from dagen.config import from_mapping
 from dagen.experiment import Runtime, run
+from dagen.tracked import figures, gains, parameters
 from dagen.tracking import read_records
 from tests import tiny
+from tests.tracking import made
 
 VALUES = {
     "src": "resortit", "tgt": "taco", "method": "advent", "model": "enet", "width": 0.25,
@@ -60,3 +62,56 @@ def test_a_run_that_fails_says_so(runtime: Runtime) -> None:
     if (folder / "log.jsonl").exists():
         lines = (folder / "log.jsonl").read_text().splitlines()
         assert json.loads(lines[-1])["status"] == "FAILED"
+
+
+def test_parameters_are_flat_readable_and_complete() -> None:
+    parts = {"advent": {"weight": 0.5}}
+    found = parameters(made.config("fda,advent", parts=parts, score=["other"]))
+    assert found["method"] == "fda+advent" and found["size"] == "32x64"
+    assert found["parts.advent.weight"] == "0.5"
+    assert any(name.startswith("parts.fda.") for name in found)  # at their defaults
+    assert not {"score", "init", "recipe", "parts", "model_options"} & set(found)
+    assert all(isinstance(value, str) for value in found.values())
+    # The same names whatever was left at its default, so that runs can be laid side by side.
+    assert set(found) == set(parameters(made.config("fda,advent")))
+    assert parameters(made.source_only())["method"] == "source-only"
+    assert parameters(made.source_only())["tgt"] == "none"
+    assert parameters(made.config(init="run:x"))["init"] == "run:x"
+
+
+def test_figures_have_the_same_names_whatever_the_data_are_called(tmp_path: Path) -> None:
+    for tgt in ("taco", "coco"):
+        before = made.finish(made.source_only(tgt=tgt), tmp_path, target=0.1, source=0.8)
+        run_ = made.finish(made.config(tgt=tgt, score=["third"]), tmp_path, target=0.25)
+        found = figures(run_)
+        assert found["target/miou"] == 0.27 and found["source/miou"] == 0.77
+        assert found["third/waste_iou"] == run_.score("third")
+        gained = gains(run_, before)
+        assert gained["gain/target/miou"] == pytest.approx(0.15)
+        assert gained["gain/source/waste_iou"] == pytest.approx(-0.05)
+        assert not any("third" in name for name in gained)
+    assert gains(run_, None) == {}
+
+
+def test_the_note_says_what_was_run_what_it_gained_and_how_to_make_it_again(tmp_path: Path) -> None:
+    def note(folder: Path) -> str:
+        tags: dict[str, str] = {}
+        for record in read_records(folder):
+            tags |= record["values"] if record["kind"] == "tags" else {}
+        return tags["mlflow.note.content"]
+
+    alone = note(made.finish(made.config(seed=5), tmp_path).folder)
+    assert "On taco val: mIoU 27.0 %, " in alone and "change" not in alone
+    made.finish(made.source_only(), tmp_path, target=0.1, source=0.8)
+    text = note(made.finish(made.config(), tmp_path).folder)
+    first, second = text.split("\n\n")[:2]
+    assert first == (
+        "**advent** on **enet**, resortit to taco, task material: 40 steps of batch 2 at 32x64, "
+        "seed 0."
+    )
+    assert second.startswith("On taco val: mIoU 27.0 % (+15.0)")
+    assert "the change from source-only" in second
+    assert "| **mIoU** | 12.0 | 27.0 | +15.0 |" in text
+    assert "| **mIoU** | 82.0 | 77.0 | −5.0 |" in text and "| paper | 12.0 | 27.0 | +15.0 |" in text
+    assert "dagen adapt --src resortit --tgt taco --method advent" in text
+    assert "1.54 MB deployed, 0.500 GMAC" in text

@@ -25,7 +25,8 @@ def report(
     ],
     runs: options.Runs = Path("runs"),
     out: Annotated[
-        Path | None, typer.Option(help="The HTML file; else report.html in the (last) run's folder.")
+        Path | None,
+        typer.Option(help="The HTML file; else report.html in the last run's folder."),
     ] = None,
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure the networks' latency on this machine now.")

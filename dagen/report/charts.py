@@ -11,7 +11,7 @@ COLOURS = 6
 """Colours of runs in the style sheet (``--run-0`` and so on); dashes tell further runs apart."""
 
 _WIDTH, _HEIGHT = 360, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 10, 24
 _MOST = 300  # points of a line; more cannot be seen
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
 
@@ -60,8 +60,7 @@ def lines(name: str, curves: Mapping[int, Curve], titles: Mapping[int, str]) -> 
     y = _axis(min(values), max(values), _HEIGHT - _BOTTOM, _TOP)
     drawn = [_line(k, points, x, y, titles[k]) for k, points in known.items()]
     spoken = "; ".join(
-        f"{titles[k]} from {points[0][1]:.3g} to {points[-1][1]:.3g}"
-        for k, points in known.items()
+        f"{titles[k]} from {points[0][1]:.3g} to {points[-1][1]:.3g}" for k, points in known.items()
     )
     label = escape(f"{name} over steps {min(steps)} to {max(steps)}: {spoken}")
     return (
@@ -98,17 +97,19 @@ def _grid(x: Axis, y: Axis) -> str:
     parts = []
     for tick in y.ticks:
         at = y.place(tick)
-        parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(f'<text x="{x.start - 6}" y="{at + 3.5:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(
+            f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        )
+        parts.append(
+            f'<text x="{x.start - 6}" y="{at + 3.5:.1f}" text-anchor="end">{tick:g}</text>'
+        )
     for tick in x.ticks:
         at = x.place(tick)
-        parts.append(
-            f'<text x="{at:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{tick:g}</text>'
-        )
+        parts.append(f'<text x="{at:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{tick:g}</text>')
     return "".join(parts)
 
 
 def _thinned(points: Curve) -> Curve:
     """At most so many points, evenly over the curve, the last one among them."""
     stride = math.ceil(len(points) / _MOST)
-    return points[:: -stride][::-1] if stride > 1 else points
+    return points[::-stride][::-1] if stride > 1 else points

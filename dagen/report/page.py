@@ -18,7 +18,7 @@ from dagen import describe, hardware
 from dagen.errors import UsageError
 from dagen.files import write_atomically
 from dagen.report import charts, page_pictures, page_tables
-from dagen.report.note import headline, roles
+from dagen.report.note import headline, percent, roles
 from dagen.report.subjects import Subject, open_all
 
 _HERE = Path(__file__).parent
@@ -82,7 +82,7 @@ def render(subjects: Sequence[Subject], *, latency: bool = False) -> str:
     )
     last = subjects[-1]
     return environment.get_template("page.html").render(
-        style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+        style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         title=_title(subjects),
         headlines=_headlines(subjects),
         subjects=subjects,
@@ -92,7 +92,7 @@ def render(subjects: Sequence[Subject], *, latency: bool = False) -> str:
         scores=page_tables.scores(subjects),
         different=different,
         same=same,
-        curves=[(name, Markup(svg)) for name, svg in _curves(subjects)],  # noqa: S704 (escaped)
+        curves=[(name, Markup(svg)) for name, svg in _curves(subjects)],
         choices=page_tables.choices(subjects),
         streams=page_tables.streams(subjects),
         sheets=page_pictures.sheets(subjects),
@@ -113,20 +113,28 @@ def _place(subjects: Sequence[Subject]) -> Path:
 
 
 def _title(subjects: Sequence[Subject]) -> str:
-    last, others = subjects[-1], subjects[:-1]
-    where = describe.domains(last.result.config)
-    beside = f" beside {others[0].title}" if len(others) == 1 else ""
-    more = f" and {len(others)} others" if len(others) > 1 else ""
-    return f"{last.title}{beside}{more}: {where}"
+    last = subjects[-1]
+    told = {1: last.title, 2: f"{last.title} beside {subjects[0].title}"}
+    what = told.get(len(subjects), f"{len(subjects)} runs compared")
+    return f"{what}: {describe.domains(last.result.config)}"
 
 
 def _headlines(subjects: Sequence[Subject]) -> list[str]:
-    """A sentence on each domain: the last run, and its change from the first."""
+    """A sentence on each domain: a run with its change from the first, or the mIoU of them all."""
     last = subjects[-1].result
-    first = subjects[0].result if len(subjects) > 1 else None
     known = roles(last.config)
     order = sorted(last.scores, key=lambda name: known.get(name) != "target")
-    return [headline(last, name, first) for name in order if name in known]
+    shown = [name for name in order if name in known]
+    if len(subjects) < 3:
+        first = subjects[0].result if len(subjects) > 1 else None
+        return [headline(last, name, first) for name in shown]
+    sentences = []
+    for name in shown:
+        values = {s.title: s.result.scores.get(name, {}).get("miou") for s in subjects}
+        sentences.append(
+            f"mIoU on {name} val: {'; '.join(f'{t} {percent(v)} %' for t, v in values.items())}."
+        )
+    return sentences
 
 
 def _curves(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
@@ -168,9 +176,7 @@ def _made(subject: Subject) -> list[tuple[str, str]]:
     if subject.ended is not None:
         when = datetime.fromtimestamp(subject.ended / 1000, UTC)
         facts.append(("finished", f"{when:%Y-%m-%d %H:%M} UTC"))
-    facts += [
-        (f"data ({record['role']})", _data(record)) for record in subject.data
-    ]
+    facts += [(f"data ({record['role']})", _data(record)) for record in subject.data]
     return facts
 
 

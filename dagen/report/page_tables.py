@@ -19,11 +19,13 @@ class Cell:
 
     Attributes:
         text: in per cent, or a dash.
+        change: in points from the first run; empty for the first run itself.
         share: length of the bar, 0 to 100.
         best: whether no run has a higher one, and one has a lower.
     """
 
     text: str
+    change: str
     share: float
     best: bool
 
@@ -35,14 +37,12 @@ class ScoreTable:
     Attributes:
         dataset: its name.
         role: what it is to the runs.
-        rows: (figure, is it a class, cells, change from the first run to the last).
-        change: whether there is anything to change.
+        rows: (figure, is it a class, a cell each run).
     """
 
     dataset: str
     role: str
-    rows: list[tuple[str, bool, list[Cell], str]]
-    change: bool
+    rows: list[tuple[str, bool, list[Cell]]]
 
 
 def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
@@ -63,17 +63,21 @@ def _scores(subjects: Sequence[Subject], dataset: str, role: str) -> ScoreTable:
     for figure in (*FIGURES, *classes(columns)):
         values = [column.get(figure) for column in columns]
         if any(value is not None for value in values):
-            change = points(values[-1], values[0])
-            rows.append((told(figure), figure not in FIGURES, _cells(values), change))
-    return ScoreTable(dataset, role, rows, len(subjects) > 1)
+            rows.append((told(figure), figure not in FIGURES, _cells(values)))
+    return ScoreTable(dataset, role, rows)
 
 
 def _cells(values: Sequence[float | None]) -> list[Cell]:
     known = [value for value in values if value is not None]
     best = max(known) if len(set(known)) > 1 else None
     return [
-        Cell(percent(value), 100 * min(1.0, value or 0.0), value is not None and value == best)
-        for value in values
+        Cell(
+            percent(value),
+            points(value, values[0]) if k else "",
+            100 * min(1.0, value or 0.0),
+            value is not None and value == best,
+        )
+        for k, value in enumerate(values)
     ]
 
 
@@ -128,8 +132,9 @@ class Choice:
     Attributes:
         title: of the run.
         where: the data set behind the scores, or None where it has no labels.
-        rows: (validator, step, its own score, mIoU figures in %, regret, is it deployed).
-        told: which one is deployed, and what did not apply.
+        heads: of the columns after the validator's.
+        rows: (validator, a cell each column, is its choice deployed).
+        told: which one is deployed, what did not apply, what was run.
     """
 
     title: str
@@ -161,7 +166,7 @@ def _choice(subject: Subject) -> Choice:
     heads = ["step", "its own score", *((*figures, "regret") if where else ())]
     reasons = [f"{name} does not apply: {why}" for name, why in selection["not_applicable"].items()]
     deployed = f"Deployed: step {selection['step']}, chosen by {selection['select']}."
-    return Choice(subject.title, where, heads, rows, [deployed, *reasons])
+    return Choice(subject.title, where, heads, rows, [deployed, *reasons, f"{subject.told}."])
 
 
 def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list[Any]]]:

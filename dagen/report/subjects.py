@@ -70,18 +70,27 @@ def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
     if not given:
         raise UsageError("no run is given; name a run or its folder.")
     found = [_load(_folder(name, runs)) for name in given]
-    twice = [name for name, count in Counter(r.folder.resolve() for r in found).items() if count > 1]
+    twice = [
+        name for name, count in Counter(r.folder.resolve() for r in found).items() if count > 1
+    ]
     if twice:
         raise UsageError(f"{twice[0]} is given twice; give each run once.")
-    shared = {b.name: b for r in found if (b := baseline(r)) is not None and b.name != r.name}
-    extra = [b for b in shared.values() if b.name not in {r.name for r in found}]
-    added = extra if len(shared) == 1 else []
+    added = _shared(found)
     everything = [*added, *found]
     titles = _titles([r.config for r in everything])
     return [
         _subject(title, result, result in added)
         for title, result in zip(titles, everything, strict=True)
     ]
+
+
+def _shared(found: Sequence[RunResult]) -> list[RunResult]:
+    """The baseline of all runs that have a target, unless it is among them; else none."""
+    wanted = [baseline(result) for result in found if result.config["tgt"] is not None]
+    there = {result.name: result for result in wanted if result is not None}
+    if None in wanted or len(there) != 1 or there.keys() & {result.name for result in found}:
+        return []
+    return list(there.values())
 
 
 def _folder(given: str, runs: Path) -> Path:
@@ -101,7 +110,9 @@ def _folder(given: str, runs: Path) -> Path:
     ending = [name for name in finished if name.endswith(f"-{given}")]
     if len(ending) == 1:
         return runs / ending[0]
-    near = [name for name in finished if given in name] or difflib.get_close_matches(given, finished)
+    near = [name for name in finished if given in name] or difflib.get_close_matches(
+        given, finished
+    )
     hint = f" Did you mean {' or '.join(near[:3])}?" if near else ""
     raise UsageError(
         f"there is no run {given}; {runs} holds {len(finished)} finished run(s).{hint} Give a "

@@ -83,8 +83,24 @@ def save_model(folder: Path, deployed: Path, mlflow_model: Model | None = None) 
         data_path=str(deployed),
         signature=signature,
         input_example=np.zeros((1, 8, 8, 3), np.uint8),
+        metadata=_about(deployed),
         pip_requirements=[f"dagen=={__version__}"],
     )
+
+
+def _about(deployed: Path) -> dict[str, Any]:
+    """What the signature cannot say: the arrays that go in and what the ids mean."""
+    from dagen.checkpoint import read_card
+    from dagen.types import Task
+
+    card = read_card(deployed)
+    return {
+        "images": "(N, H, W, 3) RGB, any H and W; uint8 from 0 to 255 or floats from 0 to 1",
+        "masks": "(N, H, W) uint8 class ids",
+        "classes": list(Task(card.task).classes),
+        "model": card.model,
+        "size": list(card.size),
+    }
 
 
 def _load_pyfunc(path: str) -> Segmenter:

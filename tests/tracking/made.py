@@ -1,5 +1,7 @@
 """Runs that nobody trained: their results are made up, their logs are made by dagen itself."""
 
+import json
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from dagen.experiment import Runtime
 from dagen.files import make_folder
 from dagen.results import RunResult
 from dagen.tracked import tracked
+from dagen.tracking.store import connect
 from dagen.types import Task
 
 SIZE = (32, 64)
@@ -49,9 +52,9 @@ def source_only(**settings: Any) -> Config:
 
 def scores(level: float, task: Task = Task.MATERIAL) -> dict[str, float]:
     """All figures of a data set, around one level."""
-    found = {f"iou/{name}": level + 0.01 * k for k, name in enumerate(task.classes)}
+    found = {f"iou/{name}": round(level + 0.01 * k, 4) for k, name in enumerate(task.classes)}
     names = ("miou", "foreground_miou", "waste_iou", "pixel_accuracy", "ece")
-    return {**found, **{name: level + 0.02 + 0.001 * k for k, name in enumerate(names)}}
+    return found | {name: round(level + 0.02 + 0.001 * k, 4) for k, name in enumerate(names)}
 
 
 def finish(
@@ -105,15 +108,31 @@ def _data(given: Config) -> dict[Any, Dataset]:
     return data if given.tgt is None else {**data, "target": Pictures(given.tgt, 105)}
 
 
+def with_store(runs: Path) -> Path:
+    """A folder of all runs with an empty MLflow store in it."""
+    (make_folder(runs) / "mlflow.db").write_bytes(_empty_store())
+    return runs
+
+
+@cache
+def _empty_store() -> bytes:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "mlflow.db"
+        connect(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
 @cache
 def _network(run: str, model: str, task: Task, width: float) -> bytes:
-    """A deployed file; the weights are random and the same in every process."""
-    import json
-    import tempfile
-
+    """A deployed file; random, and the same in every process, with several classes an image."""
     with torch.random.fork_rng(), tempfile.TemporaryDirectory() as scratch:
         torch.manual_seed(0)
+        network = build(model, task, width, {})
+        for _ in range(10):
+            network(torch.rand(2, 3, *SIZE))
+        head = network.head.weight
+        assert isinstance(head, torch.Tensor)
+        torch.nn.init.normal_(head)
         path = Path(scratch) / "model.safetensors"
-        card = Card(model, task, SIZE, width, run=json.loads(run))
-        save_deployed(path, build(model, task, width, {}), card)
+        save_deployed(path, network.eval(), Card(model, task, SIZE, width, run=json.loads(run)))
         return path.read_bytes()

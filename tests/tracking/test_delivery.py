@@ -51,7 +51,7 @@ def test_a_whole_run(runs: Path) -> None:
     log.tags({"method": "advent"})
     log.note("**ADVENT**")
     log.dataset("resortit/train", "0123456789abcdef" * 4, "source")
-    log.dataset("taco/train", "fedcba9876543210" * 4, "target")
+    log.dataset("taco/train", "fedcba9876543210" * 4, "target", images=105)
     for step in range(1, 1201):
         log.metrics({"loss": 1 / step, "lr": 0.1}, step)
     log.metrics({"target/miou": float("nan")}, 1200)
@@ -80,6 +80,8 @@ def test_a_whole_run(runs: Path) -> None:
         "resortit/train": ("source", "0123456789abcdef" * 4),
         "taco/train": ("target", "fedcba9876543210" * 4),
     }
+    profiles = {entry.dataset.name: entry.dataset.profile for entry in run.inputs.dataset_inputs}
+    assert profiles["taco/train"] == '{"images": 105}'
     assert [item.path for item in client.list_artifacts(run.info.run_id, "pictures")] == [
         "pictures/sheet.png"
     ]
@@ -227,10 +229,14 @@ def test_a_run_that_was_deleted_in_mlflow_is_not_made_again(runs: Path) -> None:
     assert not delivery.close()
 
 
-def test_a_run_keeps_its_name_and_experiment(runs: Path) -> None:
+def test_a_run_keeps_its_experiment_and_the_name_that_it_began_with(runs: Path) -> None:
     log, _ = begin(runs)
-    with pytest.raises(UsageError, match="holds run 'run' of experiment 'experiment'"):
+    with pytest.raises(UsageError, match="experiment 'experiment', not of 'another'"):
         Delivery(log.folder, "another", "run", runs=runs)
+    delivery = Delivery(log.folder, "experiment", "what a later version calls it", runs=runs)
+    assert delivery.close()
+    client = connect(tracking_uri(runs))
+    assert client.get_run(State.load(log.folder).run_id).info.run_name == "run"
 
 
 def test_an_experiment_that_was_deleted_is_named(runs: Path) -> None:

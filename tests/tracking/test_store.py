@@ -43,7 +43,7 @@ def test_the_pages_are_served_on_this_machine_only(tmp_path: Path) -> None:
     assert ui_command(tmp_path, 5001) == [
         *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri),
         *("--artifacts-destination", (tmp_path.resolve() / "mlartifacts").as_uri()),
-        *("--host", "127.0.0.1", "--port", "5001"),
+        *("--host", "127.0.0.1", "--port", "5001", "--workers", "1"),
     ]
 
 

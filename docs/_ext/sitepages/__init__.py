@@ -1,0 +1,37 @@
+"""Writes the pages that are made from the code and the committed results, before Sphinx reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+from sitepages import benchmarks, commands, feature_space, networks, strategies, validators
+from sitepages import datasets as data_sets
+from sitepages.results import read_all
+from sitepages.writing import Site
+
+logger = logging.getLogger(__name__)
+
+
+def generate(app: Sphinx) -> None:
+    """Write every generated page; one that nothing stands behind any more is removed."""
+    here = Path(app.srcdir)
+    site = Site(here)
+    results = read_all(here.parent / "benchmarks", logger.warning)
+    strategies.write(site, results)
+    networks.write(site, results)
+    data_sets.write(site, results)
+    validators.write(site)
+    benchmarks.write(site, results)
+    feature_space.write(site, here.parent / "benchmarks" / "results")
+    commands.write(site)
+    site.remove_stale()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("builder-inited", generate)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,146 @@
+"""The benchmark pages: all rows in one table, and a page with figures for each file of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from dagen.report import baselines, comparison, protocol, validators
+from sitepages.charts import pareto
+from sitepages.results import Line, Results, lines
+from sitepages.tables import of_lines, report
+from sitepages.writing import Site, page, plain, raw, title, toctree
+
+_FOLDER = "benchmarks"
+
+
+def write(site: Site, results: list[Results]) -> None:
+    """Write the index and a page for each file of results."""
+    for one in results:
+        site.write(f"{_FOLDER}/{one.name}.rst", _page(one))
+    site.write(f"{_FOLDER}/index.rst", _index(results))
+    site.write("generated/front.md", _front(results))
+
+
+def _index(results: list[Results]) -> str:
+    head = page(
+        ":hide-toc:",
+        ".. _benchmarks:",
+        title("Benchmarks"),
+        ".. rst-class:: lead\n\nEvery number here comes from a file in ``benchmarks/results/``, "
+        "and each of those can be made again with one command.",
+    )
+    if not results:
+        return page(head, "No results are committed yet.")
+    every = sorted(lines(results), key=_best_first)
+    runs = sum(len(one.records) for one in results)
+    caption = (
+        "All rows of all benchmarks; score is waste IoU (binary) or foreground mIoU (material)"
+    )
+    return page(
+        head,
+        f"{runs} runs, {len(every)} rows. Choose a network, a task or a benchmark, type to "
+        "filter, and press a column's head to sort by it. A ± is half a 95 % t-interval over "
+        "seeds; a row of one seed has none, and small differences between such rows mean "
+        "nothing. :doc:`How to read these numbers </protocol>`.",
+        raw(of_lines("all-rows", caption, every, root="../", facets=True)),
+        *_figures(results),
+        title("Each benchmark", "-"),
+        "\n".join(
+            f"* :doc:`{one.name}` (``{one.name}``), {len(one.records)} runs" for one in results
+        ),
+        toctree(one.name for one in results),
+    )
+
+
+def _best_first(line: Line) -> tuple[str, str, float]:
+    mean = line.score.mean
+    return line.first.domain, line.first.task, -mean if mean == mean else 1.0
+
+
+def _page(one: Results) -> str:
+    found = one.sections
+    adapted = any(record.target for record in one.records)
+    if adapted:
+        tables = [comparison.table(section) for section in found]
+        tables += [t for section in found if (t := validators.table(section)) is not None]
+    else:
+        tables = baselines.tables(one.records)
+    shown = (
+        part
+        for i, table in enumerate(tables)
+        for part in (title(table.title, "-"), raw(report(table, f"table-{i}")))
+    )
+    again = (
+        "``python benchmarks/main_job.py``"
+        if one.name == "main_job"
+        else (f"``dagen benchmark {one.name}``")
+    )
+    described = f" It is described by ``{one.source}``." if one.source else ""
+    return page(
+        ":hide-toc:",
+        title(one.title),
+        plain(one.note),
+        *_figures([one]),
+        *shown,
+        title("Where it comes from", "-"),
+        f"{protocol.provenance(one.records)} Make it again with {again}.{described} The runs are "
+        f"the lines of ``benchmarks/results/{one.name}.jsonl``.",
+    )
+
+
+def _figures(results: list[Results]) -> Iterator[str]:
+    """Two Pareto figures for each task and pair of data sets of each benchmark."""
+    for one in results:
+        groups: dict[tuple[str, str, str], list[Line]] = {}
+        for line in lines([one]):
+            key = (line.first.task, line.first.source, line.first.domain)
+            groups.setdefault(key, []).append(line)
+        for (task, source, domain), rows in groups.items():
+            where = f"{source} to {domain}" if source != domain else domain
+            name = f"{one.name}-{task}-{domain}"
+            seeds = sorted({record.seed for line in rows for record in line.records})
+            caption = (
+                f"{one.title}: {task}, {where}; {rows[0].headline} on {domain} val, "
+                f"{_seeds(seeds)}. {_budget(rows)} The stair joins the rows that no other "
+                "row beats; ceilings, which saw target labels, are grey."
+            )
+            figures = "".join(
+                f'<div class="chart">{drawn}</div>'
+                for axis, cost, unit in (
+                    ("bytes", lambda line: line.weight("bytes") / 1e6, "MB deployed"),
+                    ("macs", lambda line: line.weight("macs") / 1e9, "GMAC per image"),
+                )
+                if (drawn := pareto(f"{name}-{axis}", rows, cost, unit, f"{caption} By {unit}."))
+            )
+            if figures:
+                yield raw(
+                    f'<figure class="charts">{figures}'
+                    f"<figcaption>{escape(caption)}</figcaption></figure>"
+                )
+
+
+def _seeds(seeds: list[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"mean over seeds {', '.join(map(str, seeds))}"
+
+
+def _budget(rows: list[Line]) -> str:
+    """The budget of all, or that the tables tell it."""
+    records = {f"{line.first.model} {line.row}": list(line.records) for line in rows}
+    told, others = protocol.budgets(records)
+    return told if not others else "Budgets differ between rows; the tables tell them."
+
+
+def _front(results: list[Results]) -> str:
+    """What the front page says of results: the rows of the newest real benchmark."""
+    real = [one for one in results if any(r.domain == "taco" and r.target for r in one.records)]
+    if not real:
+        return "No results on real images are committed yet.\n"
+    chosen = max(real, key=lambda one: len(one.records))
+    shown = sorted(lines([chosen]), key=lambda line: (line.first.model, _best_first(line)))
+    few = [line for line in shown if line.first.task == shown[0].first.task]
+    caption = f"{chosen.title}: {few[0].headline} on TACO val, %"
+    html = of_lines("front-results", caption, few, root="", without=("task", "data", "benchmark"))
+    return f"```{{raw}} html\n{html}\n```\n"

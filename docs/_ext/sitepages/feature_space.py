@@ -1,0 +1,19 @@
+"""The part of the page on the feature space that is made from committed files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sitepages.writing import Site
+
+_NONE = """\
+*Not measured yet: no table of distances is committed.* `dagen visualize` prints one for your own
+networks.
+"""
+
+
+def write(site: Site, folder: Path) -> None:
+    """Take over the committed tables of distances; the page includes what is written here."""
+    tables = sorted(folder.glob("*distances*.md"))
+    text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in tables)
+    site.write("generated/distances.md", (text or _NONE).strip() + "\n")

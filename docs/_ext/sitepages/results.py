@@ -1,0 +1,157 @@
+"""The committed results, whoever made them, as records of :mod:`dagen.report`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagen.benchmark
+from dagen.errors import DagenError
+from dagen.report.comparison import HEADLINES, Section, sections
+from dagen.report.protocol import CEILINGS, SOURCE_ONLY
+from dagen.report.records import Record, read
+from dagen.report.statistics import Estimate, estimate
+
+# What `benchmarks/main_job.py` ran; its lines are older than Record and do not say it.
+_MAIN_JOB: dict[str, Any] = {
+    "task": "material",
+    "source": "resortit",
+    "target": "taco",
+    "axes": {},
+    "run": "",
+    "commit": "unknown",
+    "torch": "2.15.0",
+    "hardware": "2 CPU cores, shared",
+}
+_MAIN_JOB_CONFIG = {"steps": 200, "batch": 4, "size": [224, 448]}
+
+
+@dataclass(frozen=True)
+class Results:
+    """One file of results.
+
+    Attributes:
+        name: the file's stem.
+        title: of its benchmark.
+        note: what its benchmark says of itself.
+        records: of all runs.
+        source: the file that describes the benchmark, if there is one.
+    """
+
+    name: str
+    title: str
+    note: str
+    records: tuple[Record, ...]
+    source: str | None
+
+    @property
+    def sections(self) -> list[Section]:
+        """Its tables."""
+        return sections(self.records)
+
+
+def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
+    """Every file of ``folder/results`` that holds results of runs; others are not touched."""
+    found = []
+    for path in sorted((folder / "results").glob("*.jsonl")):
+        try:
+            records = _read(path)
+        except DagenError as error:
+            warn(str(error))
+            continue
+        if records:
+            found.append(_described(folder, path.stem, records))
+    return found
+
+
+def _read(path: Path) -> list[Record]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0]) if lines else {}
+    if not isinstance(first, dict) or not {"row", "model", "scores"} <= first.keys():
+        return []  # figures of another kind, such as timings
+    if "config" in first:
+        return read(path)
+    return [_old(json.loads(line)) for line in lines]
+
+
+def _old(line: dict[str, Any]) -> Record:
+    config = {**_MAIN_JOB_CONFIG, "method": [line["row"].replace(SOURCE_ONLY, "supervised")]}
+    return Record(**{**_MAIN_JOB, "config": config, **line})
+
+
+def _described(folder: Path, name: str, records: list[Record]) -> Results:
+    shipped = Path(dagen.benchmark.__file__).parent / f"{name}.toml"
+    for path, where in ((folder / f"{name}.toml", "benchmarks"), (shipped, "dagen/benchmark")):
+        if path.is_file():
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            source = f"{where}/{path.name}"
+            title = values.get("title") or name
+            return Results(name, title, values.get("note", "").strip(), tuple(records), source)
+    if name == "main_job":
+        title = "First runs on real images"
+        return Results(name, title, "", tuple(records), "benchmarks/main_job.py")
+    title = name.replace("_", " ").replace("-", " ").capitalize()
+    return Results(name, title, "", tuple(records), None)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of one section, as tables across benchmarks show it."""
+
+    results: Results
+    section: Section
+    row: str
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The row's runs, one a seed."""
+        return tuple(self.section.rows[self.row])
+
+    @property
+    def first(self) -> Record:
+        """Any of them."""
+        return self.records[0]
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """What was stacked, without the supervised part that every run has."""
+        return tuple(n for n in self.first.config.get("method", ()) if n != "supervised")
+
+    @property
+    def ceiling(self) -> bool:
+        """Whether the row has seen target labels."""
+        return self.row in CEILINGS
+
+    @property
+    def score(self) -> Estimate:
+        """The task's headline figure, a fraction."""
+        return self.section.headline_of(self.row)
+
+    @property
+    def change(self) -> float | None:
+        """Points above source-only, as a fraction; None where there is no such row."""
+        if SOURCE_ONLY not in self.section.rows or self.row == SOURCE_ONLY:
+            return None
+        return self.score.mean - self.section.headline_of(SOURCE_ONLY).mean
+
+    @property
+    def headline(self) -> str:
+        """The figure's name in words."""
+        names = {"waste_iou": "waste IoU", "foreground_miou": "foreground mIoU"}
+        return names[HEADLINES[self.first.task]]
+
+    def weight(self, figure: str) -> float:
+        """Mean of a figure of the deployed file, NaN where it was not measured."""
+        return estimate(r.profile.get(figure) for r in self.records).mean
+
+
+def lines(results: list[Results]) -> Iterator[Line]:
+    """Every row of every section of every file."""
+    for one in results:
+        for section in one.sections:
+            for row in section.rows:
+                yield Line(one, section, row)

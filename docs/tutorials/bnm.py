@@ -1,0 +1,46 @@
+"""BNM: the largest nuclear norm of the target's predictions (Cui et al., CVPR 2020).
+
+``-weight * |P|_* / n`` for a matrix P of n sampled pixels by C probabilities. A large nuclear norm
+means rows that are certain (a large Frobenius norm) and classes that are all in use (a high rank).
+
+Deviation: a row is a pixel, drawn anew in each step, where the paper's is an image.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from dagen.methods.base import Context, Domain, Method
+from dagen.settings import NotNegative
+
+
+class BatchNuclearNorm(Method):
+    """Certain and diverse predictions by one norm."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            weight: of the loss.
+            samples: pixels drawn from each batch.
+        """
+
+        weight: NotNegative = 0.1
+        samples: int = 1024
+
+    family = "entropy"
+    paper = "Cui et al., CVPR 2020"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
+
+    def losses(self, ctx: Context) -> dict[str, Tensor]:
+        """``norm``, the negative nuclear norm per pixel."""
+        p = ctx.target_out.logits.float().softmax(1)
+        pixels = p.movedim(1, -1).flatten(0, -2)
+        order = torch.randperm(len(pixels), generator=ctx.generator("bnm"))
+        rows = pixels[order[: self.config.samples].to(pixels.device)]
+        norm = torch.linalg.matrix_norm(rows, "nuc") / len(rows)
+        ctx.metrics["norm"] = norm
+        return {"norm": -self.config.weight * norm}

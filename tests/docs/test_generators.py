@@ -1,0 +1,151 @@
+"""What the generated pages are made of, without building them."""
+
+import importlib
+import itertools
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+
+from dagen.report.records import Record
+
+EXTENSION = Path(__file__).parents[2] / "docs" / "_ext"
+
+
+@pytest.fixture(scope="module")
+def made() -> Any:
+    """The site's own modules, by name."""
+    pytest.importorskip("sphinx", reason="the site needs Sphinx: pip install -e '.[docs]'")
+    sys.path.insert(0, str(EXTENSION))
+    try:
+        names = ("charts", "docstrings", "results", "tables", "writing")
+        return SimpleNamespace(**{n: importlib.import_module(f"sitepages.{n}") for n in names})
+    finally:
+        sys.path.remove(str(EXTENSION))
+
+
+def record(row: str, score: float, seed: int = 0, **changes: Any) -> Record:
+    """A run on the target, its waste IoU as given."""
+    method = {"source-only": ["supervised"]}.get(row, [row])
+    values: dict[str, Any] = {
+        "row": row, "model": "enet", "task": "binary", "seed": seed, "source": "resortit",
+        "target": "taco", "axes": {}, "run": f"{row}-{seed}", "commit": "0" * 40, "torch": "2.15.0",
+        "hardware": "none", "seconds": 1.0,
+        "config": {"steps": 2, "batch": 4, "size": [32, 64], "method": method},
+        "scores": {"taco": {"waste_iou": score}},
+        "profile": {"bytes": 1_500_000, "macs": 700_000_000},
+    }  # fmt: skip
+    return Record(**{**values, **changes})
+
+
+def committed(folder: Path, name: str, lines: list[Any]) -> None:
+    (folder / "results").mkdir(exist_ok=True)
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "results" / f"{name}.jsonl").write_text(text)
+
+
+def test_results_of_every_age_and_kind(made: Any, tmp_path: Path) -> None:
+    warnings: list[str] = []
+    assert made.results.read_all(tmp_path, warnings.append) == []
+    new = [record("source-only", 0.1), record("advent", 0.2), record("advent", 0.3, seed=1)]
+    committed(tmp_path, "grid", [asdict(one) for one in new])
+    (tmp_path / "grid.toml").write_text('title = "A grid"\nnote = "Small."\n')
+    old = {"model": "enet", "row": "advent", "seed": 0, "profile": {}, "seconds": 5}
+    committed(tmp_path, "main_job", [{**old, "scores": {"taco": {"foreground_miou": 0.5}}}])
+    committed(tmp_path, "timings", [{"images_per_second": 3}])
+    committed(tmp_path, "nothing", [])
+    (tmp_path / "results" / "damaged.jsonl").write_text('{"row": 1, "model": 2, "scores": 3, "c')
+    with pytest.raises(ValueError, match="Unterminated"):
+        made.results.read_all(tmp_path, warnings.append)
+    (tmp_path / "results" / "damaged.jsonl").write_text(
+        json.dumps({"row": 1, "model": 2, "scores": 3, "config": {}}) + "\n"
+    )
+    found = made.results.read_all(tmp_path, warnings.append)
+    assert [(one.name, one.title, len(one.records)) for one in found] == [
+        ("grid", "A grid", 3),
+        ("main_job", "First runs on real images", 1),
+    ]
+    assert len(warnings) == 1 and "damaged.jsonl, line 1" in warnings[0]
+    lines = {line.row: line for line in made.results.lines(found[:1])}
+    assert lines["advent"].score.mean == pytest.approx(0.25)
+    assert lines["advent"].change == pytest.approx(0.15)
+    assert lines["source-only"].change is None and lines["source-only"].strategies == ()
+
+
+def test_front_and_ticks(made: Any) -> None:
+    points = [
+        made.charts.Point(x, y, None) for x, y in [(2, 5), (1, 3), (1, 2), (3, 5), (4, 9), (3, 4)]
+    ]
+    beaten = {
+        (p.x, p.y)
+        for p in points
+        for q in points
+        if q.x <= p.x and q.y >= p.y and (q.x, q.y) != (p.x, p.y)
+    }
+    expected = sorted({(p.x, p.y) for p in points} - beaten)
+    assert [(p.x, p.y) for p in made.charts.front(points)] == expected == [(1, 3), (2, 5), (4, 9)]
+    for largest in (0.003, 0.7, 3.1, 8.41, 99.9, 1234.0):
+        ticks = made.charts._ticks(largest)
+        assert ticks[0] == 0 and ticks[-1] >= largest and 3 <= len(ticks) <= 5
+        steps = [b - a for a, b in itertools.pairwise(ticks)]
+        assert steps == pytest.approx([steps[0]] * len(steps))
+
+
+def test_a_chart_says_what_it_shows(made: Any, tmp_path: Path) -> None:
+    rows = [record("source-only", 0.1), record("a<b", 0.2), record("oracle", 0.6)]
+    committed(tmp_path, "grid", [asdict(one) for one in rows])
+    lines = list(made.results.lines(made.results.read_all(tmp_path, pytest.fail)))
+    svg = made.charts.pareto("c", lines, lambda line: line.weight("bytes") / 1e6, "MB", "All <t>")
+    assert '<title id="c-t">All &lt;t&gt;</title>' in svg
+    assert "enet a&lt;b: 20.0 % at 1.50" in svg  # the front, in words
+    assert svg.count("<title>enet, ") == 3 and 'class="point ceiling"' in svg
+    assert made.charts.pareto("c", lines, lambda line: float("nan"), "MB", "t") == ""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Parameters.
+
+    Attributes:
+        weight: of the loss
+            (paper: 1).
+        kind: ``a`` or ``b``.
+    """
+
+    weight: "float" = 0.5
+    kind: "Literal['a', 'b']" = "a"
+
+
+def test_docstrings(made: Any) -> None:
+    parameters = made.docstrings.parameters(Config)
+    assert [(p.name, p.kind, p.default, p.text) for p in parameters] == [
+        ("weight", "float", "0.5", "of the loss (paper: 1)."),
+        ("kind", "Literal['a', 'b']", "'a'", "``a`` or ``b``."),
+    ]
+    told = made.docstrings.told("dagen.methods.advent", "advent")
+    assert told.title == "ADVENT" and told.without("Vu et al., CVPR 2019").endswith("entropy maps")
+    body = "As ``m = l m(x)`` and ``advent`` and ``exp(-|x_a|^2 / eta)``, again ``m = l\nm(x)``."
+    found = made.docstrings.formulas(body)
+    assert found == ["m = l m(x)", "exp(-|x_a|^2 / eta)"]
+    assert made.docstrings.typeset(found[1]) == "exp(-|x<sub>a</sub>|<sup>2</sup> / η)"
+
+
+def test_words_are_no_markup(made: Any) -> None:
+    assert made.writing.plain("see `a b` or *all* of |x|") == r"see ``a b`` or \*all\* of \|x\|"
+
+
+def test_what_no_page_needs_any_more_goes(made: Any, tmp_path: Path) -> None:
+    first = made.writing.Site(tmp_path)
+    for name in ("strategies/old.rst", "strategies/kept.rst", "reference/commands.rst"):
+        first.write(name, "text")
+    before = (tmp_path / "strategies/kept.rst").stat().st_mtime_ns
+    again = made.writing.Site(tmp_path)
+    again.write("strategies/kept.rst", "text")
+    again.remove_stale()
+    assert not (tmp_path / "strategies/old.rst").exists()
+    assert (tmp_path / "reference/commands.rst").exists()
+    assert (tmp_path / "strategies/kept.rst").stat().st_mtime_ns == before  # not written again
