@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from html import escape
 
@@ -53,9 +54,11 @@ def _index(results: list[Results]) -> str:
     )
 
 
-def _best_first(line: Line) -> tuple[str, str, float]:
+def _best_first(line: Line) -> tuple[str, str, bool, float]:
+    """The data set and the task together, ceilings last: they are no competitors."""
     mean = line.score.mean
-    return line.first.domain, line.first.task, -mean if mean == mean else 1.0
+    order = 1.0 if math.isnan(mean) else -mean
+    return line.first.domain, line.first.task, line.ceiling, order
 
 
 def _page(one: Results) -> str:

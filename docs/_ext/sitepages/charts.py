@@ -11,6 +11,7 @@ from sitepages.results import Line
 
 _WIDTH, _HEIGHT = 520, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 22, 60
+_LETTER = 10  # width that one is given
 _SHAPES = ("circle", "square", "diamond", "triangle", "cross")
 
 
@@ -132,13 +133,23 @@ def _shape(which: int) -> str:
 
 
 def _labels(points: Sequence[Point], place: Callable[[Point], tuple[float, float]]) -> list[str]:
-    parts = []
-    for point in points:
-        x, y = place(point)
-        side, at = ("end", x - 10) if x > _WIDTH * 0.6 else ("start", x + 10)
+    """The rows' names beside their points, but for those that would cover another name."""
+    parts: list[str] = []
+    taken: list[tuple[float, float, float]] = []  # left, right, base line
+    for point in sorted(points, key=lambda p: -p.y):
+        (x, y), row = place(point), point.line.row
+        width = _LETTER * len(row)
+        before = x > _WIDTH * 0.6
+        left = x - 10 - width if before else x + 10
+        if any(
+            left < end and left + width > start and abs(y - b) < _LETTER * 2
+            for start, end, b in taken
+        ):
+            continue
+        taken.append((left, left + width, y))
+        at, side = (x - 10, "end") if before else (x + 10, "start")
         parts.append(
-            f'<text class="label {side}" x="{at:.1f}" y="{y - 8:.1f}">'
-            f"{escape(point.line.row)}</text>"
+            f'<text class="label {side}" x="{at:.1f}" y="{y - 8:.1f}">{escape(row)}</text>'
         )
     return parts
 
