@@ -1,6 +1,6 @@
 """Rare-class sampling: labelled images are drawn by class (DAFormer, Hoyer et al., CVPR 2022).
 
-A class is drawn with probability (eq. 8 and 9)
+A class is drawn with probability
 
     P(c) = softmax over c of (1 - f_c) / T,    f_c = the share of the pixels that are of class c,
 

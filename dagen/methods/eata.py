@@ -1,10 +1,10 @@
 """EATA: entropy minimisation on chosen samples, held to the source (Niu et al., ICML 2022).
 
-A pixel of entropy E counts where it is sure, ``E < E0 = 0.4 log C`` (eq. 3), and says something
+A pixel of entropy E counts where it is sure, ``E < E0 = 0.4 log C``, and says something
 new: the cosine of its prediction with the moving average of the predictions that counted before
-is below ``similarity`` (eq. 4 and 5). It weighs ``exp(E0 - E)``. The loss is the weighted mean
+is below ``similarity``. It weighs ``exp(E0 - E)``. The loss is the weighted mean
 entropy of these pixels plus ``fisher * sum_i F_i (theta_i - theta_i^0)^2`` over scale and shift
-of the batch-norm layers (eq. 8 and 9); one step for each batch, after predicting.
+of the batch-norm layers; one step for each batch, after predicting.
 
 Deviations: a sample is a pixel, not an image: images of litter on ground look alike to a mean
 prediction. The second choice then also balances the classes: for as long as only the ground has

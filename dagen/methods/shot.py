@@ -4,7 +4,7 @@ The classifier of a trained network (``--init``) is frozen; all that comes befor
 target images alone, to give features that fit it: predictions certain for each pixel and diverse
 over all (information maximisation), and pseudo-labels of the nearest class centroid, learnt by
 cross-entropy with the weight 0.3. Centroids are means of features weighted by the predictions,
-then means of the features that are nearest to each of these (eq. 4 to 6), by cosine; a 1 is
+then means of the features that are nearest to each of these, by cosine; a 1 is
 appended to the features first, as in the authors' code.
 
 Deviations, because nine tenths of all pixels are background. The paper's diversity asks for
@@ -131,12 +131,12 @@ def directions(features: Tensor) -> Tensor:
 
 
 def centroids(features: Tensor, weights: Tensor) -> Tensor:
-    """(C, D) means of (N, D) features under (N, C) weights (eq. 4 and 6)."""
+    """(C, D) means of (N, D) features under (N, C) weights."""
     return weights.T @ features / (weights.sum(0)[:, None] + 1e-8)
 
 
 def assign(features: Tensor, centres: Tensor, known: Tensor) -> Tensor:
-    """(N,): which of the ``known`` (C,) bool centroids has the smallest cosine distance (eq. 5)."""
+    """(N,): which of the ``known`` (C,) bool centroids has the smallest cosine distance."""
     cosine = F.normalize(features, dim=1) @ F.normalize(centres, dim=1).T
     return cosine.masked_fill(~known, -torch.inf).argmax(1)
 

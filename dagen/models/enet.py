@@ -1,7 +1,7 @@
 """ENet: 0.36 M parameters, full-resolution logits (Paszke et al., 2016).
 
 Source: "ENet: A Deep Neural Network Architecture for Real-Time Semantic Segmentation",
-arXiv:1606.02147, table 1 and section 4. What the paper leaves open is settled as in the authors'
+arXiv:1606.02147. What the paper leaves open is settled as in the authors'
 own code: inner width a quarter of the output width, batch norm after the decoder's 1x1 skip
 convolutions, spatial dropout in the encoder alone, a 2x2 transposed convolution as the head.
 
@@ -171,7 +171,7 @@ class _Up(nn.Module):
 
 @torch.no_grad()
 def _interpolate(double: nn.ConvTranspose2d) -> None:
-    """Start as bilinear interpolation of each channel (Long et al., CVPR 2015, section 3.3).
+    """Start as bilinear interpolation of each channel (Long et al., CVPR 2015).
 
     Random weights would say the same thing differently at each of the four places of a window,
     and the few channels that follow have a long way to learn them all.

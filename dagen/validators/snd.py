@@ -2,7 +2,7 @@
 
 Each sampled pixel's class probabilities, of length one, are compared with those of all other
 sampled pixels; the softmax of the similarities over 0.05 says how it spreads over its
-neighbours, and the entropy of that is high where many neighbours are alike (eqs. 2 to 4).
+neighbours, and the entropy of that is high where many neighbours are alike.
 
 Deviations, both for small foreground objects. The authors draw 100 pixels of each image: with
 95 % background they are nearly all background, and a network that sees nothing else scores best.

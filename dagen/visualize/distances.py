@@ -107,7 +107,7 @@ def a_distance(
 ) -> float:
     """The proxy A-distance 2 (1 - 2 e) of a linear classifier with error e.
 
-    Ben-David et al., "Analysis of Representations for Domain Adaptation" (NIPS 2006), section 5.
+    Ben-David et al., "Analysis of Representations for Domain Adaptation" (NIPS 2006).
     Here the classifier is logistic regression, e its balanced error by five-fold
     cross-validation, and pixels of one image are never on both sides of a fold, because they
     are too much alike. An error above one half counts as one half.
