@@ -30,6 +30,7 @@ def check(config: Config, processes: int = 1) -> None:
     network = checkpoint.build(
         config.model, Task(config.task), config.width, checkpoint.offline(config.model_options)
     )
+    _check_extra_sources(config)
     _check_labels(config, processes)
     stack = build_stack(config, network)
     if "target" in stack.streams and config.tgt is None:
@@ -86,6 +87,24 @@ def _trained_on(config: Config, stack: Stack) -> set[Domain]:
     if config.target_labels:
         found.add("target")
     return found
+
+
+def _check_extra_sources(config: Config) -> None:
+    for name in config.extra_src:
+        plugins.get("datasets", name)
+        if name == config.src:
+            raise UsageError(f"extra_src names '{name}', which is the source already; leave it out.")
+        if name in config.scored:
+            raise UsageError(
+                f"extra_src names '{name}', which is scored here; its labels are used with "
+                "target_labels (--target-labels N, or all) and in no other way."
+            )
+        if config.extra_src.count(name) > 1:
+            raise UsageError(f"extra_src names '{name}' twice; name every data set once.")
+    if config.extra_src and not reads_source(config):
+        raise UsageError(
+            f"extra_src adds source images, and {'+'.join(config.method)} uses none; leave it out."
+        )
 
 
 def _check_labels(config: Config, processes: int) -> None:

@@ -49,6 +49,8 @@ class Config:
 
     Attributes:
         src: source data set (images and labels).
+        extra_src: further labelled data sets whose training images join the source's, each
+            drawn as often (see ``dagen.joined``); the source alone is scored.
         tgt: target data set (images; its labels only score), or None.
         score: further data sets whose ``val`` split is scored; source and target always are.
         method: the strategies, stacked in this order.
@@ -86,6 +88,7 @@ class Config:
     """
 
     src: str = "resortit"
+    extra_src: tuple[str, ...] = ()
     tgt: str | None = None
     score: tuple[str, ...] = ()
     method: tuple[str, ...] = ("supervised",)
@@ -165,6 +168,7 @@ class Config:
             parts={},
             batch_norm="source",
             init=None,
+            extra_src=(),
             target_labels=0,
             rare_class_sampling="off",
             # A validator that looks at the target may not choose where none is trained on.
@@ -174,7 +178,13 @@ class Config:
         )
 
 
-_LATER = {"target_labels": 0, "rare_class_sampling": "off", "candidates": 1, "select": "last"}
+_LATER = {
+    "extra_src": (),
+    "target_labels": 0,
+    "rare_class_sampling": "off",
+    "candidates": 1,
+    "select": "last",
+}
 _ADAPTER = TypeAdapter(Config)
 _ONLY = "method."
 """Key under which parameters of the only strategy wait for its name."""
@@ -193,6 +203,8 @@ def from_mapping(values: Mapping[str, Any]) -> Config:
     given = dict(values)
     if isinstance(given.get("method"), str):
         given["method"] = [name.strip() for name in given["method"].split(",") if name.strip()]
+    if isinstance(given.get("extra_src"), str):
+        given["extra_src"] = [n.strip() for n in given["extra_src"].split(",") if n.strip()]
     given, recipe = recipes.expand(given)
     if given.get("select", "last") != "last":
         given.setdefault("candidates", 5)

@@ -24,6 +24,8 @@ _FLAGS = ("src", "tgt", "method", "model", "task", "size", "steps", "batch", "se
 def title(config: Stored) -> str:
     """What the run is called in a table: ``source-only``, ``oracle``, ``fda+advent`` ..."""
     names = "+".join(config["method"])
+    if more := config.get("extra_src", ()):
+        names += f" with {' and '.join(more)}"
     labels = config.get("target_labels", 0)
     if config["tgt"] is None:
         oracle = config["src"] in config.get("score", ())

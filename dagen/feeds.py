@@ -11,6 +11,7 @@ from dagen.cache import cached
 from dagen.config import Config
 from dagen.data import open_dataset
 from dagen.datasets.base import Dataset
+from dagen.joined import Joined
 from dagen.loaders import Feed, Stream
 from dagen.methods.base import Domain
 from dagen.rare_classes import RareClasses, rare_classes
@@ -37,7 +38,8 @@ def open_feeds(
     """
     feeds: dict[Stream, Feed] = {}
     if "source" in streams and reads_source(config):
-        source = _training_images(config, config.src, data_root)
+        own = [_training_images(config, n, data_root) for n in (config.src, *config.extra_src)]
+        source = own[0] if len(own) == 1 else Joined(own)
         feeds["source"] = Feed(source, True, _rare(config, source, config.src))
     if config.tgt is None:
         return feeds

@@ -1,0 +1,67 @@
+"""Several labelled data sets as one source (``extra_src``).
+
+Every data set is drawn equally often, whatever its size: image ``i`` of the whole is image
+``i // D`` of data set ``i % D``, and smaller ones start again. So one epoch of the whole shows
+each image of the largest data set once. This is the balanced sampling of multi-source
+adaptation; procedural twins as extra sources are domain randomisation (Tobin et al., IROS 2017).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from dagen.datasets.base import Dataset, Image, Label
+
+
+class Joined(Dataset):
+    """Data sets of one task, drawn in turn."""
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        """Take up ``datasets``, at least one, none of them empty."""
+        first = datasets[0]
+        super().__init__(first.root, first.split, first.task)
+        self.datasets = tuple(datasets)
+
+    def __len__(self) -> int:
+        return len(self.datasets) * max(len(dataset) for dataset in self.datasets)
+
+    def _at(self, index: int) -> tuple[Dataset, int]:
+        turn, which = divmod(index, len(self.datasets))
+        dataset = self.datasets[which]
+        return dataset, turn % len(dataset)
+
+    def name(self, index: int) -> str:
+        """The image's name in its own data set."""
+        dataset, own = self._at(index)
+        return dataset.name(own)
+
+    def image(self, index: int) -> Image:
+        """The image as its own data set gives it."""
+        dataset, own = self._at(index)
+        return dataset.image(own)
+
+    def label(self, index: int) -> Label:
+        """The label as its own data set gives it."""
+        dataset, own = self._at(index)
+        return dataset.label(own)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether labels of all data sets can be read."""
+        return all(dataset.has_labels for dataset in self.datasets)
+
+    def image_key(self, index: int) -> str:
+        """The image's key in its own data set."""
+        dataset, own = self._at(index)
+        return dataset.image_key(own)
+
+    def label_key(self, index: int) -> str | None:
+        """The label's key in its own data set."""
+        dataset, own = self._at(index)
+        return dataset.label_key(own)
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the fingerprints of the data sets, in order."""
+        lines = "\n".join(dataset.fingerprint() for dataset in self.datasets)
+        return hashlib.sha256(lines.encode()).hexdigest()
