@@ -54,6 +54,8 @@ class ObjectPaste(Method):
             aspect: largest ratio by which an object's sides are stretched, at least 1.
             jitter: each object's largest change of brightness and of saturation, in [0, 0.5].
             hue: each object's largest turn of hue, in parts of a circle, in [0, 0.5].
+            repaint: probability that an object's colours give way to a random pattern of two,
+                under its own shading.
             match: largest strength with which an object takes the colours of its place.
             shadow: largest darkness of the contact shadow.
             erode: pixels taken off each object's rim, where masks hold belt.
@@ -71,6 +73,7 @@ class ObjectPaste(Method):
         aspect: Annotated[float, Field(ge=1, le=4)] = 1.5
         jitter: _UpToHalf = 0.3
         hue: _UpToHalf = 0.1
+        repaint: Fraction = 0.0
         match: Fraction = 0.5
         shadow: Fraction = 0.5
         erode: Annotated[int, Field(ge=0, le=8)] = 1

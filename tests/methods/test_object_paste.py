@@ -16,7 +16,7 @@ from dagen.types import IGNORE, Batch, Task, View
 from tests.methods.pseudo import Trial, faded, same, stack_of, step_of
 
 UNTOUCHED: dict[str, Any] = {
-    "jitter": 0.0, "hue": 0.0, "match": 0.0, "shadow": 0.0, "decoys": 0.0, "disturb": 0.0,
+    "jitter": 0.0, "hue": 0.0, "match": 0.0, "shadow": 0.0, "repaint": 0.0, "decoys": 0.0, "disturb": 0.0,
     "aspect": 1.0, "erode": 0, "scale": [1.0, 1.0],
 }  # fmt: skip
 """Objects are turned and moved, and nothing else is done to them."""
@@ -142,6 +142,29 @@ def test_objects_take_the_colours_of_their_place() -> None:
     spread = [x[inside].std((2, 3)) for x in (colour, moved.colour, ground)]
     assert torch.allclose(spread[1], spread[0] + share * (spread[2] - spread[0]), atol=0.01)
     assert not moved.colour[~alpha.bool().expand(4, 3, 16, 16)].any()
+
+
+def test_repainted_objects_keep_their_shading_and_lose_their_colours() -> None:
+    alpha = torch.zeros(16, 1, 32, 32)
+    alpha[:, :, 8:24, 8:24] = 1
+    shading = torch.linspace(0.6, 1.4, 16)[None, None, :, None]
+    red = torch.tensor([0.5, 0.1, 0.1])[None, :, None, None]
+    colour = torch.zeros(16, 3, 32, 32)
+    colour[:, :, 8:24, 8:24] = red * shading
+    layer = _paste.Layer(colour, alpha)
+    draws = torch.Generator().manual_seed(0)
+    new = _paste.repaint(layer, 1.0, draws)
+    assert not new.colour[~alpha.bool().expand_as(colour)].any()
+    assert 0 <= new.colour.min() and new.colour.max() <= 1
+    mean = new.colour[..., 8:24, 8:24].mean((2, 3))
+    assert (mean - red[:, :, 0, 0] * 1.0).abs().amax(1).min() > 0.02  # none keeps its red,
+    assert (mean.argmax(1) != 0).any() and mean.std(0).max() > 0.1  # and they differ
+    rows = new.colour[..., 8:24, 8:24].mean((1, 3))
+    assert (rows[:, -4:].mean(1) > rows[:, :4].mean(1)).float().mean() > 0.8
+    half = _paste.repaint(layer, 0.5, draws)
+    kept = (half.colour == colour).flatten(1).all(1)
+    assert 3 <= kept.sum() <= 13
+    assert _paste.repaint(layer, 0.0, draws).colour.equal(colour)
 
 
 def test_shadows_darken_the_ground_beside_the_object_alone() -> None:
