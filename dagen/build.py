@@ -93,7 +93,9 @@ def _check_extra_sources(config: Config) -> None:
     for name in config.extra_src:
         plugins.get("datasets", name)
         if name == config.src:
-            raise UsageError(f"extra_src names '{name}', which is the source already; leave it out.")
+            raise UsageError(
+                f"extra_src names '{name}', which is the source already; leave it out."
+            )
         if name in config.scored:
             raise UsageError(
                 f"extra_src names '{name}', which is scored here; its labels are used with "

@@ -4,6 +4,10 @@ A classifier tells the domains apart from the features that the segmentation hea
 gradient reaches the features with the factor ``-weight * lambda``, where
 ``lambda = 2 / (1 + exp(-10 q)) - 1`` and q is the run's progress from 0 to 1.
 
+With ``aux_weight`` above 0 every auxiliary head of the network gets a classifier of its own:
+the multi-level variant, after AdaptSegNet's (Tsai et al., CVPR 2018). It reads the head's class
+scores, through which its gradient reaches the earlier stage that the head stands on.
+
 Deviations: the paper classifies one vector per image; here every position of the feature map is
 classified, by 1x1 convolutions D-256-256-1. The paper's classifier shares the network's SGD;
 here it has Adam with AdaptSegNet's constants. Least squares and spectral norm are options that
@@ -36,6 +40,7 @@ class Dann(Method):
         Attributes:
             weight: factor of the reversed gradient. The paper's networks take 1; 0.1 is chosen
                 here, because dense features carry the layout of the scene, which differs.
+            aux_weight: the same for each auxiliary head; 0 is the single-level variant.
             objective: ``vanilla`` (the paper's) or ``least-squares``.
             learning_rate: of the classifier's Adam, betas 0.9 and 0.99.
             spectral_norm: whether the classifier's layers are normalised (paper: no).
@@ -43,6 +48,7 @@ class Dann(Method):
         """
 
         weight: NotNegative = 0.1
+        aux_weight: NotNegative = 0.0
         objective: Literal["vanilla", "least-squares"] = "vanilla"
         learning_rate: Positive = 1e-4
         spectral_norm: bool = False
@@ -54,17 +60,25 @@ class Dann(Method):
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
-        bound = spectral_norm if config.spectral_norm else lambda layer: layer
-        self.classifier = nn.Sequential(
-            bound(nn.Conv2d(setting.feature_channels, config.width, 1)),
-            nn.ReLU(),
-            bound(nn.Conv2d(config.width, config.width, 1)),
-            nn.ReLU(),
-            bound(nn.Conv2d(config.width, 1, 1)),
-        )
+        self.classifier = self._classifier(setting.feature_channels)
+        heads = len(getattr(student, "aux_weights", ())) if config.aux_weight else 0
+        self.early = nn.ModuleList(self._classifier(setting.num_classes) for _ in range(heads))
         self.health = Health(config.objective, "the domain classifier")
         self.optimizer = torch.optim.Adam(
-            self.classifier.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
+            [*self.classifier.parameters(), *self.early.parameters()],
+            lr=config.learning_rate,
+            betas=(0.9, 0.99),
+        )
+
+    def _classifier(self, channels: int) -> nn.Sequential:
+        width = self.config.width
+        bound = spectral_norm if self.config.spectral_norm else lambda layer: layer
+        return nn.Sequential(
+            bound(nn.Conv2d(channels, width, 1)),
+            nn.ReLU(),
+            bound(nn.Conv2d(width, width, 1)),
+            nn.ReLU(),
+            bound(nn.Conv2d(width, 1, 1)),
         )
 
     def optimizers(self) -> Iterable[torch.optim.Optimizer]:
@@ -72,16 +86,30 @@ class Dann(Method):
         return (self.optimizer,)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``domain``: the classifier minimises it, and the features, reversed, maximise it."""
-        progress = ctx.step / ctx.steps
-        factor = self.config.weight * (2 / (1 + math.exp(-10 * progress)) - 1)
-        on_source = self.classifier(_reverse(ctx.source_out.features, factor))
-        on_target = self.classifier(_reverse(ctx.target_out.features, factor))
+        """``domain``: the classifier minimises it, and the features, reversed, maximise it.
+
+        ``domain0`` ... are those of the auxiliary heads.
+        """
+        ramp = 2 / (1 + math.exp(-10 * ctx.step / ctx.steps)) - 1
+        source, target = ctx.source_out, ctx.target_out
+        loss, right = self._game(
+            self.classifier, source.features, target.features, self.config.weight * ramp
+        )
+        ctx.metrics.update(self.health.watch(loss, right, ctx.step))
+        terms = {"domain": loss}
+        for i, judge in enumerate(self.early):
+            factor = self.config.aux_weight * ramp
+            terms[f"domain{i}"], _ = self._game(judge, source.aux[i], target.aux[i], factor)
+        return terms
+
+    def _game(
+        self, judge: nn.Module, source: Tensor, target: Tensor, factor: float
+    ) -> tuple[Tensor, Tensor]:
+        """The loss of telling two maps apart, reversed for what made them, and the accuracy."""
+        on_source, on_target = judge(_reverse(source, factor)), judge(_reverse(target, factor))
         loss = domain_loss(on_source, True, self.config.objective) / 2
         loss = loss + domain_loss(on_target, False, self.config.objective) / 2
-        right = accuracy(on_source, on_target, self.config.objective)
-        ctx.metrics.update(self.health.watch(loss, right, ctx.step))
-        return {"domain": loss}
+        return loss, accuracy(on_source, on_target, self.config.objective)
 
 
 class _Reversal(torch.autograd.Function):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from dagen import plugins
 from tests.methods.shift import BRIGHTER, gap_closed
-from tests.toy import context, setting
+from tests.toy import AuxToyNetwork, context, setting
 
 Dann = plugins.get("methods", "dann")
 
@@ -42,6 +42,29 @@ def test_least_squares_and_spectral_norm_are_options() -> None:
     norms = [torch.linalg.matrix_norm(m.weight.detach().flatten(1), 2) for m in layers]
     assert all(float(norm) < 1.05 for norm in norms)
     assert {"discriminator_loss", "discriminator_alarm"} <= set(ctx.metrics)
+
+
+def test_with_several_levels_each_auxiliary_head_has_its_own_game() -> None:
+    ctx = context(step=3, steps=10)
+    ctx.student = AuxToyNetwork(2).train()
+    heads = len(ctx.source_out.aux)
+    assert heads
+    single = Dann(ctx.student, setting(), Dann.Config(width=8))
+    assert set(single.losses(ctx)) == {"domain"}
+    part = Dann(ctx.student, setting(), Dann.Config(width=8, aux_weight=0.2))
+    terms = part.losses(ctx)
+    assert set(terms) == {"domain", *(f"domain{i}" for i in range(heads))}
+    source, target, judge = ctx.source_out.aux[0], ctx.target_out.aux[0], part.early[0]
+    inputs = [source, target, *judge.parameters()]
+    found = torch.autograd.grad(terms["domain0"], inputs, retain_graph=True)
+    plain = F.softplus(-judge(source)).mean() + F.softplus(judge(target)).mean()
+    wanted = torch.autograd.grad(plain / 2, inputs)
+    factor = -0.2 * (2 / (1 + math.exp(-3)) - 1)
+    for one, two in zip(found, [w * (factor if i < 2 else 1) for i, w in enumerate(wanted)],
+                        strict=True):  # fmt: skip
+        torch.testing.assert_close(one, two)
+    trained = {id(p) for group in part.optimizer.param_groups for p in group["params"]}
+    assert {id(p) for p in part.parameters()} == trained
 
 
 def test_it_closes_a_gap() -> None:

@@ -16,8 +16,8 @@ from dagen.types import IGNORE, Batch, Task, View
 from tests.methods.pseudo import Trial, faded, same, stack_of, step_of
 
 UNTOUCHED: dict[str, Any] = {
-    "jitter": 0.0, "hue": 0.0, "match": 0.0, "shadow": 0.0, "repaint": 0.0, "decoys": 0.0, "disturb": 0.0,
-    "aspect": 1.0, "erode": 0, "scale": [1.0, 1.0],
+    "jitter": 0.0, "hue": 0.0, "match": 0.0, "shadow": 0.0, "repaint": 0.0, "decoys": 0.0,
+    "disturb": 0.0, "aspect": 1.0, "erode": 0, "scale": [1.0, 1.0],
 }  # fmt: skip
 """Objects are turned and moved, and nothing else is done to them."""
 
@@ -155,9 +155,9 @@ def test_repainted_objects_keep_their_shading_and_lose_their_colours() -> None:
     draws = torch.Generator().manual_seed(0)
     new = _paste.repaint(layer, 1.0, draws)
     assert not new.colour[~alpha.bool().expand_as(colour)].any()
-    assert 0 <= new.colour.min() and new.colour.max() <= 1
+    assert new.colour.min() >= 0 and new.colour.max() <= 1
     mean = new.colour[..., 8:24, 8:24].mean((2, 3))
-    assert (mean - red[:, :, 0, 0] * 1.0).abs().amax(1).min() > 0.02  # none keeps its red,
+    assert (mean - red[:, :, 0, 0]).abs().amax(1).min() > 0.02  # none keeps its red,
     assert (mean.argmax(1) != 0).any() and mean.std(0).max() > 0.1  # and they differ
     rows = new.colour[..., 8:24, 8:24].mean((1, 3))
     assert (rows[:, -4:].mean(1) > rows[:, :4].mean(1)).float().mean() > 0.8
