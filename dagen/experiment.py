@@ -27,6 +27,7 @@ from dagen.feeds import open_feeds
 from dagen.files import make_folder, write_atomically
 from dagen.given import score_given
 from dagen.loaders import Feed, Sampling, Steps
+from dagen.memory import release_freed_memory
 from dagen.models.base import Network
 from dagen.probes import open_probes
 from dagen.progress import Progress
@@ -184,6 +185,7 @@ class _Run:
 
     def train(self, log: Tracked | None = None, progress: Progress | None = None) -> None:
         """The loop, from the newest state on."""
+        release_freed_memory()
         steps = Steps(self.feeds, self._sampling(), self.config.steps)
         workers = self.runtime.workers
         if workers is None:
@@ -215,6 +217,7 @@ class _Run:
                 on_resume=log.resumed if log else lambda step: None,
             ),
         )
+        release_freed_memory()
 
     @property
     def _choosing(self) -> bool:

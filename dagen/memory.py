@@ -1,4 +1,4 @@
-"""One setting of the C library's allocator that makes training on a CPU a good deal faster."""
+"""The C library's allocator: a setting that makes training on a CPU a good deal faster."""
 
 from __future__ import annotations
 
@@ -16,11 +16,26 @@ def keep_freed_memory() -> None:
     large blocks anew each time, and the kernel then clears every page on first touch, which costs
     about a third of a step. No effect where the C library is not glibc.
     """
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_M_MMAP_THRESHOLD, _KEEP)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEEP)
+
+
+def release_freed_memory() -> None:
+    """Hand back what :func:`keep_freed_memory` has kept, before another run starts.
+
+    A loader process is a fork: whatever the parent keeps then, used or not, the child holds a
+    second time as soon as the parent writes to it.
+    """
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
     if not sys.platform.startswith("linux"):
-        return
+        return None
     try:
         libc = ctypes.CDLL("libc.so.6")
     except OSError:
-        return  # musl and others
-    libc.mallopt(_M_MMAP_THRESHOLD, _KEEP)
-    libc.mallopt(_M_TRIM_THRESHOLD, _KEEP)
+        return None  # musl and others
+    return libc if hasattr(libc, "malloc_trim") else None
