@@ -26,6 +26,7 @@ class PlainNetwork(Network):
 
     stride = 4
     multiple = 4
+    taps = ("stem",)
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(num_classes)
@@ -46,10 +47,14 @@ class Drift:
             the number of squares says where it should be.
         red: standard deviation of noise on the red channel, alike within a cell. The network
             trusts red most; green and blue still separate the classes without an error.
+        light: standard deviation of every image's brightness, in the source too.
+        grain: standard deviation of noise on every pixel.
     """
 
     brighter: float = 0.0
     red: float = 0.0
+    light: float = 0.0
+    grain: float = 0.0
 
 
 BRIGHTER = Drift(brighter=0.2)
@@ -62,7 +67,12 @@ def views(seed: int, drift: Drift, count: int = 16) -> tuple[Batch, Tensor]:
     index = torch.arange(count)
     source, source_label = _scenes(draw, count)
     target, target_label = _scenes(draw, count)
+    if drift.light > 0:
+        light = torch.randn(2, count, 1, 1, 1, generator=draw) * drift.light
+        source, target = (source + light[0]).clamp(0, 1), target + light[1]
     target = (target + drift.brighter).clamp(0, 1)
+    if drift.grain > 0:
+        target += torch.randn(target.shape, generator=draw) * drift.grain
     target[:, 0] += (
         _by_cell(torch.randn(count, SIZE // CELL, SIZE // CELL, generator=draw)) * drift.red
     )

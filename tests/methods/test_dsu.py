@@ -1,6 +1,7 @@
 import torch
 
 from dagen.methods.dsu import Dsu, shift_style
+from tests.methods.shift import Drift, gap_closed
 from tests.toy import ToyNetwork, context, setting
 
 
@@ -64,3 +65,9 @@ def test_strength_and_probability() -> None:
 
 def test_needs_no_target() -> None:
     assert Dsu.streams == {"source"}
+
+
+def test_it_closes_the_gap_of_more_light_than_it_has_seen() -> None:
+    drift = Drift(brighter=0.25, light=0.05)
+    assert gap_closed("dsu", drift) > 0.6
+    assert gap_closed("dsu", drift, strength=0.0) < 0.1

@@ -10,6 +10,7 @@ from dagen.methods.mixstyle import MixStyle, mix_style
 from dagen.stack import Stack
 from dagen.types import Batch
 from tests.methods.cast import CastNetwork
+from tests.methods.shift import Drift, gap_closed
 from tests.toy import ToyNetwork, batch, context, setting
 
 
@@ -125,3 +126,9 @@ def test_teachers_checkpoints_and_predictors_are_plain_networks(name: str) -> No
 def test_a_network_without_early_stages(name: str) -> None:
     with pytest.raises(UsageError, match=f"'{name}' .* CastNetwork names none"):
         Stack(CastNetwork(), [name], {}, setting())
+
+
+def test_it_closes_the_gap_of_more_light_than_it_has_seen() -> None:
+    drift = Drift(brighter=0.25, light=0.05)
+    assert gap_closed("mixstyle", drift) > 0.6
+    assert gap_closed("mixstyle", drift, p=0.0) < 0.1

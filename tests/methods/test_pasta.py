@@ -3,6 +3,7 @@ import torch
 
 from dagen.methods._style import dice
 from dagen.methods.pasta import Pasta, spread
+from tests.methods.shift import Drift, gap_closed
 from tests.toy import ToyNetwork, context, setting
 
 
@@ -59,3 +60,8 @@ def test_p_leaves_images_alone() -> None:
     ctx = context()
     new = _part(p=0.0).transform(ctx).source
     assert new is not None and torch.equal(new.image, ctx.source.image)
+
+
+def test_it_closes_the_gap_of_a_grainy_camera() -> None:
+    assert gap_closed("pasta", Drift(grain=0.4)) > 0.6
+    assert gap_closed("pasta", Drift(grain=0.4), p=0.0) < 0.1
