@@ -27,6 +27,7 @@ from torch.utils.data import Dataset as TorchDataset
 from dagen import transforms
 from dagen.datasets.base import Dataset
 from dagen.errors import DataError
+from dagen.memory import return_freed_memory
 from dagen.rare_classes import RareClasses
 from dagen.transforms import Pixels
 from dagen.types import Batch, View
@@ -178,16 +179,18 @@ def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> Dat
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=2 if workers else None,
-        worker_init_fn=_leave_signals_to_the_loop,
+        worker_init_fn=_start_worker,
     )
 
 
-def _leave_signals_to_the_loop(worker: int) -> None:
-    """A signal to the whole process group (``timeout``, schedulers, Ctrl-C) ends the loop alone.
+def _start_worker(worker: int) -> None:
+    """A worker leaves signals to the loop, and gives freed memory back.
 
-    The loop saves its state first; a worker that died at once would end the run before that.
+    A signal to the whole process group (``timeout``, schedulers, Ctrl-C) ends the loop alone,
+    which saves its state first; a worker that died at once would end the run before that.
     Workers end with the loop, which closes them.
     """
+    return_freed_memory()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, signal.SIG_IGN)
 

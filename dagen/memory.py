@@ -6,7 +6,7 @@ import ctypes
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEEP = 1 << 30
+_KEEP, _USUAL = 1 << 30, 128 << 10
 
 
 def keep_freed_memory() -> None:
@@ -28,6 +28,17 @@ def release_freed_memory() -> None:
     second time as soon as the parent writes to it.
     """
     if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+def return_freed_memory() -> None:
+    """What the C library does by default, in a process that inherited :func:`keep_freed_memory`.
+
+    Loader processes make images of ever other sizes: what they kept would only grow.
+    """
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_M_MMAP_THRESHOLD, _USUAL)
+        libc.mallopt(_M_TRIM_THRESHOLD, _USUAL)
         libc.malloc_trim(0)
 
 
