@@ -15,7 +15,8 @@ $(STAMP): pyproject.toml constraints.txt
 
 # The main job on the synthetic twins: source-only, then adapted, a table and a picture.
 demo: install
-	$(BIN)/python scripts/demo.py
+	$(BIN)/dagen adapt --config benchmarks/demo.toml --runs demo --experiment demo
+	@echo "Next: dagen adapt --src resortit --tgt taco --method advent (README, 'Real data')."
 
 test: install
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
