@@ -176,6 +176,17 @@ class CachedDataset(Dataset):
         key = self.dataset.label_key(index)
         return make() if key is None else self.cache.get(f"label|{self.limit}|{key}", make)
 
+    def derived(self, index: int, name: str, make: Callable[[Image], Array]) -> Array:
+        """What ``make`` makes of image ``index``, kept under ``name``; read-only.
+
+        Args:
+            index: of the image.
+            name: of what is made; another way of making it needs another name.
+            make: from the image as :meth:`image` gives it to a uint8 array.
+        """
+        key = f"{name}|{self.limit}|{self.dataset.image_key(index)}"
+        return self.cache.get(key, lambda: make(self.image(index)))
+
     def _shrink(self, array: Array, how: int) -> Array:
         height, width = cover((array.shape[0], array.shape[1]), self.limit)
         if (height, width) == array.shape[:2]:

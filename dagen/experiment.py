@@ -147,7 +147,9 @@ class _Run:
         self.task = Task(config.task)
         self.network = build_network(_located(config, runtime))
         self.stack = build_stack(config, self.network)
-        self.feeds = open_feeds(config, self.stack.streams, runtime.data_root)
+        self.feeds = open_feeds(
+            config, self.stack.streams, runtime.data_root, salience=self.stack.salience
+        )
         several = config.candidates > 1 and not self.stack.online
         kept = evenly_spaced(config.steps, config.candidates) if several else ()
         self.candidates = Candidates(folder, kept)

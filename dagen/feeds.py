@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dagen import few_labels, loaders
 from dagen.build import reads_source
-from dagen.cache import cached
+from dagen.cache import CachedDataset, cached
 from dagen.config import Config
 from dagen.data import open_dataset
 from dagen.datasets.base import Dataset
@@ -15,11 +15,16 @@ from dagen.joined import Joined
 from dagen.loaders import Feed, Stream
 from dagen.methods.base import Domain
 from dagen.rare_classes import RareClasses, rare_classes
+from dagen.salience import Salience
 from dagen.types import Task
 
 
 def open_feeds(
-    config: Config, streams: Collection[Domain], data_root: Path | None
+    config: Config,
+    streams: Collection[Domain],
+    data_root: Path | None,
+    *,
+    salience: bool = False,
 ) -> dict[Stream, Feed]:
     """The images of a run: the source's with labels, the target's without, and chosen ones.
 
@@ -27,6 +32,7 @@ def open_feeds(
         config: of the run.
         streams: the domains whose images the strategies need.
         data_root: see :func:`dagen.data.root`.
+        salience: whether they need to know what stands out in target images.
 
     Returns:
         ``source`` and ``target`` as far as they are needed, and ``labelled``: the target
@@ -44,7 +50,8 @@ def open_feeds(
     if config.tgt is None:
         return feeds
     if "target" in streams:
-        feeds["target"] = Feed(_training_images(config, config.tgt, data_root), False)
+        images = _training_images(config, config.tgt, data_root)
+        feeds["target"] = Feed(images, False, salience=Salience(images) if salience else None)
     if config.target_labels:
         target = _training_images(config, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
@@ -53,7 +60,7 @@ def open_feeds(
     return feeds
 
 
-def _training_images(config: Config, name: str, data_root: Path | None) -> Dataset:
+def _training_images(config: Config, name: str, data_root: Path | None) -> CachedDataset:
     dataset = open_dataset(name, "train", Task(config.task), data_root)
     loaders.require_images(dataset, name)
     height, width = config.size

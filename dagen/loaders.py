@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -52,11 +52,14 @@ class Feed:
         dataset: the images.
         labelled: whether labels are read; False never opens one.
         rare: draws labelled images by class; None takes each once an epoch.
+        salience: the map of what stands out in an image, (H, W) uint8, by its position; None
+            where nobody asks. Of a feed that is not labelled.
     """
 
     dataset: Dataset
     labelled: bool
     rare: RareClasses | None = None
+    salience: Callable[[int], Pixels] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,14 @@ class Steps(TorchDataset[Batch]):
             granted = share // 2 if "source" in self.feeds else share
         source = [*self._rows("source", step, share - granted)]
         source += self._rows("labelled", step, granted)
-        return Batch(_view(source, granted), _view([*self._rows("target", step, share)]))
+        return Batch(_view(source, granted), self._target(step, share))
+
+    def _target(self, step: int, share: int) -> View | None:
+        view = _view([*self._rows("target", step, share)])
+        if view is None or view.label is None:
+            return view
+        # What stands where a label would is the map of what stands out: labels are never read.
+        return replace(view, label=None, salience=view.label.float().div_(255))
 
     def names(self, batch: Batch) -> list[str]:
         """The file names of a batch's images, for error messages."""
@@ -130,6 +140,8 @@ class Steps(TorchDataset[Batch]):
             index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
             image = feed.dataset.image(index)
             label = feed.dataset.label(index) if feed.labelled else None
+            if feed.salience is not None:
+                label = feed.salience(index)
             image, label = transforms.crop(image, label, *geometry, draw)
         if how.augment == "camera":
             image = transforms.camera(image, draw)
@@ -167,7 +179,7 @@ def to_tensor(image: Pixels) -> Tensor:
 
 
 def _label_tensor(label: Pixels) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(label)).long()
+    return torch.from_numpy(np.array(label)).long()  # a copy: cached arrays are read-only
 
 
 def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:

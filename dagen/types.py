@@ -6,6 +6,7 @@ name        shape          dtype       values
 image       (B, 3, H, W)   float32     RGB in [0, 1]; networks normalise inside
 label       (B, H, W)      int64       class ids of the task, 255 is ignored
 index       (B,)           int64       position in the data set
+salience    (B, H, W)      float32     in [0, 1], from the image alone
 logits      (B, C, h, w)   float32     at the network's own stride
 features    (B, D, h, w)   float32     what the classifier sees
 ==========  =============  ==========  =======================================
@@ -48,13 +49,15 @@ class View:
     """Images of one domain; ``label`` is None where a method may not know it.
 
     The source view holds all labelled images: with few target labels its last ``target_rows``
-    images are the target's.
+    images are the target's. ``salience`` is there where a part asks for it: how much each pixel
+    stands out in its whole image (see ``dagen.salience``).
     """
 
     image: Tensor
     index: Tensor
     label: Tensor | None = None
     target_rows: int = 0
+    salience: Tensor | None = None
 
     def to(self, device: torch.device) -> View:
         """The same view on ``device``, images in channels-last memory."""
@@ -63,6 +66,7 @@ class View:
             self.index.to(device, non_blocking=True),
             None if self.label is None else self.label.to(device, non_blocking=True),
             self.target_rows,
+            None if self.salience is None else self.salience.to(device, non_blocking=True),
         )
 
 

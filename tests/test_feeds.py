@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dagen import plugins, training
+from dagen import plugins, salience, training
 from dagen.build import build_network, build_stack, check
 from dagen.config import Config, from_mapping, load
 from dagen.distributed import world
@@ -18,6 +18,8 @@ from dagen.experiment import Runtime, _Run, run
 from dagen.feeds import open_feeds
 from dagen.tracking import read_records
 from tests import tiny
+
+_plain = salience.salience
 
 SMALL = {
     "src": "resortit", "tgt": "folder", "model": "enet", "width": 0.25, "task": "material",
@@ -257,3 +259,27 @@ def test_the_baseline_has_no_target_label() -> None:
     baseline = small(target_labels=3, rare_class_sampling=0.1).source_only()
     assert (baseline.target_labels, baseline.rare_class_sampling) == (0, "off")
     assert baseline == small().source_only()
+
+
+def test_what_stands_out_is_given_to_those_who_ask(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, ...]] = []
+
+    def once(image: np.ndarray) -> np.ndarray:
+        made.append(image.shape)
+        return _plain(image)
+
+    config = small(method="saliency", zoom=1.0)
+    stack = build_stack(config, build_network(config))
+    feed = open_feeds(config, stack.streams, runtime.data_root, salience=stack.salience)["target"]
+    monkeypatch.setattr(salience, "salience", once)
+    assert feed.salience is not None and not feed.labelled
+    for _ in range(2):
+        for index in range(len(feed.dataset)):
+            image = feed.dataset.image(index)
+            assert np.array_equal(feed.salience(index), _plain(image))
+    assert len(made) <= len(feed.dataset)  # the second time from the cache
+    other = build_stack(small(method="advent"), build_network(config))
+    feeds = open_feeds(config, other.streams, runtime.data_root, salience=other.salience)
+    assert feeds["target"].salience is None

@@ -90,3 +90,15 @@ def test_every_image_is_fitted_to_the_network(multiple: int) -> None:
     images = list(every_image(Numbers(3), (32, 32), multiple))
     assert len(images) == 3
     assert all(image.shape[0] == 1 and image.shape[2] % multiple == 0 for image in images)
+
+
+def test_what_stands_out_is_cut_like_the_image_and_opens_no_label() -> None:
+    images = Numbers(7, labels=False)
+    feed = Feed(images, False, salience=lambda index: images.image(index)[:, :, 1])
+    steps = Steps({"target": feed}, Sampling((40, 40), 4, 1.0, 0), steps=3)
+    target = steps[1].target
+    assert target is not None and target.label is None and target.salience is not None
+    assert target.salience.dtype == torch.float32
+    assert torch.equal(target.salience, target.image[:, 1])
+    moved = target.to(torch.device("cpu"))
+    assert moved.salience is not None and torch.equal(moved.salience, target.salience)

@@ -53,16 +53,22 @@ def setting(
     )
 
 
-def batch(task: Task = Task.BINARY, size: int = 32, count: int = 2, seed: int = 0) -> Batch:
+def batch(
+    task: Task = Task.BINARY,
+    size: int = 32,
+    count: int = 2,
+    seed: int = 0,
+    salience: bool = False,
+) -> Batch:
     """Random images, labels for the source only, a stripe of ignored pixels among them."""
     draw = torch.Generator().manual_seed(seed)
     label = torch.randint(0, task.num_classes, (count, size, size), generator=draw)
     label[:, :2] = 255
     index = torch.arange(count)
-    return Batch(
-        source=View(torch.rand(count, 3, size, size, generator=draw), index, label),
-        target=View(torch.rand(count, 3, size, size, generator=draw) * 0.5 + 0.4, index),
-    )
+    source = View(torch.rand(count, 3, size, size, generator=draw), index, label)
+    image = torch.rand(count, 3, size, size, generator=draw) * 0.5 + 0.4
+    shown = torch.rand(count, size, size, generator=draw) if salience else None
+    return Batch(source, View(image, index, salience=shown))
 
 
 def context(task: Task = Task.BINARY, *, step: int = 0, steps: int = 10, seed: int = 0) -> Context:

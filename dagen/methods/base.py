@@ -181,6 +181,7 @@ class Method(nn.Module):
         family: where it belongs in tables.
         paper: short reference, such as ``"Vu et al., CVPR 2019"``.
         streams: the domains whose images it needs.
+        salience: whether it needs ``View.salience`` of the target images.
         requires: parts that must stand before it in the stack (added when missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the very images that it is scored on, in one pass over them
@@ -195,6 +196,7 @@ class Method(nn.Module):
     family: ClassVar[Family] = "baseline"
     paper: ClassVar[str] = ""
     streams: ClassVar[frozenset[Domain]] = frozenset()
+    salience: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ()
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import io
 import re
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from dagen import plugins
 from dagen.methods.base import Family, Method
 from dagen.stack import Stack
-from dagen.types import Batch, View
+from dagen.types import Batch
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
 
 NAMES = plugins.names("methods")
@@ -27,7 +28,7 @@ def build(name: str, network: type[ToyNetwork] = ToyNetwork, seed: int = 0) -> S
 
 def streamed(stack: Stack, seed: int) -> Batch:
     """What the loader would give: only the domains that are streamed, no target label."""
-    both = batch(stack.setting.task, seed=seed)
+    both = batch(stack.setting.task, seed=seed, salience=stack.salience)
     return Batch(
         both.source if "source" in stack.streams else None,
         both.target if "target" in stack.streams else None,
@@ -170,7 +171,7 @@ def test_the_label_of_the_target_changes_nothing(name: str) -> None:
             views = streamed(stack, step)
             if views.target is not None and fill is not None:
                 label = torch.full((len(views.target.image), 32, 32), fill)
-                views = Batch(views.source, View(views.target.image, views.target.index, label))
+                views = Batch(views.source, replace(views.target, label=label))
             torch.manual_seed(step)
             found.append({k: float(v.detach()) for k, v in stack(views, step)[0].items()})
         runs.append(found)
