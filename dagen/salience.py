@@ -29,6 +29,8 @@ from dagen.transforms import Pixels
 
 _Plane = NDArray[np.float32]
 
+_KEPT_AS = "salience/1"
+"""Name in the decode cache; another one is due when the map is made in another way."""
 _SIDE = 80
 """Shorter side in pixels of the copy on which the map is made."""
 _SMALLEST = 5
@@ -139,4 +141,4 @@ class Salience:
 
     def __call__(self, index: int) -> Pixels:
         """The map of image ``index``, (H, W) uint8 of the cached image's size."""
-        return self.dataset.derived(index, "salience-4", salience)
+        return self.dataset.derived(index, _KEPT_AS, salience)
