@@ -50,7 +50,7 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
     }
     for title, run in (
         ("learned on the belt alone", pair.source_only),
-        (f"adapted to unlabelled litter: {config.method[0]}", pair.adapted),
+        (f"adapted to unlabelled litter: {' and '.join(config.method)}", pair.adapted),
     ):
         network, card = checkpoint.load_deployed(run.model)
         network.eval()

@@ -4,9 +4,9 @@ A photograph of litter was taken because of the litter: it stands out from what 
 what surrounds it reaches the edges of the frame (the boundary and connectivity priors of Wei et
 al., ECCV 2012). ``dagen.salience`` turns that into a map, without learning; here the student
 learns the map as if it were a label: foreground from one threshold on, background up to another,
-nothing in between. Training a network on the answers of hand-made detectors is that of Zhang et
-al. (ICCV 2017, "Supervision by Fusion"); the network answers better than the noisy map in places
-where photographs agree with each other.
+nothing in between. Training a network on the answers of hand-made detectors follows Zhang et al.
+(ICCV 2017, "Supervision by Fusion"): mistakes that differ from one photograph to the next average
+out, what photographs have in common is learnt.
 
 The map does not know materials. With several foreground classes the loss is that of their sum:
 ``-log(1 - p[background])`` on foreground, which moves no class at the cost of another.
