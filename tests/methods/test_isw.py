@@ -10,8 +10,8 @@ from dagen.methods._mixing import disturb
 from dagen.methods.isw import Isw, covariance, sensitive
 from dagen.models.base import Network
 from dagen.stack import Stack
-from dagen.types import Batch, SegOut
-from tests.methods.cast import CastNetwork
+from dagen.types import Batch, SegOut, View
+from tests.methods.cast import CastNetwork, by_cell
 from tests.toy import ToyNetwork, batch, context, setting
 
 
@@ -183,3 +183,56 @@ def test_a_network_without_early_stages() -> None:
 def test_channels_of_the_stages_are_those_of_the_network() -> None:
     part = Isw(ToyNetwork(2), setting(size=(30, 30)), Isw.Config())
     assert part.get_buffer("mask0").shape == (8, 8)
+
+
+class Wide(Network):
+    """One convolution with room for many features, and a classifier at stride 4."""
+
+    stride = 4
+    multiple = 4
+    taps = ("stem",)
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.stem = nn.Sequential(nn.Conv2d(3, 32, 4, 4), nn.ReLU())
+        self.head = nn.Conv2d(32, 2, 1)
+
+    def forward(self, image: Tensor) -> SegOut:
+        features = self.stem(self.normalise(image))
+        return SegOut(self.head(features), features)
+
+
+def striped(seed: int, count: int, *, turned: bool) -> View:
+    """Striped things of one hue on plain ground of the opposite one, equally bright.
+
+    Red on green, or in every image another pair where they are ``turned``.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    label = by_cell((torch.rand(count, 8, 8, generator=draw) < 0.3).long())
+    angle = 2 * torch.pi * torch.rand(count, 1, generator=draw) * turned
+    red = torch.tensor([1.0, -1.0, 0.0]) / 2**0.5
+    blue = torch.tensor([-1.0, -1.0, 2.0]) / 6**0.5
+    hue = (angle.cos() * red + angle.sin() * blue)[..., None, None]
+    stripes = 0.25 * torch.tensor([1.0, -1.0]).repeat(16) * label[:, None]
+    noise = 0.1 * torch.randn(count, 3, 32, 32, generator=draw)
+    image = 0.5 + stripes + 0.15 * (2 * label[:, None] - 1) * hue + noise
+    return View(image.clamp(0, 1), torch.arange(count), label)
+
+
+def test_it_closes_the_gap_of_other_hues() -> None:
+    """Hue and stripes tell things from the ground; only the stripes still do in the target."""
+    scores = {}
+    for weight in (0.0, 10.0):
+        torch.manual_seed(0)
+        stack = Stack(Wide(), ["isw"], {"isw": {"weight": weight}}, setting(steps=200)).train()
+        optimizer = torch.optim.Adam(stack.student.parameters(), lr=0.01)
+        for step in range(200):
+            losses, _ = stack(Batch(striped(1000 + step, 8, turned=False)), step)
+            torch.stack(list(losses.values())).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        view = striped(7, 32, turned=True)
+        with torch.no_grad():
+            found = by_cell(stack.predictor()(view.image).logits.argmax(1))
+        scores[weight] = float((found & view.label).sum() / (found | view.label).sum())
+    assert scores[0.0] < 0.65 and scores[10.0] > 0.8, scores

@@ -158,3 +158,25 @@ def test_bright_is_no_longer_the_same_as_waste() -> None:
     options: dict[str, object] = {"p": 0.7, "distractors": 0, "feather": 0.0, "smallest": 1.0}
     after = run(["textures"], {"textures": options})
     assert after > before + 0.2, (before, after)
+
+
+def _varied(seed: int, count: int) -> View:
+    """The same squares on broad stripes of every direction, colour and brightness."""
+    view, draw = _checks(seed, count, ground=0.1), torch.Generator().manual_seed(seed)
+    assert view.label is not None
+    angle, width = torch.rand(2, count, 1, 1, 1, generator=draw)
+    rows, columns = torch.arange(SIZE).view(-1, 1), torch.arange(SIZE)
+    along = (2 * torch.pi * angle).cos() * columns + (2 * torch.pi * angle).sin() * rows
+    stripes = (2 * torch.pi * along / (6 + 12 * width)).sin()
+    ground = 0.2 + 0.6 * torch.rand(count, 3, 1, 1, generator=draw) + 0.15 * stripes
+    image = torch.where(view.label[:, None].bool(), view.image, ground)
+    return View(image, view.index, view.label)
+
+
+def test_it_closes_the_gap_from_a_dark_belt_to_varied_grounds() -> None:
+    def run(names: list[str], configs: dict[str, dict[str, object]]) -> float:
+        belt = partial(_checks, ground=0.1)
+        return waste_iou(names, configs, source=belt, target=_varied, steps=40)
+
+    assert run(["supervised"], {}) < 0.6
+    assert run(["textures"], {"textures": {"smallest": 1.0}}) > 0.85
