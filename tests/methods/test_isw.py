@@ -194,8 +194,8 @@ class Wide(Network):
 
     def __init__(self) -> None:
         super().__init__(2)
-        self.stem = nn.Sequential(nn.Conv2d(3, 32, 4, 4), nn.ReLU())
-        self.head = nn.Conv2d(32, 2, 1)
+        self.stem = nn.Sequential(nn.Conv2d(3, 64, 4, 4), nn.ReLU())
+        self.head = nn.Conv2d(64, 2, 1)
 
     def forward(self, image: Tensor) -> SegOut:
         features = self.stem(self.normalise(image))
@@ -205,17 +205,16 @@ class Wide(Network):
 def striped(seed: int, count: int, *, turned: bool) -> View:
     """Striped things of one hue on plain ground of the opposite one, equally bright.
 
-    Red on green, or in every image another pair where they are ``turned``.
+    Orange on blue, or each image's hues ``turned`` by a quarter to three quarters of the circle.
     """
     draw = torch.Generator().manual_seed(seed)
     label = by_cell((torch.rand(count, 8, 8, generator=draw) < 0.3).long())
-    angle = 2 * torch.pi * torch.rand(count, 1, generator=draw) * turned
-    red = torch.tensor([1.0, -1.0, 0.0]) / 2**0.5
-    blue = torch.tensor([-1.0, -1.0, 2.0]) / 6**0.5
-    hue = (angle.cos() * red + angle.sin() * blue)[..., None, None]
-    stripes = 0.25 * torch.tensor([1.0, -1.0]).repeat(16) * label[:, None]
+    angle = torch.pi * (0.5 + torch.rand(count, 1, generator=draw)) * turned
+    orange, purple = torch.tensor([[0.956, -0.272, -1.106], [0.621, -0.647, 1.703]])  # of YIQ
+    hue = (angle.cos() * orange + angle.sin() * purple)[..., None, None]
+    stripes = 0.3 * torch.tensor([1.0, -1.0]).repeat(16) * label[:, None]
     noise = 0.1 * torch.randn(count, 3, 32, 32, generator=draw)
-    image = 0.5 + stripes + 0.15 * (2 * label[:, None] - 1) * hue + noise
+    image = 0.5 + stripes + 0.12 * (2 * label[:, None] - 1) * hue + noise
     return View(image.clamp(0, 1), torch.arange(count), label)
 
 
@@ -224,15 +223,16 @@ def test_it_closes_the_gap_of_other_hues() -> None:
     scores = {}
     for weight in (0.0, 10.0):
         torch.manual_seed(0)
-        stack = Stack(Wide(), ["isw"], {"isw": {"weight": weight}}, setting(steps=200)).train()
+        stack = Stack(Wide(), ["isw"], {"isw": {"weight": weight}}, setting(steps=150)).train()
         optimizer = torch.optim.Adam(stack.student.parameters(), lr=0.01)
-        for step in range(200):
+        for step in range(150):
             losses, _ = stack(Batch(striped(1000 + step, 8, turned=False)), step)
             torch.stack(list(losses.values())).sum().backward()
             optimizer.step()
             optimizer.zero_grad()
         view = striped(7, 32, turned=True)
+        assert view.label is not None
         with torch.no_grad():
             found = by_cell(stack.predictor()(view.image).logits.argmax(1))
         scores[weight] = float((found & view.label).sum() / (found | view.label).sum())
-    assert scores[0.0] < 0.65 and scores[10.0] > 0.8, scores
+    assert scores[0.0] < 0.55 < 0.7 < scores[10.0], scores
