@@ -17,7 +17,7 @@ from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
 
 def mixed(rows: int) -> Batch:
     """Four labelled images, the last ``rows`` of them the target's, and two unlabelled ones."""
-    both = batch(count=4)
+    both = batch(count=4, salience=True)
     assert both.source is not None
     return replace(both, source=replace(both.source, target_rows=rows))
 
