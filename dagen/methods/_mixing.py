@@ -133,10 +133,11 @@ def disturb(
     maps = colour_maps(count, jitter, jitter, generator).where(jittered < jitter_p, torch.eye(3))
     contrast = draw((count, 1, 1), 1 - jitter, 1 + jitter, generator).where(jittered < jitter_p, 1)
     sigma = draw((count, 1), 0.15, 1.15, generator).where(blurred[:, 0] < blur_p, 1e-3)
-    image = torch.einsum("bij,bjhw->bihw", maps.to(image), image)
-    mean = image.mean((1, 2, 3), keepdim=True)
-    image = mean + contrast[..., None].to(image) * (image - mean)
-    return _blur(image, sigma).clamp(0, 1)
+    with torch.autocast(image.device.type, enabled=False):  # images keep their 8 bits
+        image = torch.einsum("bij,bjhw->bihw", maps.to(image), image)
+        mean = image.mean((1, 2, 3), keepdim=True)
+        image = mean + contrast[..., None].to(image) * (image - mean)
+        return _blur(image, sigma).clamp(0, 1)
 
 
 def _blur(image: Tensor, sigma: Tensor) -> Tensor:

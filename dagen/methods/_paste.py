@@ -139,7 +139,8 @@ def repaint(layer: Layer, chance: float, generator: torch.Generator) -> Layer:
 def _relight(layer: Layer, ground: Tensor, look: Look, generator: torch.Generator) -> Layer:
     alpha = layer.alpha
     mixing = colour_maps(len(alpha), look.jitter, look.hue, generator).to(ground.device)
-    colour = torch.einsum("bij,bjhw->bihw", mixing, layer.colour)
+    with torch.autocast(ground.device.type, enabled=False):  # images keep their 8 bits
+        colour = torch.einsum("bij,bjhw->bihw", mixing, layer.colour)
     if look.match == 0:
         return Layer(colour, alpha)
     strength = draw((len(alpha), 1, 1, 1), 0, look.match, generator).to(ground.device)

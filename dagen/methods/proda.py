@@ -95,7 +95,9 @@ class ProDA(Method):
         predicted = F.adaptive_avg_pool2d(probabilities, size).argmax(1)
         member = F.one_hot(predicted, len(self.known)).float()
         count = member.sum((0, 1, 2))
-        mean = torch.einsum("bhwc,bdhw->cd", member, features) / count.clamp(min=1)[:, None]
+        with torch.autocast(features.device.type, enabled=False):  # in bfloat16 means are coarse
+            total = torch.einsum("bhwc,bdhw->cd", member, features)
+        mean = total / count.clamp(min=1)[:, None]
         pace = torch.where(self.known, self.config.momentum, 1.0) * (count > 0)
         self.prototypes.lerp_(mean, pace[:, None])
         self.known |= count > 0

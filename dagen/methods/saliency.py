@@ -72,7 +72,7 @@ class Saliency(Method):
         label = self.label(ctx)
         ctx.metrics["foreground"] = (label == 1).float().mean()
         image = disturb(ctx.target.image, ctx.generator("saliency"), jitter=self.config.jitter)
-        logits = ctx.forward(image, "target").logits
+        logits = ctx.forward(image, "target").logits.float()
         both = torch.stack([logits[:, 0], logits[:, 1:].logsumexp(1)], 1)
         return {"main": self.config.weight * cross_entropy(both, label)}
 

@@ -108,7 +108,14 @@ class Shot(Method):
             self.seen[c] += len(one)
 
     def nearest(self, features: Tensor) -> Tensor:
-        """(N,) pseudo-labels of (N, D + 1) features: the class of the nearest centroid."""
+        """(N,) pseudo-labels of (N, D + 1) features: the class of the nearest centroid.
+
+        In full precision: in bfloat16 the cosines of alike centroids tie, and a tie is background.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            return self._nearest(features)
+
+    def _nearest(self, features: Tensor) -> Tensor:
         filled = [min(int(n), self.config.memory) for n in self.seen]
         memory = torch.cat([self.features[c, :n] for c, n in enumerate(filled)])
         weights = torch.cat([self.probabilities[c, :n] for c, n in enumerate(filled)])

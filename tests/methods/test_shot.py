@@ -63,6 +63,20 @@ def test_pseudo_labels_are_those_of_the_paper() -> None:
     assert found.tolist() == slow_labels(features, p)
 
 
+def test_alike_centroids_are_told_apart_where_networks_run_in_bfloat16() -> None:
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(300, 16, generator=draw) * 0.03 + 1  # cosines above 0.998
+    p = torch.rand(300, 2, generator=draw).softmax(1)
+    part = stack(ToyNetwork(2), memory=300, sample=300).parts["shot"]
+    assert isinstance(part, Shot)
+    part.features = torch.zeros(2, 300, 17)
+    part.remember(directions(features), p, draw)
+    plain = part.nearest(directions(features))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(part.nearest(directions(features)), plain)
+    assert 0 < plain.sum() < 300
+
+
 def test_the_memory_takes_the_whole_set_when_it_fits() -> None:
     network = ToyNetwork(5)
     shot = Shot(network, setting(Task.MATERIAL), Shot.Config())
