@@ -105,7 +105,8 @@ class Health(nn.Module):
         self.stalled *= (loss - self.chance).abs() < 0.01
         self.winning += 1
         self.winning *= right > 0.99
-        alarm = (self.stalled >= self.PATIENCE) + 2 * (self.winning >= self.PATIENCE)
+        winning = 2 * (self.winning >= self.PATIENCE)
+        alarm = torch.where(self.stalled >= self.PATIENCE, 1, winning)
         if step % self.PATIENCE == self.PATIENCE - 1 and int(alarm) not in {0, *self._warned}:
             self._warned.add(int(alarm))
             log.warning(
@@ -116,7 +117,7 @@ class Health(nn.Module):
                 self.PATIENCE,
                 "raise its learning_rate or change its inputs"
                 if alarm == 1
-                else "lower its learning_rate, or set spectral_norm=true or a ramp",
+                else "lower its learning_rate, or set spectral_norm=true",
             )
         return {
             "discriminator_loss": loss,

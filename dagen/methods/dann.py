@@ -63,7 +63,9 @@ class Dann(Method):
         self.classifier = self._classifier(setting.feature_channels)
         heads = len(getattr(student, "aux_weights", ())) if config.aux_weight else 0
         self.early = nn.ModuleList(self._classifier(setting.num_classes) for _ in range(heads))
-        self.health = Health(config.objective, "the domain classifier")
+        names = ["the domain classifier"]
+        names += [f"the domain classifier of auxiliary head {i}" for i in range(heads)]
+        self.health = nn.ModuleList(Health(config.objective, name) for name in names)
         self.optimizer = torch.optim.Adam(
             [*self.classifier.parameters(), *self.early.parameters()],
             lr=config.learning_rate,
@@ -92,14 +94,19 @@ class Dann(Method):
         """
         ramp = 2 / (1 + math.exp(-10 * ctx.step / ctx.steps)) - 1
         source, target = ctx.source_out, ctx.target_out
-        loss, right = self._game(
-            self.classifier, source.features, target.features, self.config.weight * ramp
-        )
-        ctx.metrics.update(self.health.watch(loss, right, ctx.step))
-        terms = {"domain": loss}
+        levels: list[tuple[nn.Module, Tensor, Tensor, float]]
+        levels = [(self.classifier, source.features, target.features, self.config.weight)]
         for i, judge in enumerate(self.early):
-            factor = self.config.aux_weight * ramp
-            terms[f"domain{i}"], _ = self._game(judge, source.aux[i], target.aux[i], factor)
+            levels.append((judge, source.aux[i], target.aux[i], self.config.aux_weight))
+        terms: dict[str, Tensor] = {}
+        for i, (judge, ours, theirs, weight) in enumerate(levels):
+            loss, right = self._game(judge, ours, theirs, weight * ramp)
+            terms["domain" if i == 0 else f"domain{i - 1}"] = loss
+            health = self.health[i]
+            assert isinstance(health, Health)
+            level = "" if i == 0 else f"_aux{i - 1}"
+            figures = health.watch(loss, right, ctx.step)
+            ctx.metrics.update({f"{name}{level}": value for name, value in figures.items()})
         return terms
 
     def _game(

@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from dagen import plugins
+from dagen.stack import Stack
 from tests.methods.shift import BRIGHTER, gap_closed
-from tests.toy import AuxToyNetwork, context, setting
+from tests.toy import AuxToyNetwork, batch, context, setting
 
 Dann = plugins.get("methods", "dann")
 
@@ -65,6 +66,16 @@ def test_with_several_levels_each_auxiliary_head_has_its_own_game() -> None:
         torch.testing.assert_close(one, two)
     trained = {id(p) for group in part.optimizer.param_groups for p in group["params"]}
     assert {id(p) for p in part.parameters()} == trained
+
+
+def test_every_level_is_watched() -> None:
+    stack = Stack(AuxToyNetwork(2), ["dann"], {"dann": {"aux_weight": 0.2}}, setting()).train()
+    _, metrics = stack(batch(), 0)
+    for figure in ("loss", "accuracy", "alarm"):
+        assert {f"dann/discriminator_{figure}", f"dann/discriminator_{figure}_aux0"} <= set(metrics)
+    health = stack.parts["dann"].health  # type: ignore[union-attr]
+    names = [one.name for one in health]  # type: ignore[union-attr]
+    assert names == ["the domain classifier", "the domain classifier of auxiliary head 0"]
 
 
 def test_it_closes_a_gap() -> None:
