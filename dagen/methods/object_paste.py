@@ -14,7 +14,9 @@ background: without them the student learns to find what was pasted.
 
 Deviations from the paper: places, sizes and rotations are drawn at random and not from scene
 geometry; edges are softened by one filter and not by several blends for the same scene; grounds
-are unlabelled target images, and the part that guards their own objects is new.
+are unlabelled target images, and the part that guards their own objects is new. It does not
+guard decoys: one that happens to be cut from litter is learnt as background, which is rare where
+litter is.
 """
 
 from __future__ import annotations
@@ -104,18 +106,19 @@ class ObjectPaste(Method):
         objects = find_objects(source_label(ctx))
         if not len(objects):
             return {}
-        image, label, weight = self.compose(ctx, objects)
-        ctx.metrics["pasted"] = (weight == 1).float().mean()
+        image, label, weight, pasted = self.compose(ctx, objects)
+        ctx.metrics["pasted"] = pasted.float().mean()
         draws = ctx.generator("object-paste/disturb")
         out = ctx.forward(disturb(image, draws, jitter=self.config.disturb), "target")
         loss = cross_entropy(out.logits, label, pixel_weight=weight)
         return {"main": self.config.weight * loss}
 
-    def compose(self, ctx: Context, objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, 3, H, W), labels (B, H, W) and the weight of each pixel (B, H, W)."""
+    def compose(self, ctx: Context, objects: Objects) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Images (B, 3, H, W); labels, weights and what is pasted of each pixel (B, H, W)."""
         config, draws = self.config, ctx.generator("object-paste")
         image, other = ctx.target.image, ctx.target.image.roll(1, 0)
         label = self._background(ctx)
+        everywhere = torch.zeros_like(label, dtype=torch.bool)
         weight = torch.full_like(image[:, 0], config.background_weight)
         count = torch.randint(1, config.count + 1, (len(image),), generator=draws)
         for k in range(config.count):
@@ -132,7 +135,8 @@ class ObjectPaste(Method):
             pasted = layer.alpha[:, 0] > 0.5
             label = torch.where(pasted, value[:, None, None], label)
             weight = weight.where(~pasted, 1.0)
-        return image, label, weight
+            everywhere |= pasted
+        return image, label, weight, everywhere
 
     def _background(self, ctx: Context) -> Tensor:
         image = ctx.target.image

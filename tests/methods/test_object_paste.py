@@ -47,7 +47,7 @@ def _plain_belt(ctx: Context) -> None:
 
 def _composed(part: ObjectPaste, ctx: Context) -> tuple[Tensor, Tensor, Tensor]:
     assert ctx.source.label is not None
-    return part.compose(ctx, find_objects(ctx.source.label))
+    return part.compose(ctx, find_objects(ctx.source.label))[:3]
 
 
 @pytest.mark.parametrize("task", Task)
@@ -186,6 +186,15 @@ def test_decoys_are_background() -> None:
     image, label, weight = _composed(part, ctx)
     assert not label.any()
     assert (image != ctx.target.image).any() and (weight == 1).any()
+
+
+def test_the_share_that_is_pasted_is_logged() -> None:
+    part, ctx = _stage(background="all", background_weight=1.0)
+    assert ctx.source.label is not None
+    part.losses(ctx)
+    *_, pasted = part.compose(ctx, find_objects(ctx.source.label))
+    share = float(ctx.metrics["pasted"])
+    assert share == pytest.approx(float(pasted.float().mean())) and 0 < share < 0.9
 
 
 def test_ground_that_the_teacher_doubts_is_ignored() -> None:
