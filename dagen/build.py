@@ -32,7 +32,7 @@ def check(config: Config, processes: int = 1) -> None:
     )
     _check_extra_sources(config)
     _check_labels(config, processes)
-    stack = build_stack(config, network)
+    stack = build_stack(config, network, processes)
     if "target" in stack.streams and config.tgt is None:
         raise UsageError(
             f"{'+'.join(config.method)} needs a target; give --tgt, such as --tgt taco."
@@ -158,12 +158,18 @@ def build_network(config: Config) -> Network:
     return network
 
 
-def build_stack(config: Config, network: Network) -> Stack:
+def build_stack(config: Config, network: Network, processes: int = 1) -> Stack:
     """The student with the strategies around it.
+
+    Args:
+        config: of the run.
+        network: the student.
+        processes: that share each batch.
 
     Raises:
         UsageError: whatever is wrong with the strategies or their parameters.
     """
+    share = config.batch // processes
     setting = Setting(
         task=Task(config.task),
         num_classes=Task(config.task).num_classes,
@@ -172,6 +178,7 @@ def build_stack(config: Config, network: Network) -> Stack:
         steps=config.steps,
         size=config.size,
         seed=config.seed,
+        source_images=share - share // 2 if config.target_labels else share,
     )
     method = config.method
     if config.target_labels and not reads_source(config):

@@ -146,7 +146,7 @@ class _Run:
         self.config, self.runtime, self.folder, self.place = config, runtime, folder, place
         self.task = Task(config.task)
         self.network = build_network(_located(config, runtime))
-        self.stack = build_stack(config, self.network)
+        self.stack = build_stack(config, self.network, place.size)
         self.feeds = open_feeds(
             config, self.stack.streams, runtime.data_root, salience=self.stack.salience
         )

@@ -171,8 +171,8 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     and before all named parts where it is not named itself.
 
     Raises:
-        UsageError: an unknown or repeated name, a required part that stands too late, or a part
-            beside one that is online.
+        UsageError: an unknown or repeated name, a required part that stands too late, a part
+            beside one that is online, or one that undoes what a part named before it is for.
     """
     methods = {name: plugins.get("methods", name) for name in names}
     if len(methods) < len(names):
@@ -184,6 +184,7 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
             f"'{online}' adapts over a stream of images, alone: train the other parts first and "
             f"give their model.safetensors with --method {online} --init."
         )
+    _check_predictors(methods)
     source_free = any(m.family == "source-free" for m in methods.values()) and not any(
         "source" in m.streams for m in methods.values()
     )
@@ -212,6 +213,24 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         add(name, ())
     return tuple(ordered)
+
+
+def _check_predictors(methods: Mapping[str, type[Method]]) -> None:
+    """Parts that give their own weights or statistics stand before those that build on them."""
+    earlier = None
+    for name, method in methods.items():
+        if method.predictor is Method.predictor:
+            continue
+        if earlier and method.replaces:
+            raise UsageError(
+                f"what {earlier} makes of the network would be lost, because {name} replaces it; "
+                + (
+                    f"name one of the two, {earlier} or {name}."
+                    if methods[earlier].replaces
+                    else f"change the order to {name},{earlier}."
+                )
+            )
+        earlier = name
 
 
 def _config(name: str, values: Mapping[str, Any], setting: Setting) -> Any:

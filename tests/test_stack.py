@@ -133,6 +133,9 @@ def test_parts_that_require_each_other_are_refused(monkeypatch: pytest.MonkeyPat
         (["needy"], {}, "'needy' cannot segment binary; it serves: material"),
         (["minent"], {"minent": {"wieght": 1}}, "unknown minent parameter 'wieght'.*'weight'"),
         (["minent"], {"minent": {"weight": -1}}, "minent.weight is -1"),
+        (["adabn", "swa"], {}, "what adabn makes .* lost.* change the order to swa,adabn"),
+        (["adabn", "mean-teacher", "dacs"], {}, "change the order to mean-teacher,adabn"),
+        (["swad", "mean-teacher"], {}, "name one of the two, swad or mean-teacher"),
         (["minent"], {"minnt": {}}, "unknown part of this stack 'minnt'.*'minent'"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dagen.errors import UsageError
-from dagen.methods.base import Context, Domain
+from dagen.methods.base import Context, Domain, Setting
 from dagen.types import Batch
 
 
@@ -98,6 +98,19 @@ def check_taps(student: nn.Module, part: str) -> tuple[str, ...]:
             "none; set its `taps`, or choose a network that has some (enet, bisenet, icnet)."
         )
     return taps
+
+
+def check_source_images(setting: Setting, part: str) -> None:
+    """Whether a pass shows more than one source image.
+
+    Raises:
+        UsageError: it shows one, which has no other style to take.
+    """
+    if setting.source_images < 2:
+        raise UsageError(
+            f"'{part}' mixes the styles of the source images of a pass, and this run shows "
+            f"{setting.source_images} in each; give a larger batch."
+        )
 
 
 def restyle_passes(ctx: Context, taps: tuple[str, ...], change: Callable[[Tensor], Tensor]) -> None:

@@ -12,13 +12,13 @@ scored; see :func:`dagen.batch_norm.reestimate` for what a layer sees on the way
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from dagen.batch_norm import reestimate
+from dagen.batch_norm import layers, reestimate
 from dagen.errors import UsageError
-from dagen.methods.base import Domain, Method
+from dagen.methods.base import Domain, Method, Setting
 
 
 class AdaBN(Method):
@@ -28,13 +28,23 @@ class AdaBN(Method):
     paper = "Li et al., Pattern Recognition 2018"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
 
+    def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:
+        """See :class:`Method`.
+
+        Raises:
+            UsageError: the network has no batch norm.
+        """
+        super().__init__(student, setting, config)
+        if not layers(student):
+            raise UsageError("adabn needs a network with batch norm, and this one has none.")
+
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
     ) -> nn.Module:
         """``network`` with the target's statistics.
 
         Raises:
-            UsageError: the run has no target, or the network no batch norm.
+            UsageError: the run has no target.
         """
         if target is None:
             raise UsageError("adabn needs target images; give --tgt, such as --tgt taco.")

@@ -161,7 +161,18 @@ def hash_seed(seed: int, step: int, name: str) -> int:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a part may know when it is built."""
+    """What a part may know when it is built.
+
+    Attributes:
+        task: what is segmented.
+        num_classes: with the background.
+        feature_channels: of ``SegOut.features``.
+        stride: input pixels per side of a cell of the features.
+        steps: of the run.
+        size: height and width of the training images.
+        seed: of the run.
+        source_images: of the source in one process's batch.
+    """
 
     task: Task
     num_classes: int
@@ -170,6 +181,7 @@ class Setting:
     steps: int
     size: tuple[int, int]
     seed: int = 0
+    source_images: int = 2
 
 
 class Method(nn.Module):
@@ -186,6 +198,7 @@ class Method(nn.Module):
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the very images that it is scored on, in one pass over them
             (``dagen.online``), and not in a training run before.
+        replaces: whether :meth:`predictor` throws away what parts before it made of the student.
         tasks: the tasks that it can serve.
     """
 
@@ -200,6 +213,7 @@ class Method(nn.Module):
     requires: ClassVar[tuple[str, ...]] = ()
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False
+    replaces: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = tuple(Task)
 
     def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:

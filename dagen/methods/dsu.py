@@ -16,7 +16,14 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from dagen.methods._style import Dice, check_taps, dice, moments, restyle_passes
+from dagen.methods._style import (
+    Dice,
+    check_source_images,
+    check_taps,
+    dice,
+    moments,
+    restyle_passes,
+)
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.settings import Fraction, NotNegative
 from dagen.types import Batch
@@ -45,10 +52,11 @@ class Dsu(Method):
         """See :class:`Method`.
 
         Raises:
-            UsageError: the network names no early stages.
+            UsageError: the network names no early stages, or a pass shows one source image.
         """
         super().__init__(student, setting, config)
         self.taps = check_taps(student, "dsu")
+        check_source_images(setting, "dsu")
 
     def transform(self, ctx: Context) -> Batch:
         """Nothing changes in the images; this step's source passes draw styles."""
@@ -58,7 +66,7 @@ class Dsu(Method):
 
     def _shift(self, x: Tensor, draw: Dice) -> Tensor:
         noise = draw.normal((2, x.shape[0], x.shape[1], 1, 1)) * self.config.strength
-        if not bool(draw.chance((1,), self.config.p)):
+        if draw.numbers(1)[0] >= self.config.p:
             return x
         return shift_style(x, noise[0], noise[1])
 

@@ -10,7 +10,8 @@ Deviations: the window is given by its radius in pixels of the spectrum and not 
 (the paper's 0.01 is 2 pixels at 224). Where several radii are given, one is drawn for each step
 and one network learns them all; the paper trains a network for each and averages their
 predictions, which a tiny deployed network cannot afford. The entropy is taken at the network's
-own stride. Results are cut off to [0, 1].
+own stride. Results are cut off to [0, 1]. The paper's further rounds of self-training on
+pseudo-labels are left out: dacs or cbst beside this part do that.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -56,6 +56,7 @@ class MeanTeacher(Method):
 
     family = "self-training"
     paper = "Tarvainen & Valpola, NeurIPS 2017"
+    replaces: ClassVar[bool] = True
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)

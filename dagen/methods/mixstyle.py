@@ -17,7 +17,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dagen.methods._style import Dice, check_taps, dice, moments, restyle_passes
+from dagen.methods._style import (
+    Dice,
+    check_source_images,
+    check_taps,
+    dice,
+    moments,
+    restyle_passes,
+)
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.settings import Fraction, Positive
 from dagen.types import Batch
@@ -46,10 +53,11 @@ class MixStyle(Method):
         """See :class:`Method`.
 
         Raises:
-            UsageError: the network names no early stages.
+            UsageError: the network names no early stages, or a pass shows one source image.
         """
         super().__init__(student, setting, config)
         self.taps = check_taps(student, "mixstyle")
+        check_source_images(setting, "mixstyle")
 
     def transform(self, ctx: Context) -> Batch:
         """Nothing changes in the images; this step's source passes mix styles."""
@@ -60,7 +68,7 @@ class MixStyle(Method):
     def _mix(self, x: Tensor, draw: Dice) -> Tensor:
         order = draw.order(len(x))
         share = draw.beta((len(x), 1, 1, 1), self.config.alpha)
-        if not bool(draw.chance((1,), self.config.p)):
+        if draw.numbers(1)[0] >= self.config.p:
             return x
         return mix_style(x, order, share)
 

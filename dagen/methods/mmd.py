@@ -5,7 +5,8 @@ around the mean pairwise distance; see :func:`dagen.losses.mmd`.
 
 Deviations: the paper compares one vector per image in several layers, with kernel weights that
 maximise the test power; here samples are positions of the last feature map, drawn anew in each
-step because cost grows with their square, and the kernels weigh the same.
+step because cost grows with their square, and the kernels weigh the same. The estimate is the
+biased one over all pairs, where the paper's is unbiased and takes each sample once.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ three such views of an image shall be predicted alike:
 
 Deviations: kernel, size and a are drawn for each image and not for the batch, so that a batch
 of eight shows eight textures. Grey 0.5 is the zero of the convolution, where the paper's is the
-mean of ImageNet, and results are cut off to [0, 1]. The consistency weight is the authors'
-code's default 1; the paper's tables use up to 10. Further views do not see what later parts of
-the stack change: name this part last.
+mean of ImageNet, and results are cut off to [0, 1]. The divergences are
+added as in the paper; the authors' code, whose default weight of 1 is kept, takes their mean, a
+third of it, and convolves the further views once more. The paper's tables use weights up to 10.
+Further views do not see what later parts of the stack change: name this part last.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -43,6 +43,7 @@ class Swa(Method):
 
     family = "generalization"
     paper = "Izmailov et al., UAI 2018"
+    replaces: ClassVar[bool] = True
     averaged: Tensor
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:

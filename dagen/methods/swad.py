@@ -71,6 +71,7 @@ class Swad(Method):
     family = "generalization"
     paper = "Cha et al., NeurIPS 2021"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
+    replaces: ClassVar[bool] = True
     loss: Tensor
     images: Tensor
     steps: Tensor

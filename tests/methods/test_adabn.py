@@ -5,6 +5,7 @@ from torch import Tensor
 from dagen import plugins
 from dagen.errors import UsageError
 from dagen.stack import Stack
+from tests.methods.cast import CastNetwork
 from tests.methods.shift import SIZE, Drift, score, train, views
 from tests.toy import ToyNetwork, setting
 
@@ -49,3 +50,8 @@ def test_without_a_target_it_says_what_to_do() -> None:
     network = ToyNetwork(2)
     with pytest.raises(UsageError, match="--tgt"):
         AdaBN(network, setting(size=(SIZE, SIZE)), AdaBN.Config()).predictor(network, None)
+
+
+def test_a_network_without_batch_norm_is_refused_before_training() -> None:
+    with pytest.raises(UsageError, match="adabn needs a network with batch norm"):
+        Stack(CastNetwork(), ["adabn"], {}, setting())

@@ -18,6 +18,10 @@ from dagen.types import Batch
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
 
 NAMES = plugins.names("methods")
+LATE = (0, 1, 4, 5)
+"""Steps of ten: parts that start late have started by then."""
+WITHOUT = (Method.losses, plugins.get("methods", "swad").losses)
+"""Of parts without a loss of their own."""
 
 
 def build(name: str, network: type[ToyNetwork] = ToyNetwork, seed: int = 0) -> Stack:
@@ -104,9 +108,11 @@ def test_losses_are_finite_scalars_with_gradients(name: str, network: type[ToyNe
     stack = build(name, network)
     with torch.no_grad():  # sure of some pixels, as trained networks are: parts may ask for it
         stack.student.get_parameter("head.weight").mul_(8)
-    for step in range(2):
+    own = set()
+    for step in LATE:
         losses, metrics = stack(streamed(stack, step), step)
         assert losses
+        own |= {key for key in losses if key.startswith(f"{name}/")}
         for key, value in losses.items():
             assert value.shape == () and value.dtype == torch.float32, key
             assert torch.isfinite(value) and value.requires_grad, key
@@ -114,6 +120,7 @@ def test_losses_are_finite_scalars_with_gradients(name: str, network: type[ToyNe
             assert value.numel() == 1 and torch.isfinite(value), key
         torch.stack(list(losses.values())).sum().backward()
         stack.after_step(step)
+    assert own or plugins.get("methods", name).losses in WITHOUT, "its loss was not looked at"
     learning = ("head.weight", "stem.0.weight", "stem.1.weight")  # the last is batch norm's scale
     gradients = [stack.student.get_parameter(n).grad for n in learning]
     assert any(g is not None and bool(g.isfinite().all() and g.any()) for g in gradients)
@@ -135,6 +142,37 @@ def test_the_state_makes_the_next_steps_bit_identical(name: str) -> None:
         left, right = one.state_dict(), two.state_dict()
         assert left.keys() == right.keys()
         assert all(torch.equal(value, right[key]) for key, value in left.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_are_finite_float32_where_networks_run_in_bfloat16(name: str) -> None:
+    stack = build(name, AuxToyNetwork)
+    for step in LATE:
+        with torch.autocast("cpu", torch.bfloat16):
+            losses, metrics = stack(streamed(stack, step), step)
+        for key, value in losses.items():
+            assert value.dtype == torch.float32 and torch.isfinite(value), key
+        assert all(torch.isfinite(value) for value in metrics.values())
+        torch.stack(list(losses.values())).sum().backward()
+        stack.after_step(step)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_network_answers_the_same_images_twice(name: str) -> None:
+    stack = build(name)
+    seen: dict[int, list[torch.Tensor]] = {}
+    for network in [m for m in stack.modules() if isinstance(m, ToyNetwork)]:
+        seen[id(network)] = []
+        network.register_forward_pre_hook(
+            lambda module, inputs: seen[id(module)].append(inputs[0].clone())
+        )
+    for step in LATE:
+        stack(streamed(stack, step), step)
+        for images in seen.values():
+            for i, one in enumerate(images):
+                assert not any(torch.equal(one, other) for other in images[:i])
+            images.clear()
+        stack.after_step(step)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not plugins.get("methods", n).online])
@@ -167,13 +205,14 @@ def test_the_label_of_the_target_changes_nothing(name: str) -> None:
     for fill in (None, 1):
         stack = build(name)
         found = []
-        for step in range(2):
+        for step in LATE:
             views = streamed(stack, step)
             if views.target is not None and fill is not None:
                 label = torch.full((len(views.target.image), 32, 32), fill)
                 views = Batch(views.source, replace(views.target, label=label))
             torch.manual_seed(step)
             found.append({k: float(v.detach()) for k, v in stack(views, step)[0].items()})
+            stack.after_step(step)
         runs.append(found)
     assert runs[0] == runs[1]
 

@@ -8,6 +8,7 @@ from dagen.errors import UsageError
 from dagen.methods.mean_teacher import MeanTeacher, teacher_of
 from dagen.models.base import Network
 from dagen.types import Task
+from tests.methods.grain import late_and_average
 from tests.methods.pseudo import same, stack_of, step_of
 from tests.toy import ToyNetwork, context, setting
 
@@ -130,3 +131,10 @@ def test_its_state_survives_saving() -> None:
 def test_a_decay_of_one_is_refused() -> None:
     with pytest.raises(UsageError, match=r"mean-teacher\.decay is 1"):
         stack_of(["mean-teacher"], decay=1.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_average_closes_the_gap_of_a_grainier_camera_that_late_steps_leave(seed: int) -> None:
+    late, average = late_and_average("mean-teacher", seed)
+    assert late < 0.6
+    assert average > 0.75

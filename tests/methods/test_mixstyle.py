@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -126,6 +127,13 @@ def test_teachers_checkpoints_and_predictors_are_plain_networks(name: str) -> No
 def test_a_network_without_early_stages(name: str) -> None:
     with pytest.raises(UsageError, match=f"'{name}' .* CastNetwork names none"):
         Stack(CastNetwork(), [name], {}, setting())
+
+
+@pytest.mark.parametrize("name", ["mixstyle", "dsu"])
+def test_one_image_has_no_other_style_to_take(name: str) -> None:
+    alone = replace(setting(), source_images=1)
+    with pytest.raises(UsageError, match=f"'{name}' mixes the styles .* shows 1 in each"):
+        Stack(ToyNetwork(2), [name], {}, alone)
 
 
 def test_it_closes_the_gap_of_more_light_than_it_has_seen() -> None:

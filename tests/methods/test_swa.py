@@ -2,15 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dagen.errors import UsageError
 from dagen.methods.swa import Swa
-from dagen.models.base import Network
 from dagen.settings import build_config
-from dagen.stack import Stack
-from dagen.types import Batch, SegOut, View
-from tests.methods.cast import by_cell
+from tests.methods.grain import late_and_average
 from tests.toy import ToyNetwork, setting
 
 
@@ -102,51 +99,8 @@ def test_a_fraction_out_of_range(fraction: float) -> None:
         build_config(Swa.Config, {"fraction": fraction}, "swa")
 
 
-class Linear(Network):
-    """One convolution, so that the average of weights is the average of answers."""
-
-    stride = 4
-    multiple = 4
-
-    def __init__(self) -> None:
-        super().__init__(2)
-        self.head = nn.Conv2d(3, 2, 4, 4)
-
-    def forward(self, image: Tensor) -> SegOut:
-        pixels = self.normalise(image)
-        return SegOut(self.head(pixels), pixels)
-
-
-def _squares(draw: torch.Generator, count: int, grain: float) -> tuple[Tensor, Tensor]:
-    """Squares a little brighter than the ground, as a camera with so much noise sees them."""
-    label = by_cell((torch.rand(count, 8, 8, generator=draw) < 0.4).long())
-    noise = grain * torch.randn(count, 3, 32, 32, generator=draw)
-    return torch.where(label.bool(), 0.6, 0.3)[:, None] + noise, label
-
-
-def _target_iou(network: nn.Module) -> float:
-    image, label = _squares(torch.Generator().manual_seed(99), 16, grain=0.6)
-    with torch.no_grad():
-        found = by_cell(network(image).logits.argmax(1))
-    return float((found & label).sum() / (found | label).sum())
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_the_average_closes_the_gap_of_a_grainier_camera_that_late_steps_leave(seed: int) -> None:
-    """Small batches, wrong labels and a high rate: every step ends somewhere else."""
-    torch.manual_seed(seed)
-    stack = Stack(Linear(), ["swa"], {}, setting(steps=400)).train()
-    optimizer = torch.optim.SGD(stack.student.parameters(), lr=0.6)
-    draw, late = torch.Generator().manual_seed(seed), []
-    for step in range(400):
-        image, label = _squares(draw, 1, grain=0.4)
-        wrong = by_cell((torch.rand(1, 8, 8, generator=draw) < 0.3).long())
-        losses, _ = stack(Batch(View(image, torch.arange(1), label ^ wrong)), step)
-        losses["supervised/main"].backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        stack.after_step(step)
-        if step >= 200 and step % 10 == 9:  # as if training had ended here
-            late.append(_target_iou(stack.student))
-    assert sum(late) / len(late) < 0.6
-    assert _target_iou(stack.predictor()) > 0.75
+    late, average = late_and_average("swa", seed)
+    assert late < 0.6
+    assert average > 0.75

@@ -13,6 +13,7 @@ from dagen.methods.swad import Swad, Valley, _flat, _Mean
 from dagen.settings import build_config
 from dagen.stack import Stack
 from dagen.types import IGNORE, Batch
+from tests.methods.grain import late_and_average
 from tests.toy import ToyNetwork, batch, setting
 
 
@@ -186,3 +187,10 @@ def test_labels_that_change_behind_it_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_a_share_out_of_range() -> None:
     with pytest.raises(UsageError, match=r"swad.held_out is 1"):
         build_config(Swad.Config, {"held_out": 1}, "swad")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_average_closes_the_gap_of_a_grainier_camera_that_late_steps_leave(seed: int) -> None:
+    late, average = late_and_average("swad", seed)
+    assert late < 0.6
+    assert average > 0.75
