@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +21,6 @@ from dagen.data import open_dataset
 from dagen.deploy.measure import profile
 from dagen.distributed import World, world
 from dagen.errors import DagenError, UsageError
-from dagen.evaluation import evaluate
 from dagen.feeds import open_feeds
 from dagen.files import make_folder, write_atomically
 from dagen.given import score_given
@@ -32,13 +30,11 @@ from dagen.models.base import Network
 from dagen.probes import open_probes
 from dagen.progress import Progress
 from dagen.results import RunResult
-from dagen.scoring import scored
+from dagen.scoring import scored, scores_of
 from dagen.stream_run import run_stream
 from dagen.tracked import Tracked, tracked
 from dagen.training import Hooks, fit
 from dagen.types import Task
-
-logger = logging.getLogger("dagen")
 
 
 @dataclass(frozen=True)
@@ -254,20 +250,19 @@ class _Run:
         shipped, _ = checkpoint.load_deployed(path)
         measured = profile(shipped, self.config.size, latency=False)
         shipped.to(self.place.device).to(memory_format=torch.channels_last)
-        scores: dict[str, dict[str, float]] = {}
-        for name in scored(self.config):
-            if choice is not None and name in choice.scores:
-                scores[name] = choice.scores[name]
-                continue
-            dataset = open_dataset(name, "val", self.task, self.runtime.data_root)
-            if not dataset.has_labels:
-                logger.warning("%s has no labels here; it is not scored.", name)
-                continue
-            bar = progress.task(f"scoring on {name}", len(dataset))
-            with self.stack.scoring(shipped, "source" if name == self.config.src else "target"):
-                scores[name] = evaluate(
-                    shipped, dataset, self.config.size, on_image=bar.advance
-                ).to_dict()
+        names, known = scored(self.config), choice.scores if choice is not None else {}
+        found = known | scores_of(
+            shipped,
+            [name for name in names if name not in known],
+            self.task,
+            self.config.size,
+            self.runtime,
+            progress,
+            lambda name: self.stack.scoring(
+                shipped, "source" if name == self.config.src else "target"
+            ),
+        )
+        scores = {name: found[name] for name in names if name in found}
         return RunResult(
             name=self.config.name,
             folder=self.folder,
