@@ -183,4 +183,6 @@ def build_stack(config: Config, network: Network, processes: int = 1) -> Stack:
     method = config.method
     if config.target_labels and not reads_source(config):
         method = (SUPERVISED, *method)  # learns from the target's labels alone
-    return Stack(network, method, config.parts, setting, config.batch_norm)
+    return Stack(
+        network, method, config.parts, setting, config.batch_norm, config.freeze_batch_norm
+    )

@@ -63,6 +63,8 @@ class Config:
         batch: images of each domain in a step, over all processes.
         seed: of everything random.
         batch_norm: whose images update the running statistics (see ``dagen.batch_norm``).
+        freeze_batch_norm: share of the steps after which the running statistics stand still and
+            normalise training passes as well (see ``dagen.batch_norm``); 1 is never.
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
         augment: defects drawn on training images: none, or ``camera`` (JPEG, blur, noise,
             shadow).
@@ -100,6 +102,7 @@ class Config:
     batch: PositiveInt = 4
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     batch_norm: Literal["shared", "source", "target", "separate"] = "target"
+    freeze_batch_norm: Fraction = 1.0
     zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
     augment: Literal["none", "camera"] = "none"
     target_labels: Annotated[int | Literal["all"], PlainValidator(_images)] = 0
@@ -167,6 +170,7 @@ class Config:
             method=("supervised",),
             parts={},
             batch_norm="source",
+            freeze_batch_norm=1.0,
             init=None,
             extra_src=(),
             target_labels=0,
@@ -184,6 +188,7 @@ _LATER = {
     "rare_class_sampling": "off",
     "candidates": 1,
     "select": "last",
+    "freeze_batch_norm": 1.0,
 }
 _ADAPTER = TypeAdapter(Config)
 _ONLY = "method."

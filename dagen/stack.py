@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -46,6 +47,7 @@ class Stack(nn.Module):
         configs: Mapping[str, Mapping[str, Any]],
         setting: Setting,
         batch_norm: str = "source",
+        freeze_batch_norm: float = 1.0,
     ) -> None:
         """Build the parts; whatever can be wrong with them is found here.
 
@@ -55,6 +57,8 @@ class Stack(nn.Module):
             configs: parameters by strategy; what is left out keeps its default.
             setting: what the run is about.
             batch_norm: a policy of :class:`~dagen.batch_norm.BatchNormPolicy`.
+            freeze_batch_norm: share of the steps after which its running statistics are frozen;
+                1 is never. Parts that are online normalise in their own way.
 
         Raises:
             UsageError: an unknown or repeated part, parts in the wrong order, a task that a part
@@ -76,6 +80,8 @@ class Stack(nn.Module):
         self.salience = any(part.salience for _, part in self._each())
         self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
         self.online = next((name for name, part in self._each() if part.online), None)
+        never = self.online is not None or freeze_batch_norm >= 1
+        self._freeze = math.inf if never else freeze_batch_norm * setting.steps
 
     def forward(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """One step's loss terms and figures, both by ``part/name``.
@@ -107,6 +113,7 @@ class Stack(nn.Module):
         self, batch: Batch, step: int
     ) -> tuple[Context, dict[str, Tensor], dict[str, Tensor]]:
         parts = dict(self._each())
+        self.batch_norm.frozen = step >= self._freeze
         ctx = Context(
             self.student,
             batch,
@@ -117,6 +124,7 @@ class Stack(nn.Module):
             seed=self.setting.seed + (rank() << 32),
             parts=parts,
             domain=self.batch_norm.domain,
+            frozen_statistics=self.batch_norm.frozen,
         )
         losses: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}

@@ -1,12 +1,17 @@
 """Every policy against what it promises, down to the running statistics."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from dagen.batch_norm import BatchNormPolicy, layers, reestimate
 from dagen.errors import DataError, UsageError
-from tests.toy import ToyNetwork
+from dagen.stack import Stack
+from dagen.types import Batch, View
+from tests.methods.cast import by_cell
+from tests.toy import ToyNetwork, setting
 
 SOURCE = [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(6)]
 TARGET = [0.5 + 0.5 * image.flip(0) for image in SOURCE]
@@ -157,6 +162,56 @@ def test_the_state_is_whole(policy: str) -> None:
     assert same(running(student), running(again))
     with keeper.swapped("source"), keeper2.swapped("source"):
         assert same(running(student), running(again))
+
+
+@pytest.mark.parametrize("policy", ["shared", "source", "target", "separate"])
+def test_frozen_statistics_stand_still_and_normalise_training_passes(policy: str) -> None:
+    student, keeper = run(policy, turns())
+    keeper.frozen = True
+    before = running(student)
+    for domain, image in (("source", SOURCE[5]), ("target", TARGET[5])):
+        with keeper.domain(domain):  # type: ignore[arg-type]
+            found = student(image).logits
+        assert student.stem[1].training
+        deployed = copy.deepcopy(student).eval()
+        with keeper.swapped(domain, deployed):  # type: ignore[arg-type]
+            torch.testing.assert_close(found, deployed(image).logits)
+        found.square().mean().backward()
+    assert same(running(student), before)
+    assert student.stem[1].weight.grad is not None  # its scale goes on learning
+
+
+def _squares(draw: torch.Generator) -> Batch:
+    """One image, all dark ground or all litter: normalised by itself it looks the same."""
+    label = torch.randint(2, (1, 1, 1), generator=draw).expand(1, 32, 32)
+    noise = 0.1 * torch.randn(1, 3, 32, 32, generator=draw)
+    image = torch.where(label.bool(), 0.6, 0.3)[:, None] + noise
+    return Batch(View(image, torch.arange(1), label))
+
+
+def _wrong(freeze: float) -> float:
+    """Share of pixels that a network gets wrong in deployment, trained with single images."""
+    torch.manual_seed(0)
+    stack = Stack(ToyNetwork(2), ["supervised"], {}, setting(steps=200), "source", freeze).train()
+    optimizer = torch.optim.Adam(stack.student.parameters(), lr=0.01)
+    draw = torch.Generator().manual_seed(0)
+    for step in range(200):
+        losses, _ = stack(_squares(draw), step)
+        losses["supervised/main"].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    wrong = []
+    for _ in range(50):
+        view = _squares(draw).source
+        assert view is not None
+        found = by_cell(stack.predictor()(view.image).logits.argmax(1))
+        wrong.append(float((found != view.label).float().mean()))
+    return sum(wrong) / len(wrong)
+
+
+def test_freezing_closes_the_gap_between_training_and_deployment_of_small_batches() -> None:
+    assert _wrong(freeze=1.0) > 0.2
+    assert _wrong(freeze=0.5) < 0.01
 
 
 def test_layers_are_as_before_after_an_error() -> None:

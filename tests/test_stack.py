@@ -299,3 +299,14 @@ def test_every_process_draws_for_itself(monkeypatch: pytest.MonkeyPatch) -> None
         whole(batch(), 0)
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+@pytest.mark.parametrize(("name", "moves"), [("minent", [True, True, False]), ("tent", [True] * 3)])
+def test_statistics_freeze_at_their_step(name: str, moves: list[bool]) -> None:
+    stack = Stack(ToyNetwork(2), [name], {}, setting(steps=10), "target", 0.5).train()
+    frozen = []
+    for step in (0, 4, 5):
+        images = batch(seed=step)
+        stack(images if name == "minent" else Batch(target=images.target), step)
+        frozen.append(stack.batch_norm.frozen)
+    assert frozen == [not moving for moving in moves]

@@ -47,6 +47,8 @@ class Context:
         steps: number of steps of the run.
         metrics: figures that parts want logged (detached scalars), by name.
         parts: every part of the stack by its plug-in name.
+        frozen_statistics: whether batch norm normalises by its running statistics in this step
+            (see ``dagen.batch_norm``); teachers then do as the student does.
         around: makers of context managers that surround each of the student's passes in this
             step; a part may add its own (hooks that live for one pass, say).
     """
@@ -62,6 +64,7 @@ class Context:
         seed: int = 0,
         parts: dict[str, Method] | None = None,
         domain: Callable[[Domain], AbstractContextManager[None]] | None = None,
+        frozen_statistics: bool = False,
     ) -> None:
         self.student = student
         self.batch = batch
@@ -71,6 +74,7 @@ class Context:
         self.steps = steps
         self.seed = seed
         self.parts = parts or {}
+        self.frozen_statistics = frozen_statistics
         self.metrics: dict[str, Tensor] = {}
         self.around: list[Callable[[Domain], AbstractContextManager[None]]] = []
         if domain is not None:

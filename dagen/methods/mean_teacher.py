@@ -8,10 +8,11 @@ After step t: ``teacher = d * teacher + (1 - d) * student``, parameters and batc
 alike, with ``d = min(1 - 1 / (t + 1), decay)``.
 
 The teacher's pass over target images drops nothing out, normalises by the statistics of the
-batch and updates none. So it is normalised as the student is when it learns from the answers,
-and a teacher whose running statistics are still the source's (policy ``source``, or the first
-steps of any) does not label the target with them. The running statistics, which are scored,
-are the average of the student's and so follow the run's batch-norm policy.
+batch (by the running ones once they are frozen) and updates none. So it is normalised as the
+student is when it learns from the answers, and a teacher whose running statistics are still the
+source's (policy ``source``, or the first steps of any) does not label the target with them. The
+running statistics, which are scored, are the average of the student's and so follow the run's
+batch-norm policy.
 
 Deviations: the paper's consistency cost is left to the other parts. The default decay is DACS's
 0.99: an average over 1 / (1 - decay) = 100 steps suits budgets of 500 to 2000 steps; the 0.999
@@ -64,7 +65,7 @@ class MeanTeacher(Method):
 
     def output(self, ctx: Context) -> SegOut:
         """The teacher's answer to the target images as they were loaded; without gradient."""
-        return ctx.once("mean-teacher/output", lambda: self._answer(_target(ctx)))
+        return ctx.once("mean-teacher/output", lambda: self._answer(ctx))
 
     def probabilities(self, ctx: Context) -> Tensor:
         """Softmax of that answer at the images' size, (B, C, H, W) float32 without gradient."""
@@ -75,12 +76,12 @@ class MeanTeacher(Method):
         return ctx.once("mean-teacher/probabilities", compute)
 
     @torch.no_grad()
-    def _answer(self, image: Tensor) -> SegOut:
+    def _answer(self, ctx: Context) -> SegOut:
         network = self.ema.module.eval()
         for layer in batch_norm.layers(network):
-            layer.train()
+            layer.train(not ctx.frozen_statistics)
         with untracked(network):
-            out: SegOut = network(image)
+            out: SegOut = network(_target(ctx))
         return out
 
     def after_step(self, student: nn.Module, step: int) -> None:

@@ -70,6 +70,21 @@ class _Dropping(ToyNetwork):
         self.stem.append(nn.Dropout2d(0.5))
 
 
+def test_frozen_statistics_normalise_the_teacher_too() -> None:
+    ctx = step_of(stack_of(["mean-teacher"]))
+    ctx.frozen_statistics = True
+    teacher = teacher_of(ctx)
+    for name, value in teacher.ema.module.named_buffers():
+        if "running" in name:
+            value.add_(0.5)  # unlike the batch's
+    before = copy.deepcopy(teacher.ema.module.state_dict())
+    found = teacher.output(ctx).logits
+    assert ctx.clean.target is not None
+    expected = copy.deepcopy(teacher.ema.module).eval()(ctx.clean.target.image).logits
+    torch.testing.assert_close(found, expected)
+    assert same(before, teacher.ema.module.state_dict())
+
+
 def test_the_teacher_drops_nothing_out() -> None:
     network: Network = _Dropping(2)
     part = MeanTeacher(network, setting(), MeanTeacher.Config()).train()
