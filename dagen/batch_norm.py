@@ -14,11 +14,11 @@ network uses:
 
 Where the target is never forwarded, every policy acts as ``source``.
 
-Once ``frozen``, the running statistics stand still and normalise the training passes too, as
-they will in deployment, and the network learns to live with them (Wu & Johnson, 2021,
-arXiv:2105.07576, who freeze them for the last 20 of 100 epochs). With few images in a batch the
-two ways of normalising differ: BiSeNet's teacher, trained with four and scored by itself, can lose
-half of its waste IoU to that.
+Once ``frozen``, the running statistics stand still, and the passes that updated them are
+normalised by them, as in deployment: the network learns to live with them (Wu & Johnson, 2021,
+arXiv:2105.07576, who freeze them for the last 20 of 100 epochs). The other domain's passes are
+still normalised by their own batch. With few images in a batch the two ways differ: BiSeNet's
+teacher, trained with four and scored one by one, can lose half of its waste IoU to that.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class BatchNormPolicy(nn.Module):
     """Wraps the student's passes; owns what the policy has to remember.
 
     Attributes:
-        frozen: whether training passes are normalised by the running statistics, which stand
-            still; a matter of the step, and so no part of the state.
+        frozen: whether the running statistics stand still; a matter of the step, and so no
+            part of the state.
     """
 
     target_seen: Tensor
@@ -70,7 +70,7 @@ class BatchNormPolicy(nn.Module):
     @contextmanager
     def domain(self, domain: Domain) -> Iterator[None]:
         """Around one pass of the student over images of ``domain``."""
-        if self.frozen:
+        if self.is_frozen(domain):
             with _evaluating(self._layers), self.swapped(domain):
                 yield
             return
@@ -88,6 +88,10 @@ class BatchNormPolicy(nn.Module):
             yield
         if first:
             self.target_seen.fill_(True)
+
+    def is_frozen(self, domain: Domain) -> bool:
+        """Whether training passes over ``domain`` are normalised by the running statistics."""
+        return self.frozen and self._updates(domain)
 
     @contextmanager
     def swapped(self, domain: Domain, network: nn.Module | None = None) -> Iterator[None]:

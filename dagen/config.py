@@ -63,8 +63,8 @@ class Config:
         batch: images of each domain in a step, over all processes.
         seed: of everything random.
         batch_norm: whose images update the running statistics (see ``dagen.batch_norm``).
-        freeze_batch_norm: share of the steps after which the running statistics stand still and
-            normalise training passes as well (see ``dagen.batch_norm``); 1 is never.
+        freeze_batch_norm: share of the steps after which the running statistics stand still, and
+            normalise the passes that moved them (see ``dagen.batch_norm``); 1 is never.
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
         augment: defects drawn on training images: none, or ``camera`` (JPEG, blur, noise,
             shadow).

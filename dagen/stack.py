@@ -124,7 +124,7 @@ class Stack(nn.Module):
             seed=self.setting.seed + (rank() << 32),
             parts=parts,
             domain=self.batch_norm.domain,
-            frozen_statistics=self.batch_norm.frozen,
+            target_frozen=self.batch_norm.is_frozen("target"),
         )
         losses: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}

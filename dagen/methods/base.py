@@ -47,8 +47,8 @@ class Context:
         steps: number of steps of the run.
         metrics: figures that parts want logged (detached scalars), by name.
         parts: every part of the stack by its plug-in name.
-        frozen_statistics: whether batch norm normalises by its running statistics in this step
-            (see ``dagen.batch_norm``); teachers then do as the student does.
+        target_frozen: whether the student's passes over the target are normalised by the running
+            statistics in this step (see ``dagen.batch_norm``); a teacher does the same.
         around: makers of context managers that surround each of the student's passes in this
             step; a part may add its own (hooks that live for one pass, say).
     """
@@ -64,7 +64,7 @@ class Context:
         seed: int = 0,
         parts: dict[str, Method] | None = None,
         domain: Callable[[Domain], AbstractContextManager[None]] | None = None,
-        frozen_statistics: bool = False,
+        target_frozen: bool = False,
     ) -> None:
         self.student = student
         self.batch = batch
@@ -74,7 +74,7 @@ class Context:
         self.steps = steps
         self.seed = seed
         self.parts = parts or {}
-        self.frozen_statistics = frozen_statistics
+        self.target_frozen = target_frozen
         self.metrics: dict[str, Tensor] = {}
         self.around: list[Callable[[Domain], AbstractContextManager[None]]] = []
         if domain is not None:

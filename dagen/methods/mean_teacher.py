@@ -79,7 +79,7 @@ class MeanTeacher(Method):
     def _answer(self, ctx: Context) -> SegOut:
         network = self.ema.module.eval()
         for layer in batch_norm.layers(network):
-            layer.train(not ctx.frozen_statistics)
+            layer.train(not ctx.target_frozen)
         with untracked(network):
             out: SegOut = network(_target(ctx))
         return out

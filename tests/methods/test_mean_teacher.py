@@ -72,7 +72,7 @@ class _Dropping(ToyNetwork):
 
 def test_frozen_statistics_normalise_the_teacher_too() -> None:
     ctx = step_of(stack_of(["mean-teacher"]))
-    ctx.frozen_statistics = True
+    ctx.target_frozen = True
     teacher = teacher_of(ctx)
     for name, value in teacher.ema.module.named_buffers():
         if "running" in name:
