@@ -210,7 +210,7 @@ def from_mapping(values: Mapping[str, Any]) -> Config:
         given["method"] = [name.strip() for name in given["method"].split(",") if name.strip()]
     if isinstance(given.get("extra_src"), str):
         given["extra_src"] = [n.strip() for n in given["extra_src"].split(",") if n.strip()]
-    given, recipe = recipes.expand(given)
+    given, recipe = recipes.expand(given, Config.model)
     if given.get("select", "last") != "last":
         given.setdefault("candidates", 5)
     if isinstance(given.get("size"), str):

@@ -1,14 +1,15 @@
 """Named stacks: ``--method best`` stands for strategies and settings written in ``recipes.toml``.
 
-A name is replaced by what it stands for when a configuration is made, and settings given
-beside it win. The run is known by what it resolved to; the name is only a tag in MLflow.
+A name is replaced by what it stands for when a configuration is made; a recipe may add settings
+for one network. What is given beside the name wins. The run is known by what it resolved to; the
+name is only a tag in MLflow.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,17 @@ class Recipe:
         description: one line.
         why: why these strategies and settings.
         settings: fields of the configuration, ``method`` among them.
+        networks: further settings by network, over those; never a method.
     """
 
     description: str
     why: str
     settings: Mapping[str, Any]
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def settings_for(self, model: str) -> dict[str, Any]:
+        """The settings of a run with this network."""
+        return {**self.settings, **self.networks.get(model, {})}
 
 
 @cache
@@ -39,12 +46,13 @@ def all_recipes() -> dict[str, Recipe]:
     return {name: Recipe(**values) for name, values in tomllib.loads(text).items()}
 
 
-def expand(values: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+def expand(values: Mapping[str, Any], model: str) -> tuple[dict[str, Any], str | None]:
     """Settings with the recipe in their ``method`` replaced by what it stands for.
 
     Args:
         values: settings; ``method`` is a sequence of names, if it is there. The strategies of
             a recipe take its place, other names stay around them.
+        model: the network, where ``values`` name none.
 
     Returns:
         The settings, and the recipe's name if there was one.
@@ -60,7 +68,7 @@ def expand(values: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         raise UsageError(
             f"{' and '.join(found)} are recipes; name one, and strategies beside it if you like."
         )
-    settings = all_recipes()[found[0]].settings
+    settings = all_recipes()[found[0]].settings_for(values.get("model", model))
     own, given = settings.get("parts", {}), values.get("parts", {})
     parts = {
         part: {**own.get(part, {}), **given.get(part, {})} for part in dict.fromkeys([*own, *given])

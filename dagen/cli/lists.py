@@ -39,7 +39,12 @@ def recipes_() -> None:
     from dagen.recipes import all_recipes
 
     rows = {
-        name: [recipe.description, "  ".join(_settings(recipe.settings)), recipe.why.strip()]
+        name: [
+            recipe.description,
+            "  ".join(_settings(recipe.settings)),
+            *(f"{model}: {'  '.join(_plain(own))}" for model, own in recipe.networks.items()),
+            recipe.why.strip(),
+        ]
         for name, recipe in all_recipes().items()
     }
     _sheet("recipes", rows)
@@ -148,8 +153,12 @@ def _settings(settings: Mapping[str, Any]) -> list[str]:
     """A recipe's settings as they would be written on a command line."""
     parts = settings.get("parts", {})
     lines = [f"method={','.join(settings['method'])}"]
-    lines += [f"{k}={v!r}" for k, v in settings.items() if k not in ("method", "parts")]
+    lines += _plain({k: v for k, v in settings.items() if k not in ("method", "parts")})
     return lines + [f"{part}.{k}={v!r}" for part, own in parts.items() for k, v in own.items()]
+
+
+def _plain(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{k}={v!r}" for k, v in settings.items()]
 
 
 def _table(*columns: str) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from dagen import plugins
@@ -162,10 +162,16 @@ def _families(names: list[str], advice: dict[str, Any]) -> Iterator[str]:
         yield rows(("strategy", "what it is", "paper"), entries, "20 55 25")
 
 
+def _written(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"``{key} = {value!r}``" for key, value in settings.items())
+
+
 def _recipes() -> Iterator[str]:
     for name, recipe in all_recipes().items():
         settings = dict(recipe.settings)
         stack = ", ".join(f":ref:`{one} <strategy-{one}>`" for one in settings.pop("method"))
-        others = ", ".join(f"``{key} = {value!r}``" for key, value in settings.items())
+        others = _written(settings)
+        for model, own in recipe.networks.items():
+            others += f"; for :doc:`{model} </networks/{model}>` also {_written(own)}"
         head = f"``{name}``\n" + indent(f"{plain(recipe.description)}. {plain(recipe.why.strip())}")
         yield head + "\n\n" + indent(f"Stands for {stack}{'; ' + others if others else ''}.")
