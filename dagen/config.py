@@ -170,7 +170,6 @@ class Config:
             method=("supervised",),
             parts={},
             batch_norm="source",
-            freeze_batch_norm=1.0,
             init=None,
             extra_src=(),
             target_labels=0,
