@@ -162,6 +162,14 @@ def test_pages_on_a_phone(open_page: OpenPage, address: str, dark: bool) -> None
     assert all(url.startswith(address) for url in page.requests)
 
 
+@pytest.mark.parametrize("width", [800, 1120, 1200, 1280, 1600])
+def test_nothing_is_wider_than_the_window(open_page: OpenPage, address: str, width: int) -> None:
+    page = open_page(f"{address}/index.html", width=width)
+    for name in LOOKED_AT:
+        page.goto(f"{address}/{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
 def luminance(colour: str) -> float:
     """Relative luminance by WCAG 2 of ``rgb(r, g, b)``."""
     numbers = colour[colour.index("(") + 1 : -1].replace(",", " ").split()[:3]
