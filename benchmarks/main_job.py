@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dagen.config import Config, from_mapping
-from dagen.experiment import Runtime, run_pair
+from dagen.experiment import run_pair
 from dagen.results import RunResult, load
+from dagen.runtime import Runtime
 
 CELLS = "enet:0,enet:1,enet:2,bisenet:0,icnet:0"
 ROWS = ("source-only", "advent")

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from dagen import checkpoint
-from dagen.config import Config, from_mapping, load, parse_size
+from dagen.config import Config, from_mapping, parse_size
+from dagen.config_reading import load
 from dagen.data import open_dataset
 from dagen.deploy import measure
 from dagen.deploy.measure import Profile
 from dagen.distributed import choose_device
 from dagen.evaluation import evaluate as score
-from dagen.experiment import Comparison, Runtime, run, run_pair
+from dagen.experiment import Comparison, run, run_pair
 from dagen.prediction import predict_files
 from dagen.progress import Progress
 from dagen.results import RunResult
+from dagen.runtime import Runtime
 from dagen.types import Task
 
 __all__ = ["Config", "RunResult", "adapt", "evaluate", "predict", "profile", "train"]

@@ -30,42 +30,12 @@ from dagen.models.base import Network
 from dagen.probes import open_probes
 from dagen.progress import Progress
 from dagen.results import RunResult
+from dagen.runtime import Runtime
 from dagen.scoring import scored, scores_of
 from dagen.stream_run import run_stream
 from dagen.tracked import Tracked, tracked
 from dagen.training import Hooks, fit
 from dagen.types import Task
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """Where and how a run is executed; none of it changes the result on a CPU.
-
-    Attributes:
-        runs: folder of all runs, with the MLflow store.
-        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        workers: processes that make batches; None is one for every core but one.
-        precision: ``float32``, ``bfloat16``, or ``auto`` (bfloat16 on a GPU).
-        fresh: throw away what an earlier run of the same configuration left.
-        track: log to MLflow.
-        experiment: the MLflow experiment.
-        quiet: no progress display.
-        save_every: steps between two saved states.
-        parent: folder of the run in MLflow that this one belongs to, such as a benchmark's.
-    """
-
-    runs: Path = Path("runs")
-    data_root: Path | None = None
-    device: str = "auto"
-    workers: int | None = None
-    precision: str = "auto"
-    fresh: bool = False
-    track: bool = True
-    experiment: str = "dagen"
-    quiet: bool = False
-    save_every: int = 50
-    parent: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +63,7 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
     """
     if config.tgt is None:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
-    check(_located(config, runtime))
+    check(runtime.located(config))
     source_free = config.init is not None and not reads_source(config)
     baseline = score_given(config, runtime) if source_free else run(config.source_only(), runtime)
     return Comparison(baseline, run(config, runtime, baseline=baseline), source_free)
@@ -121,7 +91,7 @@ def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) 
         place.barrier()
         if (finished := results.load(folder)) is not None:
             return finished
-        check(_located(config, runtime), place.size)
+        check(runtime.located(config), place.size)
         if place.main:
             make_folder(folder)
             if is_online(config):
@@ -141,7 +111,7 @@ class _Run:
     def __init__(self, config: Config, runtime: Runtime, folder: Path, place: World) -> None:
         self.config, self.runtime, self.folder, self.place = config, runtime, folder, place
         self.task = Task(config.task)
-        self.network = build_network(_located(config, runtime))
+        self.network = build_network(runtime.located(config))
         self.stack = build_stack(config, self.network, place.size)
         self.feeds = open_feeds(
             config, self.stack.streams, runtime.data_root, salience=self.stack.salience
@@ -205,7 +175,7 @@ class _Run:
             self.config,
             self.place,
             self.folder,
-            autocast=_autocast(self.runtime.precision, self.place),
+            autocast=self.runtime.autocast(self.place.device),
             hooks=Hooks(
                 on_step=on_step,
                 names=steps.names,
@@ -305,12 +275,3 @@ class _Run:
             return None
         images, multiple = feed.dataset, self.network.multiple
         return lambda: loaders.every_image(images, self.config.size, multiple)
-
-
-def _located(config: Config, runtime: Runtime) -> Config:
-    """The same with the path of the file that ``init`` stands for."""
-    return replace(config, init=results.located(config.init, runtime.runs))
-
-
-def _autocast(precision: str, place: World) -> bool:
-    return precision == "bfloat16" or (precision == "auto" and place.device.type == "cuda")

@@ -23,7 +23,7 @@ from dagen.scoring import scored, scores_of
 from dagen.types import Task
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 
 def score_given(config: Config, runtime: Runtime) -> RunResult:
@@ -36,9 +36,9 @@ def score_given(config: Config, runtime: Runtime) -> RunResult:
     Raises:
         DagenError: the checkpoint or the data are missing, damaged or of another kind.
     """
-    init = results.located(config.init, runtime.runs)
-    config = replace(config, init=init)
+    config = runtime.located(config)
     check(config)
+    init = config.init
     assert init is not None
     content, names = Path(init).read_bytes(), scored(config)
     digest = hashlib.blake2b(content + json.dumps([names, config.size]).encode(), digest_size=4)

@@ -17,7 +17,7 @@ from dagen.progress import Progress
 from dagen.types import Task
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 logger = logging.getLogger("dagen")
 

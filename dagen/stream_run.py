@@ -35,7 +35,7 @@ from dagen.training import Hooks
 from dagen.types import Task
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 _LOG_EVERY = 10
 

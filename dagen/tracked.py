@@ -27,7 +27,7 @@ from dagen.tracking import Delivery, RunLog, history
 from dagen.training import Stopped
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 _SECONDS = "seconds"
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from dagen import checkpoint, plugins
-from dagen.config import load
+from dagen.config_reading import load
 from dagen.datasets.base import Dataset
 from dagen.evaluation import probabilities
-from dagen.experiment import Runtime, run_pair
+from dagen.experiment import run_pair
 from dagen.files import make_folder, write_atomically
 from dagen.overlay import legend
+from dagen.runtime import Runtime
 from dagen.sheets import laid_out
 from dagen.types import Task
 

@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 from dagen import checkpoint, experiment, plugins
 from dagen.config import Config, from_mapping
 from dagen.evaluation import evaluate
-from dagen.experiment import Runtime, run
+from dagen.experiment import run
 from dagen.results import RunResult
+from dagen.runtime import Runtime
 from dagen.tracking import read_records
 from tests import tiny
 from tests.toy import ToyNetwork

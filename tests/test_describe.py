@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from dagen import describe
-from dagen.config import from_mapping, load
+from dagen.config import from_mapping
+from dagen.config_reading import load
 
 
 def stored(**settings: Any) -> dict[str, Any]:

@@ -24,7 +24,8 @@ _RANK = """
 import json, sys
 from pathlib import Path
 from dagen.config import from_mapping
-from dagen.experiment import Runtime, run
+from dagen.experiment import run
+from dagen.runtime import Runtime
 result = run(from_mapping(json.loads(sys.argv[1])), Runtime(runs=Path(sys.argv[2]),
     data_root=Path(sys.argv[3]), device="cpu", workers=0, track=False, quiet=True))
 print(result.score("taco"))

@@ -13,7 +13,8 @@ import pytest
 from dagen import results
 from dagen.config import Config, from_mapping
 from dagen.errors import DagenError, UsageError
-from dagen.experiment import Runtime, run, run_pair
+from dagen.experiment import run, run_pair
+from dagen.runtime import Runtime
 from tests import tiny
 
 SMALL = {
@@ -101,7 +102,8 @@ import json, os, signal, sys
 from pathlib import Path
 from dagen import training
 from dagen.config import from_mapping
-from dagen.experiment import Runtime, run
+from dagen.experiment import run
+from dagen.runtime import Runtime
 from dagen.loaders import Steps
 
 values, at = json.loads(sys.argv[1]), int(sys.argv[4])

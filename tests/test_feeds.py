@@ -11,11 +11,13 @@ from PIL import Image
 
 from dagen import plugins, salience, training
 from dagen.build import build_network, build_stack, check
-from dagen.config import Config, from_mapping, load
+from dagen.config import Config, from_mapping
+from dagen.config_reading import load
 from dagen.distributed import world
 from dagen.errors import DagenError, UsageError
-from dagen.experiment import Runtime, _Run, run
+from dagen.experiment import _Run, run
 from dagen.feeds import open_feeds
+from dagen.runtime import Runtime
 from dagen.tracking import read_records
 from tests import tiny
 

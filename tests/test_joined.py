@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dagen.build import check
-from dagen.config import from_mapping, load
+from dagen.config import from_mapping
+from dagen.config_reading import load
 from dagen.data import open_dataset
 from dagen.datasets.base import Dataset
 from dagen.describe import command, title

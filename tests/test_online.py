@@ -13,15 +13,17 @@ import torch
 from torch import Tensor
 
 from dagen import checkpoint, cli, online, prediction_sheets, results
-from dagen.config import Config, load
+from dagen.config import Config
+from dagen.config_reading import load
 from dagen.data import open_dataset
 from dagen.datasets.base import Dataset, Image, Label
 from dagen.errors import DagenError, UsageError
 from dagen.evaluation import evaluate
-from dagen.experiment import Runtime, run, run_pair
+from dagen.experiment import run, run_pair
 from dagen.given import score_given
 from dagen.metrics import Scores
 from dagen.models.base import upsample
+from dagen.runtime import Runtime
 from dagen.stack import Stack
 from dagen.tracking import history
 from dagen.training import Hooks, Stopped

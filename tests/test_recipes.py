@@ -4,7 +4,8 @@ import pytest
 
 from dagen import plugins, recipes
 from dagen.build import check
-from dagen.config import Config, from_mapping, load
+from dagen.config import Config, from_mapping
+from dagen.config_reading import load
 from dagen.errors import UsageError
 from dagen.recipes import Recipe, all_recipes, expand
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dagen.config import from_mapping
-from dagen.experiment import Runtime, run
+from dagen.experiment import run
+from dagen.runtime import Runtime
 from dagen.tracked import figures, gains, parameters
 from dagen.tracking import read_records
 from tests import tiny

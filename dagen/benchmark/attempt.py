@@ -12,7 +12,7 @@ from dagen.errors import DagenError
 from dagen.files import make_folder
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 Runner = Callable[[Config, "Runtime"], object]
 """What does a cell's run; it must be importable, because other processes look it up."""

@@ -16,7 +16,7 @@ from dagen.progress import Progress, ProgressTask
 from dagen.report.records import Record
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 
 class Display(Watcher):

@@ -15,10 +15,10 @@ from dagen.benchmark.logged import is_finished, logged
 from dagen.benchmark.queue import Failure
 from dagen.benchmark.running import run_cells
 from dagen.errors import UsageError
-from dagen.experiment import Runtime
 from dagen.files import make_folder
 from dagen.report import records, writing
 from dagen.report.records import Record
+from dagen.runtime import Runtime
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from dagen import config as configuration
-from dagen import plugins, recipes, results
+from dagen import config_reading, plugins, recipes, results
 from dagen.benchmark.cells import Cell
 from dagen.config import Config
 from dagen.errors import UsageError, unknown
@@ -128,7 +127,7 @@ def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
         if "select" not in own:
             values["select"] = _select(shared, values)
     values["score"] = _scored(shared, values.get("src", Config.src), values["tgt"])
-    config = configuration.load(flags=values)
+    config = config_reading.load(flags=values)
     _know(config)
     return config
 

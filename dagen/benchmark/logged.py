@@ -16,7 +16,7 @@ from dagen.tracking.run import Status
 from dagen.training import Stopped
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 
 class BenchmarkLog:

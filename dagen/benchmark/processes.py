@@ -20,7 +20,7 @@ from dagen.config import Config
 from dagen.errors import DagenError
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 _EVERY = 2.0  # seconds between two looks at how far the processes are
 _PATIENCE = 60.0  # seconds for a process that was asked to stop to save its state

@@ -15,7 +15,7 @@ from dagen.benchmark.processes import run_in_processes
 from dagen.benchmark.queue import Failure, Queue, Watcher
 
 if TYPE_CHECKING:
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
 
 def run_cells(

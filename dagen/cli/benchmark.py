@@ -60,7 +60,7 @@ def benchmark(
     """
     from dagen.benchmark import grid
     from dagen.benchmark.execution import plan, run_benchmark
-    from dagen.experiment import Runtime
+    from dagen.runtime import Runtime
 
     path, folder = grid.find(file)
     found = grid.load(path)

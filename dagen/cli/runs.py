@@ -73,8 +73,9 @@ def train(
     """
     from dagen.cli._choice import choice_table
     from dagen.cli._show import result_table
-    from dagen.config import load
-    from dagen.experiment import Runtime, run
+    from dagen.config_reading import load
+    from dagen.experiment import run
+    from dagen.runtime import Runtime
 
     flags: dict[str, Any] = dict(
         src=src, model=model, method=method, task=task, size=size, steps=steps, batch=batch,
@@ -139,8 +140,9 @@ def adapt(
     """
     from dagen.cli._choice import choice_table
     from dagen.cli._show import comparison
-    from dagen.config import load
-    from dagen.experiment import Runtime, run_pair
+    from dagen.config_reading import load
+    from dagen.experiment import run_pair
+    from dagen.runtime import Runtime
 
     flags: dict[str, Any] = dict(
         src=src, tgt=tgt, method=method, model=model, task=task, size=size, steps=steps,

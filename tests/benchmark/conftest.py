@@ -7,7 +7,7 @@ import pytest
 
 from dagen.benchmark.cells import Benchmark
 from dagen.benchmark.grid import load
-from dagen.experiment import Runtime
+from dagen.runtime import Runtime
 
 BASE = """
 [base]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dagen.benchmark.collecting import Costs, collect, steps_done
-from dagen.experiment import Runtime
 from dagen.files import make_folder
 from dagen.report import records
+from dagen.runtime import Runtime
 from dagen.tracking import RunLog
 from tests.benchmark import fake
 from tests.benchmark.conftest import Make

@@ -8,7 +8,7 @@ import pytest
 
 from dagen.benchmark.execution import plan, run_benchmark
 from dagen.errors import UsageError
-from dagen.experiment import Runtime
+from dagen.runtime import Runtime
 from dagen.tracking import read_records
 from tests import tiny
 from tests.benchmark import fake

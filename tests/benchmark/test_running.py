@@ -11,7 +11,7 @@ from dagen.benchmark.cells import Cell
 from dagen.benchmark.queue import Failure, Watcher
 from dagen.benchmark.running import run_cells
 from dagen.config import Config
-from dagen.experiment import Runtime
+from dagen.runtime import Runtime
 from dagen.training import Stopped
 from tests.benchmark import fake
 from tests.benchmark.conftest import Make

@@ -13,9 +13,9 @@ from PIL import Image
 from dagen.checkpoint import Card, build, save_deployed
 from dagen.config import Config, from_mapping
 from dagen.datasets.base import Dataset
-from dagen.experiment import Runtime
 from dagen.files import make_folder
 from dagen.results import RunResult
+from dagen.runtime import Runtime
 from dagen.tracked import tracked
 from dagen.tracking.store import connect
 from dagen.types import Task

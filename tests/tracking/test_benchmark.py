@@ -5,7 +5,7 @@ from pathlib import Path
 from dagen.benchmark.execution import run_benchmark
 from dagen.benchmark.grid import load
 from dagen.config import Config
-from dagen.experiment import Runtime
+from dagen.runtime import Runtime
 from dagen.tracking import Delivery, RunLog
 from dagen.tracking.state import State
 from dagen.tracking.store import connect, tracking_uri
