@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from dagen.losses import cross_entropy
+from dagen.methods._memory import Rings, balanced
 from dagen.methods._pseudo import started
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
@@ -57,14 +58,10 @@ class Cbst(Method):
     paper = "Zou et al., ECCV 2018"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     requires = ("mean-teacher",)
-    confidences: Tensor
-    seen: Tensor
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
-        count = setting.num_classes
-        self.register_buffer("confidences", torch.zeros(count, config.memory))
-        self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))  # since the start
+        self.confidences = Rings(setting.num_classes, config.memory)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``, once the start is over; logs ``kept``, the share of kept pixels."""
@@ -85,21 +82,17 @@ class Cbst(Method):
     @torch.no_grad()
     def remember(self, probabilities: Tensor, generator: torch.Generator) -> None:
         """Take in the confidences of (B, C, H, W), each under its predicted class."""
-        confidence, predicted = probabilities.max(1)
-        for c in range(len(self.seen)):
-            new = confidence[predicted == c]
-            take = min(len(new), self.config.sample, self.config.memory)
-            order = torch.randperm(len(new), generator=generator)[:take].to(new.device)
-            places = (int(self.seen[c]) + torch.arange(take)) % self.config.memory
-            self.confidences[c, places.to(new.device)] = new[order]
-            self.seen[c] += take
+        confidence, predicted = (t.flatten() for t in probabilities.max(1))
+        for c in range(len(self.confidences)):
+            chosen = balanced(predicted, 1, self.config.sample, generator, c)
+            self.confidences.add(c, confidence[chosen])
 
     def thresholds(self, portion: float) -> Tensor:
         """(C,): the surest ``portion`` of a class lies above; infinite for a class unseen."""
-        out = torch.full_like(self.confidences[:, 0], torch.inf)
-        for c, seen in enumerate(self.seen.tolist()):
-            if seen and portion > 0:
-                out[c] = self.confidences[c, : min(seen, self.config.memory)].quantile(1 - portion)
+        out = self.confidences.items.new_full((len(self.confidences),), torch.inf)
+        for c, held in enumerate(self.confidences.held()):
+            if len(held) and portion > 0:
+                out[c] = held.quantile(1 - portion)
         return out
 
     def select(self, probabilities: Tensor, thresholds: Tensor) -> Tensor:

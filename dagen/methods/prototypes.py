@@ -37,6 +37,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.methods._memory import Rings, balanced
 from dagen.methods._pseudo import source_label, started
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.methods.mean_teacher import MeanTeacher
@@ -84,8 +85,6 @@ class Prototypes(Method):
     family = "metric learning"
     paper = "Xie et al., TPAMI 2023"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
-    memory: Tensor
-    seen: Tensor
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         """See :class:`Method`."""
@@ -98,8 +97,7 @@ class Prototypes(Method):
                 nn.Linear(width, width), nn.ReLU(), nn.Linear(width, config.projection)
             )
         self.criterion = _criterion(config, classes, size)
-        self.register_buffer("memory", torch.zeros(_DOMAINS, classes, config.memory, size))
-        self.register_buffer("seen", torch.zeros(_DOMAINS, classes, dtype=torch.int64))
+        self.memory = Rings(_DOMAINS * classes, config.memory, size)  # the source's come first
         trained = [*self.project.parameters(), *self.criterion.parameters()]
         self._optimizers = [torch.optim.Adam(trained, config.learning_rate)] if trained else []
 
@@ -123,24 +121,19 @@ class Prototypes(Method):
 
     def references(self) -> tuple[Tensor, Tensor]:
         """What features are compared with, (R, D) on the unit sphere, and the classes (R,)."""
-        places = torch.arange(self.memory.shape[2], device=self.seen.device)
-        filled = places < self.seen[..., None]
-        classes = torch.arange(self.memory.shape[1], device=self.seen.device)
+        filled = self.memory.filled
+        classes = torch.arange(len(filled), device=filled.device) % self.setting.num_classes
         if self.config.references == "memory":
-            return self.memory[filled], classes[:, None].expand_as(filled)[filled]
-        known = self.seen > 0
-        mean = F.normalize((self.memory * filled[..., None]).sum(2), dim=2)
-        return mean[known], classes.expand_as(known)[known]
+            return self.memory.items[filled], classes[:, None].expand_as(filled)[filled]
+        known = filled.any(1)
+        # Empty places hold zeros: the direction of the sum is that of the mean.
+        return F.normalize(self.memory.items.sum(1), dim=1)[known], classes[known]
 
-    @torch.no_grad()
     def remember(self, embedding: Tensor, label: Tensor, domain: Tensor) -> None:
         """Take in embeddings (N, D) of classes (N,) and domains (N,), over the oldest of each."""
-        for d in range(_DOMAINS):
-            for c in range(self.memory.shape[1]):
-                new = embedding[(label == c) & (domain == d)][: self.memory.shape[2]]
-                places = torch.arange(len(new), device=new.device) + self.seen[d, c]
-                self.memory[d, c, places % self.memory.shape[2]] = new
-                self.seen[d, c] += len(new)
+        ring = domain * self.setting.num_classes + label
+        for r in range(len(self.memory)):
+            self.memory.add(r, embedding[ring == r])
 
     def _cells(self, ctx: Context) -> tuple[Tensor, Tensor, Tensor]:
         """Features (N, D), classes (N,) and domains (N,; 0 source, 1 target) of drawn cells."""
@@ -189,11 +182,7 @@ def _draw(
 ) -> tuple[Tensor, Tensor]:
     """At most ``count`` cells of each class: rows (N, D) of (B, D, h, w), and classes (N,)."""
     rows, flat = features.movedim(1, -1).flatten(0, -2), label.flatten()
-    chosen = [flat.new_zeros(0)]
-    for c in range(setting.num_classes):
-        own = (flat == c).nonzero()[:, 0]
-        chosen.append(own[torch.randperm(len(own), generator=draws)[:count].to(own.device)])
-    places = torch.cat(chosen)
+    places = balanced(flat, setting.num_classes, count, draws)
     return rows[places], flat[places]
 
 

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.losses import information_maximisation
+from dagen.methods._memory import Rings, balanced
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.settings import Count, NotNegative
 
@@ -62,18 +63,14 @@ class Shot(Method):
     paper = "Liang et al., ICML 2020"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     needs_checkpoint = True
-    features: Tensor
-    probabilities: Tensor
-    seen: Tensor
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
         for name in ("head", *getattr(student, "training_only", ())):
             student.get_submodule(name).requires_grad_(False)
         classes, room = setting.num_classes, config.memory
-        self.register_buffer("features", torch.zeros(classes, room, setting.feature_channels + 1))
-        self.register_buffer("probabilities", torch.zeros(classes, room, classes))
-        self.register_buffer("seen", torch.zeros(classes, dtype=torch.int64))
+        self.features = Rings(classes, room, setting.feature_channels + 1)
+        self.probabilities = Rings(classes, room, classes)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``information`` and ``pseudo``; logs ``changed``, the share of relabelled pixels."""
@@ -96,16 +93,13 @@ class Shot(Method):
             "pseudo": self.config.pseudo * cross_entropy,
         }
 
-    @torch.no_grad()
     def remember(self, features: Tensor, p: Tensor, draw: torch.Generator) -> None:
         """Take in (N, D + 1) features and (N, C) probabilities, each under its predicted class."""
         predicted = p.argmax(1)
-        for c in range(len(self.seen)):
+        for c in range(len(self.features)):
             one = balanced(predicted, 1, min(self.config.sample, self.config.memory), draw, c)
-            places = (int(self.seen[c]) + torch.arange(len(one))) % self.config.memory
-            places = places.to(features.device)
-            self.features[c, places], self.probabilities[c, places] = features[one], p[one]
-            self.seen[c] += len(one)
+            self.features.add(c, features[one])
+            self.probabilities.add(c, p[one])
 
     def nearest(self, features: Tensor) -> Tensor:
         """(N,) pseudo-labels of (N, D + 1) features: the class of the nearest centroid.
@@ -116,13 +110,11 @@ class Shot(Method):
             return self._nearest(features)
 
     def _nearest(self, features: Tensor) -> Tensor:
-        filled = [min(int(n), self.config.memory) for n in self.seen]
-        memory = torch.cat([self.features[c, :n] for c, n in enumerate(filled)])
-        weights = torch.cat([self.probabilities[c, :n] for c, n in enumerate(filled)])
-        known = torch.tensor([n > 0 for n in filled], device=features.device)
+        memory, weights = torch.cat(self.features.held()), torch.cat(self.probabilities.held())
+        known = self.features.filled.any(1)
         soft = centroids(memory, weights)
         label = assign(memory, soft, known)
-        hard = F.one_hot(label, len(filled)).to(memory.dtype)
+        hard = F.one_hot(label, len(known)).to(memory.dtype)
         known = hard.any(0)
         return assign(features, centroids(memory, hard), known)
 
@@ -146,23 +138,3 @@ def assign(features: Tensor, centres: Tensor, known: Tensor) -> Tensor:
     """(N,): which of the ``known`` (C,) bool centroids has the smallest cosine distance."""
     cosine = F.normalize(features, dim=1) @ F.normalize(centres, dim=1).T
     return cosine.masked_fill(~known, -torch.inf).argmax(1)
-
-
-def balanced(
-    label: Tensor, classes: int, most: int, draw: torch.Generator, first: int = 0
-) -> Tensor:
-    """Indices of equally many random items of each class, as far as there are.
-
-    Args:
-        label: (N,) class ids.
-        classes: how many classes there are, counted from ``first``.
-        most: items of one class.
-        draw: on the CPU.
-        first: the first class.
-    """
-    chosen = []
-    for c in range(first, first + classes):
-        items = (label == c).nonzero()[:, 0]
-        order = torch.randperm(len(items), generator=draw)[:most]
-        chosen.append(items[order.to(items.device)])
-    return torch.cat(chosen)

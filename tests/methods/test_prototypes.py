@@ -55,7 +55,7 @@ def test_the_newest_cells_of_each_class_and_domain_are_remembered() -> None:
             kept[d, c] = [*kept[d, c], row][-4:]
     for (d, c), rows_of in kept.items():
         wanted = sorted(tuple(row.tolist()) for row in rows_of)
-        assert sorted(tuple(row.tolist()) for row in part.memory[d, c]) == wanted
+        assert sorted(tuple(row.tolist()) for row in part.memory.held()[2 * d + c]) == wanted
     known, classes = part.references()
     assert classes.tolist() == [0, 1, 0, 1]
     for row, (_, rows_of) in zip(known, sorted(kept.items()), strict=True):
@@ -141,7 +141,7 @@ def test_a_mean_teacher_labels_the_target_where_there_is_one() -> None:
         teacher.ema.module.head.bias.copy_(torch.tensor([-50.0, 50.0]))  # all is waste
     stack(batch(), 0)
     part: Any = stack.parts["prototypes"]
-    assert part.seen[1].tolist() == [0, 2 * 8 * 8]
+    assert [len(held) for held in part.memory.held()[2:]] == [0, 2 * 8 * 8]
 
 
 def test_labelled_target_images_are_the_targets() -> None:
@@ -161,7 +161,7 @@ def test_nothing_labelled_is_no_loss(kind: str) -> None:
     part = part_of(loss=kind, start=1.0, projection=4)
     loss = part.losses(ctx)["main"]
     loss.backward()
-    assert float(loss.detach()) == 0 and not part.seen.any()
+    assert float(loss.detach()) == 0 and not part.memory.filled.any()
 
 
 @pytest.mark.parametrize("kind", ["supcon", "proxy-anchor"])
@@ -192,7 +192,7 @@ def test_a_state_brings_back_memory_projection_and_proxies(kind: str) -> None:
     whole, broken = run(None), run(2)
     assert whole.keys() == broken.keys()
     assert all(torch.equal(value, broken[key]) for key, value in whole.items())
-    assert whole["parts.prototypes.seen"].sum(1).min() > 9
+    assert whole["parts.prototypes.memory.seen"].view(2, -1).sum(1).min() > 9
 
 
 @pytest.mark.parametrize("references", ["prototypes", "memory"])

@@ -1,0 +1,71 @@
+"""What parts remember of earlier steps, class by class: background would push the rest out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Rings(nn.Module):
+    """The newest items of each class; where a ring is full, new ones take the oldest's places.
+
+    Attributes:
+        items: (rings, room, ...) float32; what lies behind the filled places is 0.
+        seen: (rings,) int64, how many items ever came.
+    """
+
+    items: Tensor
+    seen: Tensor
+
+    def __init__(self, rings: int, room: int, *shape: int) -> None:
+        """Empty rings.
+
+        Args:
+            rings: how many, such as one for each class.
+            room: items of one ring.
+            *shape: of one item.
+        """
+        super().__init__()
+        self.register_buffer("items", torch.zeros(rings, room, *shape))
+        self.register_buffer("seen", torch.zeros(rings, dtype=torch.int64))
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    @torch.no_grad()
+    def add(self, ring: int, new: Tensor) -> None:
+        """Take in (N, ...) items, the newest last."""
+        room = self.items.shape[1]
+        new = new[-room:]
+        places = (torch.arange(len(new), device=new.device) + self.seen[ring]) % room
+        self.items[ring, places] = new.to(self.items)
+        self.seen[ring] += len(new)
+
+    @property
+    def filled(self) -> Tensor:
+        """(rings, room) bool: the places that hold an item."""
+        return torch.arange(self.items.shape[1], device=self.seen.device) < self.seen[:, None]
+
+    def held(self) -> list[Tensor]:
+        """What each ring holds, (N, ...) each."""
+        return [items[:n] for items, n in zip(self.items, self.filled.sum(1).tolist(), strict=True)]
+
+
+def balanced(
+    label: Tensor, classes: int, most: int, draw: torch.Generator, first: int = 0
+) -> Tensor:
+    """Indices of equally many random items of each class, as far as there are.
+
+    Args:
+        label: (N,) class ids.
+        classes: how many classes there are, counted from ``first``.
+        most: items of one class.
+        draw: on the CPU.
+        first: the first class.
+    """
+    chosen = []
+    for c in range(first, first + classes):
+        items = (label == c).nonzero()[:, 0]
+        order = torch.randperm(len(items), generator=draw)[:most]
+        chosen.append(items[order.to(items.device)])
+    return torch.cat(chosen)
