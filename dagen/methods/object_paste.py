@@ -7,7 +7,11 @@ each target image with soft edges and contact shadows; the student learns the co
 cross-entropy, in one forward pass.
 
 Target images hold litter of their own, which must not be learnt as background: with
-``background="teacher"`` unpasted pixels that the teacher takes for foreground are ignored.
+``background="teacher"`` unpasted pixels are ignored where the teacher's probability of foreground
+is above ``doubt``. That is far below one half: litter that is learnt as background makes the
+teacher shyer, which lets more of it be learnt. At ``doubt = 0.5`` ICNet ended there (TACO, binary,
+1,200 steps, one seed: 4 per cent waste IoU, and a tenth of the pasted pixels found); at 0.1 it has
+21.
 
 ``decoys`` are cut with the shape of a source object from another target image and are
 background: without them the student learns to find what was pasted.
@@ -46,7 +50,7 @@ class ObjectPaste(Method):
 
     @dataclass(frozen=True)
     class Config:
-        """Parameters; defaults by the look of composites and by reasoning, not by a search.
+        """Parameters; all defaults but that of ``doubt`` are by the look of composites.
 
         Attributes:
             weight: factor of the loss.
@@ -81,7 +85,7 @@ class ObjectPaste(Method):
         erode: Annotated[int, Field(ge=0, le=8)] = 1
         decoys: Fraction = 0.25
         background: Literal["all", "teacher"] = "teacher"
-        doubt: Fraction = 0.5
+        doubt: Fraction = 0.1
         background_weight: NotNegative = 1.0
         disturb: _UpToHalf = 0.1
 
