@@ -212,6 +212,21 @@ def test_combined_is_the_mean_rank() -> None:
     assert ranks([0.3]) == [0.0]
 
 
+def test_combined_asks_the_source_too() -> None:
+    """A run of BiSeNet: surely, and from wherever it is looked at, step 600 marks too much."""
+    looks = {
+        300: (0.120, 0.785, 0.725, 0.319),
+        600: (0.265, 0.921, 0.732, 0.173),
+        900: (0.182, 0.888, 0.751, 0.526),
+        1200: (0.244, 0.871, 0.733, 0.662),
+    }
+    votes = dict(zip(looks, Combined().compare(list(looks.values())), strict=True))
+    assert votes[900] == votes[1200] == max(votes.values())  # a tie goes to the later one
+    seen = evidence()
+    expected = (v().look(seen) for v in (Infomax, MixVal, Consistency, SourceVal))
+    assert Combined().look(seen) == tuple(expected)
+
+
 def test_dev_risk() -> None:
     draw = np.random.default_rng(0)
     weight, loss = draw.gamma(2, 0.5, 50), draw.random(50)
