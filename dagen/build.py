@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dagen import checkpoint, plugins, recipes, results, selection
 from dagen.checkpoint import Card
 from dagen.config import Config
+from dagen.deploy.measure import deployed
 from dagen.errors import UsageError
 from dagen.methods.base import Domain, Setting, hash_seed
 from dagen.models.base import Network
@@ -148,14 +151,19 @@ def build_network(config: Config) -> Network:
     if config.init is not None:
         start, card = checkpoint.load_deployed(config.init)
         _check_init(config, config.init, card)
-        try:
-            network.load_state_dict(start.state_dict())
-        except RuntimeError:  # an option such as ibn changes the layers
+        given, own = deployed(start), deployed(network)
+        if _shapes(given) != _shapes(own):  # an option such as ibn changes the layers
             raise UsageError(
                 f"--init {config.init} was made with model_options {card.options}, which has "
                 f"other layers than this run's {config.model_options}; give the same."
-            ) from None
+            )
+        # Auxiliary heads are not in the file: they stay as the seed made them.
+        network.load_state_dict(given, strict=False)
     return network
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def build_stack(config: Config, network: Network, processes: int = 1) -> Stack:

@@ -89,7 +89,7 @@ class OutputAdversarial(Method):
         """``fool`` and ``discriminate``; with auxiliary heads also ``fool_aux0`` and so on."""
         terms: dict[str, Tensor] = {}
         ramp = min(1.0, (ctx.step + 1) / max(1, self.config.ramp))
-        levels = list(zip(_heads(ctx.source_out), _heads(ctx.target_out), strict=True))
+        levels = list(zip(_heads(ctx.source_domain_out), _heads(ctx.target_out), strict=True))
         for i, (source, target) in enumerate(levels[: len(self.weights)]):
             level = "" if i == 0 else f"_aux{i - 1}"
             discriminator = self.discriminators[i]

@@ -101,6 +101,18 @@ class Context:
         return self.once("source_out", lambda: self.forward(self.source.image, "source"))
 
     @property
+    def source_domain_out(self) -> SegOut:
+        """Of :attr:`source_out`, what answers images of the source: no labelled target images.
+
+        What tells the domains apart, or brings them together, compares this with
+        :attr:`target_out`.
+        """
+        out, rows = self.source_out, self.source.target_rows
+        if rows == 0:
+            return out
+        return SegOut(out.logits[:-rows], out.features[:-rows], tuple(x[:-rows] for x in out.aux))
+
+    @property
     def target_out(self) -> SegOut:
         """The student's answer to ``target.image``, shared by all parts."""
         return self.once("target_out", lambda: self.forward(self.target.image, "target"))

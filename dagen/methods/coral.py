@@ -39,7 +39,8 @@ class Coral(Method):
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``."""
-        source, target = _positions(ctx.source_out.features), _positions(ctx.target_out.features)
+        source = _positions(ctx.source_domain_out.features)
+        target = _positions(ctx.target_out.features)
         return {"main": self.config.weight * coral(source, target)}
 
 

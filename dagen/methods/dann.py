@@ -93,7 +93,7 @@ class Dann(Method):
         ``domain0`` ... are those of the auxiliary heads.
         """
         ramp = 2 / (1 + math.exp(-10 * ctx.step / ctx.steps)) - 1
-        source, target = ctx.source_out, ctx.target_out
+        source, target = ctx.source_domain_out, ctx.target_out
         levels: list[tuple[nn.Module, Tensor, Tensor, float]]
         levels = [(self.classifier, source.features, target.features, self.config.weight)]
         for i, judge in enumerate(self.early):

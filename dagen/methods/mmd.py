@@ -44,7 +44,7 @@ class Mmd(Method):
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``."""
         draw = ctx.generator("mmd")
-        source = self._draw(ctx.source_out.features, draw)
+        source = self._draw(ctx.source_domain_out.features, draw)
         target = self._draw(ctx.target_out.features, draw)
         return {"main": self.config.weight * mmd(source, target)}
 

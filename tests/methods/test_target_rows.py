@@ -128,6 +128,27 @@ def test_every_part_keeps_whose_the_images_are(name: str) -> None:
     assert "target" in stack.streams or 4 not in apart  # and each of them is
 
 
+@pytest.mark.parametrize("name", ["adaptsegnet", "advent", "dann", "coral", "mmd"])
+def test_what_compares_the_domains_takes_labelled_target_images_for_no_source(name: str) -> None:
+    """Change their pixels: the comparison stays as it is."""
+    terms = []
+    for seed in (1, 2):
+        views = mixed(2)
+        assert views.source is not None
+        image = views.source.image.clone()
+        image[-2:] = torch.rand(image[-2:].shape, generator=torch.Generator().manual_seed(seed))
+        torch.manual_seed(0)
+        stack = Stack(AuxToyNetwork(2), [name], {}, setting()).train()
+        losses, _ = stack(replace(views, source=replace(views.source, image=image)), 5)
+        terms.append(losses)
+    first, second = terms
+    supervised = {key for key in first if key.startswith("supervised/")}
+    assert all(not torch.equal(first[key], second[key]) for key in supervised)
+    assert first.keys() - supervised
+    for key in first.keys() - supervised:
+        assert first[key] != 0 and torch.equal(first[key], second[key]), key
+
+
 def test_a_view_takes_its_rows_along() -> None:
     moved = mixed(3).to(torch.device("cpu"))
     assert moved.source is not None and moved.source.target_rows == 3
