@@ -90,8 +90,13 @@ class BatchNormPolicy(nn.Module):
             self.target_seen.fill_(True)
 
     def is_frozen(self, domain: Domain) -> bool:
-        """Whether training passes over ``domain`` are normalised by the running statistics."""
-        return self.frozen and self._updates(domain)
+        """Whether training passes over ``domain`` are normalised by the running statistics.
+
+        The first pass over the target is not, however late it comes: until then they are the
+        source's, where those of the target are asked for.
+        """
+        awaited = domain == "target" and self.policy != "shared" and not self._target_seen()
+        return self.frozen and self._updates(domain) and not awaited
 
     @contextmanager
     def swapped(self, domain: Domain, network: nn.Module | None = None) -> Iterator[None]:

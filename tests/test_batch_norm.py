@@ -192,6 +192,21 @@ def test_frozen_statistics_stand_still_and_normalise_what_moved_them(
     assert student.stem[1].weight.grad is not None  # its scale goes on learning
 
 
+@pytest.mark.parametrize("policy", ["target", "separate"])
+def test_a_target_that_comes_after_freezing_still_gets_its_own_statistics(policy: str) -> None:
+    student, keeper = run(policy, [("source", SOURCE[0]), ("source", SOURCE[1])])
+    keeper.frozen = True
+    assert keeper.is_frozen("source") and not keeper.is_frozen("target")
+    with keeper.domain("target"):
+        student(TARGET[0])
+    alone, _ = run(policy, [("source", SOURCE[0]), ("target", TARGET[0])])
+    assert same(running(student), running(alone))
+    assert keeper.is_frozen("target")
+    with keeper.domain("target"):
+        student(TARGET[1])
+    assert same(running(student), running(alone))
+
+
 def _squares(draw: torch.Generator) -> Batch:
     """One image, all dark ground or all litter: normalised by itself it looks the same."""
     label = torch.randint(2, (1, 1, 1), generator=draw).expand(1, 32, 32)

@@ -276,17 +276,6 @@ def test_a_run_needs_the_checkpoint_and_the_target_alone(
 
 
 @pytest.mark.usefixtures("no_pictures")
-@pytest.mark.parametrize("method", ["tent", "shot"])
-def test_target_labels_cannot_reach_the_checkpoint(
-    method: str, init: Path, runtime: Runtime, data: Path
-) -> None:
-    asked = config(init, method, candidates=1)
-    honest = run(asked, runtime).model.read_bytes()
-    (data / "taco" / "data" / "annotations.json").unlink()
-    assert run(asked, replace(runtime, fresh=True)).model.read_bytes() == honest
-
-
-@pytest.mark.usefixtures("no_pictures")
 def test_the_source_is_scored_where_it_is_asked_for(
     init: Path, runtime: Runtime, data: Path
 ) -> None:
