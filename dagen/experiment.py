@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dagen import checkpoint, loaders, results
+from dagen import checkpoint, loaders, results, selection
 from dagen.build import build_network, build_stack, check, is_online, reads_source
 from dagen.cache import cached
 from dagen.candidates import Candidates, evenly_spaced
@@ -132,6 +132,8 @@ class _Run:
         ):
             log.describe(self.config, {d: feed.dataset for d, feed in self.feeds.items()})
             probes = open_probes(self.config, self.runtime.data_root) if self._choosing else None
+            if probes is not None:
+                selection.require(self.config, probes.domains)
             self.train(log, progress)
             seconds, choice = log.seconds, None
             if probes is not None:

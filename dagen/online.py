@@ -9,8 +9,9 @@ A batch is up to ``batch`` images in a row that are scored at one size; where th
 (an upright photograph after a broad one) it ends early, and the order is never changed.
 
 Of the configuration, ``steps``, ``lr``, ``warmup``, ``power``, ``clip``, ``zoom``, ``augment``,
-``weight_decay`` and ``batch_norm`` belong to training runs and change nothing here: a strategy
-has its own rate and its own batch norm, and the stream its own length.
+``weight_decay``, ``batch_norm``, ``freeze_batch_norm`` and ``candidates`` belong to training runs
+and change nothing here: a strategy has its own rate and its own batch norm, and the stream its own
+length and one end.
 """
 
 from __future__ import annotations

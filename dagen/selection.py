@@ -57,11 +57,30 @@ def check(config: Config, trained_on: Collection[Domain]) -> None:
             f"{'+'.join(config.method)} trains without any; allowed here: "
             f"{', '.join([LAST, *allowed])}."
         )
-    if "source" in _domains(select) and config.src == config.tgt:
+    if "source" in _domains(select) and (config.src == config.tgt or config.ceiling == ORACLE):
+        other = "last" if config.tgt is None else "a validator that reads none, such as infomax"
         raise UsageError(
             f"select is {select}, which reads labels of {config.src} val, and that is the target; "
-            "choose a validator that reads none, such as infomax."
+            f"choose {other}."
         )
+
+
+def require(config: Config, pictured: Collection[Domain]) -> None:
+    """Refuse a choice by pictures or labels that are not there.
+
+    Args:
+        config: of the run.
+        pictured: the domains of which there are pictures; of the source they have labels.
+
+    Raises:
+        UsageError: ``config.select`` looks at a domain that is missing.
+    """
+    if config.select == LAST or _domains(config.select) <= set(pictured):
+        return
+    raise UsageError(
+        f"select is {config.select}, which reads labels of {config.src} val, and there are none; "
+        f"allowed here: {', '.join([LAST, *applicable(pictured)])}."
+    )
 
 
 def applicable(domains: Collection[Domain]) -> list[str]:

@@ -20,6 +20,8 @@ from dagen.errors import UsageError, unknown
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """From 0 to 1, both included."""
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""From 0 to below 1: a share of the steps before something begins, which has to begin."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above 0."""
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -61,8 +61,9 @@ class Stack(nn.Module):
                 1 is never. Parts that are online normalise in their own way.
 
         Raises:
-            UsageError: an unknown or repeated part, parts in the wrong order, a task that a part
-                cannot serve, or a parameter that does not exist or is out of range.
+            UsageError: an unknown or repeated part, parts in the wrong order, one that undoes what
+                a part before it is for, a task that a part cannot serve, or a parameter that does
+                not exist or is out of range.
         """
         super().__init__()
         ordered = resolve(names)
@@ -76,6 +77,7 @@ class Stack(nn.Module):
         self.parts = nn.ModuleDict(
             {name: _build(name, student, setting, config) for name, config in built.items()}
         )
+        _check_predictors(self._each())
         self.streams: frozenset[Domain] = frozenset().union(*(m.streams for _, m in self._each()))
         self.salience = any(part.salience for _, part in self._each())
         self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
@@ -179,8 +181,8 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     and before all named parts where it is not named itself.
 
     Raises:
-        UsageError: an unknown or repeated name, a required part that stands too late, a part
-            beside one that is online, or one that undoes what a part named before it is for.
+        UsageError: an unknown or repeated name, a required part that stands too late, or a
+            part beside one that is online.
     """
     methods = {name: plugins.get("methods", name) for name in names}
     if len(methods) < len(names):
@@ -192,7 +194,6 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
             f"'{online}' adapts over a stream of images, alone: train the other parts first and "
             f"give their model.safetensors with --method {online} --init."
         )
-    _check_predictors(methods)
     source_free = any(m.family == "source-free" for m in methods.values()) and not any(
         "source" in m.streams for m in methods.values()
     )
@@ -223,22 +224,25 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(ordered)
 
 
-def _check_predictors(methods: Mapping[str, type[Method]]) -> None:
+def _check_predictors(parts: Iterable[tuple[str, Method]]) -> None:
     """Parts that give their own weights or statistics stand before those that build on them."""
-    earlier = None
-    for name, method in methods.items():
-        if method.predictor is Method.predictor:
+    earlier: tuple[str, Method] | None = None
+    for name, part in parts:
+        if not part.predicts:
             continue
-        if earlier and method.replaces:
+        if earlier and part.replaces:
+            before, other = earlier
+            if not other.replaces:
+                advice = f"change the order to {name},{before}."
+            else:
+                advice = f"name one of the two, {before} or {name}"
+                teacher = "mean-teacher" in (before, name)
+                advice += ", or set mean-teacher.predict to false." if teacher else "."
             raise UsageError(
-                f"what {earlier} makes of the network would be lost, because {name} replaces it; "
-                + (
-                    f"name one of the two, {earlier} or {name}."
-                    if methods[earlier].replaces
-                    else f"change the order to {name},{earlier}."
-                )
+                f"what {before} makes of the network would be lost, because {name} replaces it; "
+                f"{advice}"
             )
-        earlier = name
+        earlier = name, part
 
 
 def _config(name: str, values: Mapping[str, Any], setting: Setting) -> Any:

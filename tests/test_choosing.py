@@ -1,6 +1,7 @@
 """Whole runs that keep several checkpoints and choose one."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +11,13 @@ from safetensors.torch import load_file
 
 from dagen import checkpoint, experiment, plugins
 from dagen.config import Config, from_mapping
+from dagen.errors import UsageError
 from dagen.evaluation import evaluate
 from dagen.experiment import run
 from dagen.results import RunResult
 from dagen.runtime import Runtime
 from dagen.tracking import read_records
+from dagen.types import Task
 from tests import tiny
 from tests.toy import ToyNetwork
 
@@ -166,3 +169,17 @@ def test_source_only_is_judged_by_the_source_alone(runtime: Runtime) -> None:
     untold = run(replace(config, score=()), runtime)
     assert set(untold.extra["validators"]) == {"last", "source-val"}
     assert set(untold.scores) == {"resortit"}
+
+
+def test_a_choice_by_labels_that_are_not_there_is_refused_before_training(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    tiny.make_folder(root, task=Task.BINARY)
+    tiny.make_taco(root, train=2, val=1)
+    shutil.rmtree(root / "folder" / "masks" / "val")
+    there = replace(runtime, data_root=root)
+    with pytest.raises(UsageError, match="reads labels of folder val, and there are none"):
+        run(small(src="folder", select="combined"), there)
+    assert not list(tmp_path.glob("folder-*/*state*"))
+    assert run(small(src="folder", select="infomax"), there).extra["selection"]["step"]

@@ -7,6 +7,7 @@ import pytest
 from dagen import plugins, selection
 from dagen.config import Config, from_mapping
 from dagen.errors import UsageError
+from dagen.methods.base import Domain
 from dagen.selection import Judgement, Verdict, judge, summary
 from dagen.validators.base import Evidence, NotApplicable, Validator
 from tests.validators.painters import bright, constant, evidence
@@ -46,6 +47,11 @@ def test_source_only_is_chosen_without_the_target() -> None:
         ({"select": "source-val"}, {"target"}, "looks at source images"),
         ({"select": "dev"}, {"target"}, "looks at source images.*infomax"),
         ({"select": "source-val", "tgt": "resortit"}, BOTH, "that is the target"),
+        (
+            {"select": "source-val", "src": "taco", "tgt": None, "score": ["taco"]},
+            {"source"},
+            "reads labels of taco val, and that is the target; choose last",
+        ),
     ],
 )
 def test_what_may_not_choose_is_refused(
@@ -64,6 +70,16 @@ def test_what_may_choose_is_not_refused() -> None:
     selection.check(config(candidates=1), {"source"})
     assert selection.applicable({"source"}) == ["source-val"]
     assert selection.applicable(BOTH) == plugins.names("validators")  # type: ignore[arg-type]
+
+
+def test_nothing_chooses_by_labels_that_are_not_there() -> None:
+    target: set[Domain] = {"target"}
+    for name in ("source-val", "dev", "combined"):
+        with pytest.raises(UsageError, match=r"there are none; allowed.*infomax"):
+            selection.require(config(select=name), target)
+    selection.require(config(select="infomax"), target)
+    selection.require(config(select="combined"), BOTH)  # type: ignore[arg-type]
+    selection.require(config(), set())
 
 
 def shown(*seen: Evidence) -> list[tuple[int, Evidence]]:

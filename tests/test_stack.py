@@ -136,6 +136,7 @@ def test_parts_that_require_each_other_are_refused(monkeypatch: pytest.MonkeyPat
         (["adabn", "swa"], {}, "what adabn makes .* lost.* change the order to swa,adabn"),
         (["adabn", "mean-teacher", "dacs"], {}, "change the order to mean-teacher,adabn"),
         (["swad", "mean-teacher"], {}, "name one of the two, swad or mean-teacher"),
+        (["dacs", "swa"], {}, "mean-teacher or swa, or set mean-teacher.predict to false"),
         (["minent"], {"minnt": {}}, "unknown part of this stack 'minnt'.*'minent'"),
     ],
 )

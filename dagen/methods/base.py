@@ -280,6 +280,11 @@ class Method(nn.Module):
         """
         return ()
 
+    @property
+    def predicts(self) -> bool:
+        """Whether :meth:`predictor` changes what is scored."""
+        return type(self).predictor is not Method.predictor
+
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
     ) -> nn.Module:

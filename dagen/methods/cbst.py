@@ -27,7 +27,7 @@ from dagen.methods._memory import Rings, balanced
 from dagen.methods._pseudo import started
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.settings import Count, Fraction, NotNegative
+from dagen.settings import Count, Fraction, NotNegative, Share
 from dagen.types import IGNORE
 
 
@@ -50,7 +50,7 @@ class Cbst(Method):
         weight: NotNegative = 1.0
         first: Fraction = 0.2
         last: Fraction = 0.5
-        start: Fraction = 0.25
+        start: Share = 0.25
         memory: Count = 16384
         sample: Count = 2048
 

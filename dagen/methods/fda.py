@@ -27,7 +27,7 @@ from dagen.losses import self_information
 from dagen.methods._style import partners, with_source
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.ops import fourier_swap
-from dagen.settings import NotNegative
+from dagen.settings import NotNegative, Positive
 from dagen.types import Batch
 
 
@@ -50,7 +50,7 @@ class Fda(Method):
 
         radius: tuple[int, ...] = (2,)
         entropy: NotNegative = 0.005
-        eta: NotNegative = 2.0
+        eta: Positive = 2.0
 
     family = "style"
     paper = "Yang & Soatto, CVPR 2020"

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from dagen.methods._mixing import disturb
 from dagen.methods._style import check_taps, moments
 from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Count, Fraction, NotNegative
+from dagen.settings import Count, NotNegative, Share
 from dagen.types import Batch
 
 
@@ -53,7 +53,7 @@ class Isw(Method):
 
         weight: NotNegative = 0.6
         clusters: Annotated[int, Field(ge=2)] = 3
-        start: Fraction = 0.25
+        start: Share = 0.25
         gather: Count = 50
 
     family = "generalization"

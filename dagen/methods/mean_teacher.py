@@ -88,6 +88,11 @@ class MeanTeacher(Method):
         """Moves the average."""
         self.ema.update(student, step)
 
+    @property
+    def predicts(self) -> bool:
+        """Whether the teacher is what is scored."""
+        return bool(self.config.predict)
+
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
     ) -> nn.Module:

@@ -13,8 +13,9 @@ teacher shyer, which lets more of it be learnt. At ``doubt = 0.5`` ICNet ended t
 1,200 steps, one seed: 4 per cent waste IoU, and a tenth of the pasted pixels found); at 0.1 it has
 21.
 
-``decoys`` are cut with the shape of a source object from another target image and are
-background: without them the student learns to find what was pasted.
+``decoys`` are cut with the shape of a source object from another target image of the batch (where
+it has only one, from that) and are background: without them the student learns to find what was
+pasted.
 
 Deviations from the paper: places, sizes and rotations are drawn at random and not from scene
 geometry; edges are softened by one filter and not by several blends for the same scene; grounds

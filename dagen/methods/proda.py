@@ -27,7 +27,7 @@ from dagen.losses import cross_entropy
 from dagen.methods._pseudo import enlarge, started
 from dagen.methods.base import Context, Domain, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.settings import Fraction, NotNegative, Positive
+from dagen.settings import Fraction, NotNegative, Positive, Share
 
 _FLOOR = 1e-4
 
@@ -53,7 +53,7 @@ class ProDA(Method):
         momentum: Fraction = 0.01
         alpha: NotNegative = 0.1
         beta: NotNegative = 1.0
-        start: Fraction = 0.25
+        start: Share = 0.25
 
     family = "self-training"
     paper = "Zhang et al., CVPR 2021"

@@ -10,7 +10,8 @@ Deviations: the schedule of the run is kept, where SWA uses a constant or cyclic
 running statistics of batch norm are averaged with the weights, where SWA takes another pass
 over the training data: a predictor has no source images, and over the end of a decaying
 schedule the two hardly differ. To fit the statistics to the target name ``adabn`` after this
-part. What parts before this one made of the student is replaced by the average: name it first.
+part. The average replaces whatever was scored before, a teacher too: beside a part that needs one
+set ``mean-teacher.predict = false``, and the student's average is scored.
 """
 
 from __future__ import annotations

@@ -79,6 +79,11 @@ class Swad(Method):
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         """See :class:`Method`."""
         super().__init__(student, setting, config)
+        if config.converge > config.segments:
+            raise UsageError(
+                f"swad.converge is {config.converge}, and the run is cut into swad.segments = "
+                f"{config.segments}: no valley could ever begin; give at most as many."
+            )
         self.interval = max(1, setting.steps // config.segments)
         size = len(_flat(student))
         self.segment = _Mean(size)

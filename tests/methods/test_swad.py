@@ -155,14 +155,14 @@ def test_a_segment_without_held_out_images_waits_for_some() -> None:
 
 
 def test_without_a_valley_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    stack = stack_of(steps=4, segments=2)
+    stack = stack_of(steps=8, segments=4)
     with caplog.at_level(logging.WARNING, logger="dagen"):
         before = stack.predictor().state_dict()
         assert all(torch.equal(v, before[k]) for k, v in stack.student.state_dict().items())
-        for step in range(4):
+        for step in range(8):
             assert not caplog.messages  # it is too early to say
             stack(labelled(step, [0, 1]), step)
-            part_of(stack).loss.fill_(4.0 - step)
+            part_of(stack).loss.fill_(8.0 - step)
             stack.after_step(step)
         found = stack.predictor().state_dict()
     (message,) = caplog.messages
@@ -194,3 +194,8 @@ def test_the_average_closes_the_gap_of_a_grainier_camera_that_late_steps_leave(s
     late, average = late_and_average("swad", seed)
     assert late < 0.6
     assert average > 0.75
+
+
+def test_a_valley_longer_than_the_run_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"swad\.converge is 30"):
+        Stack(ToyNetwork(2), ["swad"], {"swad": {"converge": 30}}, setting())
