@@ -13,8 +13,9 @@ from dagen.checkpoint import Card
 from dagen.config import Config
 from dagen.deploy.measure import deployed
 from dagen.errors import UsageError
-from dagen.methods.base import Domain, Setting, hash_seed
+from dagen.methods.base import Domain, Setting
 from dagen.models.base import Network
+from dagen.seeding import hash_seed
 from dagen.stack import SUPERVISED, Stack, resolve
 from dagen.types import Task
 

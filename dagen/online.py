@@ -29,9 +29,9 @@ from dagen import checkpoint, transforms
 from dagen.datasets.base import Dataset
 from dagen.errors import DagenError
 from dagen.loaders import to_tensor
-from dagen.methods.base import hash_seed
 from dagen.metrics import Scores
 from dagen.models.base import upsample
+from dagen.seeding import hash_seed
 from dagen.stack import Stack
 from dagen.training import Hooks, Stopped, sigterm
 from dagen.types import Batch, View

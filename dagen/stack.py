@@ -15,7 +15,8 @@ from dagen import plugins
 from dagen.batch_norm import BatchNormPolicy
 from dagen.distributed import rank
 from dagen.errors import UsageError, unknown
-from dagen.methods.base import Context, Domain, Method, Setting, hash_seed
+from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.seeding import hash_seed
 from dagen.settings import build_config
 from dagen.types import Batch
 

@@ -18,7 +18,7 @@ from dagen import checkpoint
 from dagen.config import Config
 from dagen.distributed import World
 from dagen.errors import DagenError
-from dagen.methods.base import hash_seed
+from dagen.seeding import hash_seed
 from dagen.stack import Stack
 from dagen.types import Batch
 

@@ -28,8 +28,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.methods._online import PRIOR, Online, deployed_parameters
-from dagen.methods.base import Context, Setting, hash_seed
+from dagen.methods.base import Context, Setting
 from dagen.ops import ema_update
+from dagen.seeding import hash_seed
 from dagen.settings import Fraction, NotNegative, Positive
 
 

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from dagen.errors import DagenError
-from dagen.methods.base import Domain, hash_seed
+from dagen.methods.base import Domain
 from dagen.models.base import upsample
+from dagen.seeding import hash_seed
 from dagen.types import Task, View
 
 _T = TypeVar("_T")
