@@ -63,6 +63,16 @@ def root(name: str, data_root: Path | None = None) -> Path:
     return folder
 
 
+def require(name: str, data_root: Path | None = None) -> Path:
+    """The folder of a data set that is there; procedural ones are everywhere and need none.
+
+    Raises:
+        UsageError: there is no data set of that name.
+        DataError: see :func:`root`.
+    """
+    return root(name, data_root) if plugins.get("datasets", name).on_disk else Path()
+
+
 def open_dataset(name: str, split: str, task: Task, data_root: Path | None = None) -> Dataset:
     """One split of a data set under one task.
 
@@ -76,7 +86,6 @@ def open_dataset(name: str, split: str, task: Task, data_root: Path | None = Non
         UsageError: an unknown name or split, or a task that the labels cannot serve.
         DataError: the data set is missing or damaged.
     """
-    found = plugins.get("datasets", name)
-    folder = root(name, data_root) if found.on_disk else Path()
-    dataset: Dataset = found(folder, split, task)
+    folder = require(name, data_root)
+    dataset: Dataset = plugins.get("datasets", name)(folder, split, task)
     return dataset

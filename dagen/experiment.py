@@ -17,7 +17,7 @@ from dagen.candidates import Candidates, evenly_spaced
 from dagen.checkpoint import Card
 from dagen.choosing import Choice, choose
 from dagen.config import Config
-from dagen.data import open_dataset
+from dagen.data import open_dataset, require
 from dagen.deploy.measure import profile
 from dagen.distributed import World, world
 from dagen.errors import DagenError, UsageError
@@ -92,6 +92,8 @@ def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) 
         if (finished := results.load(folder)) is not None:
             return finished
         check(runtime.located(config), place.size)
+        for name in scored(config):  # what is only scored would be missed after the training
+            require(name, runtime.data_root)
         if place.main:
             make_folder(folder)
             if is_online(config):

@@ -61,6 +61,18 @@ def test_a_pair_scores_both_runs_on_both_domains(runtime: Runtime) -> None:
     assert pair.adapted.folder.joinpath("predictions-taco.png").is_file()
 
 
+@pytest.mark.parametrize("missing", ["renamed", "misspelt"])
+def test_a_target_that_is_not_there_is_said_before_source_only_is_trained(
+    runtime: Runtime, data: Path, missing: str
+) -> None:
+    config = small(method="advent", tgt="tacco" if missing == "misspelt" else "taco")
+    if missing == "renamed":
+        data.joinpath("taco").rename(data / "elsewhere")
+    with pytest.raises(DagenError, match=r"unknown data set 'tacco'|'taco' is not at"):
+        run_pair(config, runtime)
+    assert not runtime.runs.exists() or not list(runtime.runs.iterdir())
+
+
 def test_a_finished_run_is_returned_and_fresh_starts_over(runtime: Runtime) -> None:
     config = small(tgt=None, method="supervised")
     first = run(config, runtime)
