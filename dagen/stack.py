@@ -237,8 +237,8 @@ def _check_predictors(parts: Iterable[tuple[str, Method]]) -> None:
                 advice = f"change the order to {name},{before}."
             else:
                 advice = f"name one of the two, {before} or {name}"
-                teacher = "mean-teacher" in (before, name)
-                advice += ", or set mean-teacher.predict to false." if teacher else "."
+                mute = [n for n, p in (earlier, (name, part)) if hasattr(p.config, "predict")]
+                advice += f", or set {mute[0]}.predict to false." if mute else "."
             raise UsageError(
                 f"what {before} makes of the network would be lost, because {name} replaces it; "
                 f"{advice}"
