@@ -15,10 +15,10 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagen.config import Config, from_mapping
-from dagen.experiment import run_pair
-from dagen.results import RunResult, load
-from dagen.runtime import Runtime
+from dagen.engine.run import run_pair
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.results import RunResult, load
+from dagen.runs.runtime import Runtime
 
 CELLS = "enet:0,enet:1,enet:2,bisenet:0,icnet:0"
 ROWS = ("source-only", "advent")

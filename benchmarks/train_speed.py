@@ -26,15 +26,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.build import build_network, build_stack
-from dagen.cache import cached
-from dagen.config import Config, from_mapping
-from dagen.data import open_dataset
-from dagen.evaluation import evaluate
-from dagen.loaders import Feed, Sampling, Steps
-from dagen.memory import keep_freed_memory
+from dagen.datasets.loading.batches import Feed, Sampling, Steps
+from dagen.datasets.loading.cache import cached
+from dagen.datasets.loading.opening import open_dataset
+from dagen.engine.build import build_network, build_stack
+from dagen.engine.loop import schedule, student_optimizer
 from dagen.models.base import Network
-from dagen.training import schedule, student_optimizer
+from dagen.runs.config import Config, from_mapping
+from dagen.scoring.evaluation import evaluate
+from dagen.system.memory import keep_freed_memory
 from dagen.types import IGNORE, Batch, Task
 
 SIZE, BATCH = (192, 192), 4
@@ -117,7 +117,7 @@ def _judge(classes: int) -> nn.Sequential:
 
 
 class DagenStep:
-    """The same through dagen's stack, as ``dagen.training.fit`` does it."""
+    """The same through dagen's stack, as ``dagen.engine.loop.fit`` does it."""
 
     def __init__(self, network: Network, config: Config) -> None:
         self.stack = build_stack(config, network).to(memory_format=torch.channels_last)

@@ -23,38 +23,34 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from dagen.checkpoint import Card, build, save_deployed
-from dagen.data import open_dataset
-from dagen.memory import keep_freed_memory
-from dagen.progress import Progress
+from dagen.datasets.loading.opening import open_dataset
+from dagen.models.base import create_network
+from dagen.models.deployed.file import Card, save_deployed
+from dagen.system.memory import keep_freed_memory
+from dagen.system.progress import Progress
 from dagen.types import Task
-from dagen.visualize import (
-    IMAGES,
-    checkpoints,
-    embedding,
-    looking,
-    sampling,
-    survey,
-)
+from dagen.visualization import IMAGES, embedding, networks, sampling, survey, surveying
 
 SIZE, LIMIT_SECONDS = (224, 448), 120
 TASK = Task.MATERIAL
 
 
-def networks(folder: Path) -> list[checkpoints.Checkpoint]:
+def made(folder: Path) -> list[networks.Checkpoint]:
     paths = []
     for seed in (0, 1):
         torch.manual_seed(seed)
         paths.append(folder / f"enet-{seed}.safetensors")
-        save_deployed(paths[-1], build("enet", TASK, 1.0, {}), Card("enet", "material", SIZE))
-    return checkpoints.open_all(paths)
+        save_deployed(
+            paths[-1], create_network("enet", TASK, 1.0, {}), Card("enet", "material", SIZE)
+        )
+    return networks.open_all(paths)
 
 
 def measure(points: int, threads: int) -> dict[str, object]:
     keep_freed_memory()
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as scratch:
-        opened = networks(Path(scratch))
+        opened = made(Path(scratch))
     found = []
     for name in ("resortit-synth", "taco-synth"):
         dataset = open_dataset(name, "val", TASK)
@@ -67,11 +63,11 @@ def measure(points: int, threads: int) -> dict[str, object]:
     with Progress() as progress:
         start = time.monotonic()
         bar = progress.task("drawing points", count)
-        drawn = looking.draw_points(sides, looking.feature_grid(opened), quota, 0, bar.advance)
+        drawn = surveying.draw_points(sides, surveying.feature_grid(opened), quota, 0, bar.advance)
         seconds["drawing points"] = time.monotonic() - start
         start = time.monotonic()
         bar = progress.task("features", count)
-        seen = looking.look(opened, sides, drawn, 0, torch.device("cpu"), bar.advance)
+        seen = surveying.look(opened, sides, drawn, 0, torch.device("cpu"), bar.advance)
         seconds["features"] = time.monotonic() - start
         start = time.monotonic()
         layout = progress.task("map", 100)

@@ -7,7 +7,7 @@ and ``dagen --help`` do not wait for torch.
 
 from typing import Any
 
-__version__ = "0.1.0"
+from dagen.version import __version__
 
 _API = ("train", "adapt", "evaluate", "predict", "Config", "RunResult")
 __all__ = ["__version__", *_API]

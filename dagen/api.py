@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dagen import checkpoint
-from dagen.config import Config, from_mapping, parse_size
-from dagen.config_reading import load
-from dagen.data import open_dataset
-from dagen.deploy import measure
-from dagen.deploy.measure import Profile
-from dagen.distributed import choose_device
-from dagen.evaluation import evaluate as score
-from dagen.experiment import Comparison, run, run_pair
-from dagen.prediction import predict_files
-from dagen.progress import Progress
-from dagen.results import RunResult
-from dagen.runtime import Runtime
+from dagen.datasets.loading.opening import open_dataset
+from dagen.engine.run import Comparison, run, run_pair
+from dagen.models.base import create_network
+from dagen.models.deployed import cost
+from dagen.models.deployed.cost import Profile
+from dagen.models.deployed.file import load_deployed
+from dagen.runs.config import Config, from_mapping, parse_size
+from dagen.runs.reading import load
+from dagen.runs.results import RunResult
+from dagen.runs.runtime import Runtime
+from dagen.scoring.evaluation import evaluate as score
+from dagen.scoring.prediction import predict_files
+from dagen.system.device import choose_device
+from dagen.system.progress import Progress
 from dagen.types import Task
 
 __all__ = ["Config", "RunResult", "adapt", "evaluate", "predict", "profile", "train"]
@@ -78,12 +79,12 @@ def evaluate(
         quiet: no progress display.
 
     Returns:
-        The figures of :class:`dagen.metrics.Scores`, fractions of 1.
+        The figures of :class:`dagen.scoring.metrics.Scores`, fractions of 1.
 
     Raises:
         DagenError: a file, data set or label that is missing or damaged.
     """
-    network, card = checkpoint.load_deployed(model)
+    network, card = load_deployed(model)
     network.to(choose_device(device))
     dataset = open_dataset(data, split, Task(card.task), data_root)
     with Progress(quiet=quiet) as progress:
@@ -110,7 +111,7 @@ def predict(
         DagenError: no such image or folder, a damaged image, or two images that would share a
             mask's name.
     """
-    network, card = checkpoint.load_deployed(model)
+    network, card = load_deployed(model)
     network.to(choose_device(device))
     covered = card.size if size is None else parse_size(size)
     return predict_files(network, card, Path(images), Path(out), covered, quiet=quiet)
@@ -132,11 +133,11 @@ def profile(
     """
     shape = parse_size(size)
     if model.endswith(".safetensors"):
-        network, card = checkpoint.load_deployed(model)
+        network, card = load_deployed(model)
         name, kind = card.model, Task(card.task)
     else:
         kind = Task(from_mapping({"task": task, "width": width}).task)  # checked there
-        network, name = checkpoint.build(model, kind, width, {}).eval(), model
+        network, name = create_network(model, kind, width, {}).eval(), model
     if enforce_cap:
-        measure.enforce_cap(network, name)
-    return measure.profile(network, shape)
+        cost.enforce_cap(network, name)
+    return cost.profile(network, shape)

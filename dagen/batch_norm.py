@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dagen.errors import DataError, UsageError, unknown
-from dagen.methods.base import Domain
+from dagen.types import Domain
 
 Policy = Literal["shared", "source", "target", "separate"]
 

@@ -32,3 +32,9 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(given, names, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return UsageError(f"unknown {what} '{given}'{hint} Allowed: {', '.join(names) or 'none'}.")
+
+
+class Stopped(DagenError):
+    """The run was asked to stop (SIGTERM) and saved its state first."""
+
+    exit_code = 143

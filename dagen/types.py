@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 IGNORE = 255
 """The label that losses and scores leave out."""
+
+Domain = Literal["source", "target"]
 
 
 class Task(StrEnum):
@@ -50,7 +52,7 @@ class View:
 
     The source view holds all labelled images: with few target labels its last ``target_rows``
     images are the target's. ``salience`` is there where a part asks for it: how much each pixel
-    stands out in its whole image (see ``dagen.salience``).
+    stands out in its whole image (see ``dagen.datasets.maps.salience``).
     """
 
     image: Tensor

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dagen import checkpoint, plugins
-from dagen.config_reading import load
+from dagen import plugins
 from dagen.datasets.base import Dataset
-from dagen.evaluation import probabilities
-from dagen.experiment import run_pair
-from dagen.files import make_folder, write_atomically
-from dagen.overlay import legend
-from dagen.runtime import Runtime
-from dagen.sheets import laid_out
+from dagen.engine.run import run_pair
+from dagen.models.deployed.file import load_deployed
+from dagen.runs.reading import load
+from dagen.runs.runtime import Runtime
+from dagen.scoring.evaluation import probabilities
+from dagen.scoring.overlay import legend
+from dagen.scoring.sheets import laid_out
+from dagen.system.files import make_folder, write_atomically
 from dagen.types import Task
 
 HERE = Path(__file__).resolve().parents[1]
@@ -53,7 +54,7 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
         ("learned on the belt alone", pair.source_only),
         (f"adapted to unlabelled litter: {' and '.join(config.method)}", pair.adapted),
     ):
-        network, card = checkpoint.load_deployed(run.model)
+        network, card = load_deployed(run.model)
         network.eval()
         marks = [probabilities(network, i, card.size).argmax(0).byte().numpy() for i in images]
         found[title] = [

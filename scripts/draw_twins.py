@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from dagen import plugins
-from dagen.files import make_folder, write_atomically
-from dagen.sheets import Pixels, grid, laid_out
+from dagen.scoring.sheets import Pixels, grid, laid_out
+from dagen.system.files import make_folder, write_atomically
 from dagen.types import Task
 
 HERE = Path(__file__).resolve().parents[1]

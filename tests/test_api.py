@@ -10,7 +10,7 @@ from dagen.errors import UsageError
 
 def test_the_package_offers_the_functions_even_after_its_modules_were_imported() -> None:
     code = (
-        "import dagen.training, dagen.evaluation, dagen.prediction, dagen;"
+        "import dagen.engine.loop, dagen.scoring.evaluation, dagen.scoring.prediction, dagen;"
         "print([callable(getattr(dagen, n)) for n in ('train', 'adapt', 'evaluate', 'predict')])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from dagen.batch_norm import BatchNormPolicy, layers, reestimate
+from dagen.engine.stack import Stack
 from dagen.errors import DataError, UsageError
-from dagen.stack import Stack
 from dagen.types import Batch, View
 from tests.methods.cast import by_cell
 from tests.toy import ToyNetwork, setting

@@ -1,96 +1,133 @@
-"""Imports point down, and heavy packages are imported inside the function that uses them."""
+"""Imports run one way, and heavy packages are imported inside the function that uses them."""
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "dagen"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "dagen"
 FILES = sorted(PACKAGE.rglob("*.py"))
+ORDER = """
+types errors version
+parameters losses ops batch_norm plugins
+system
+models datasets methods
+runs
+scoring
+validators tracking
+engine
+deploy benchmarking
+visualization
+api
+cli
+"""
+"""The rooms from the ground up. Each may import the rooms above its own line, and no others."""
+
+FLOOR = {room: n for n, line in enumerate(ORDER.split("\n")) for room in line.split()}
 HEAVY = {
     "mlflow", "umap", "albumentations", "onnx", "onnxruntime", "openvino", "ray", "sklearn",
     "kornia", "pytorch_metric_learning", "matplotlib", "gdown", "httpx", "pandas", "scipy",
 }  # fmt: skip
-FORBIDDEN = {
-    "methods": {
-        "models",
-        "datasets",
-        "config",
-        "tracking",
-        "training",
-        "experiment",
-        "loaders",
-        "cli",
-    },
-    "models": {
-        "methods",
-        "datasets",
-        "config",
-        "tracking",
-        "training",
-        "experiment",
-        "loaders",
-        "cli",
-    },
-    "datasets": {
-        "methods",
-        "models",
-        "config",
-        "tracking",
-        "training",
-        "experiment",
-        "loaders",
-        "cli",
-    },
-    "losses": {"methods", "models", "datasets", "config", "stack", "training"},
-    "ops": {"methods", "models", "datasets", "config", "stack", "training"},
-    "metrics": {"methods", "models", "datasets", "config", "stack", "training"},
-    "training": {"models", "datasets", "tracking", "cli", "experiment", "plugins"},
-    "types": {"methods", "models", "datasets", "config", "losses", "ops"},
-}
 
 
-def _imports(nodes: list[ast.stmt], *, deep: bool) -> set[str]:
-    found: set[str] = set()
-    trees = ast.walk(ast.Module(nodes, [])) if deep else nodes
-    for node in trees:
+def module(path: Path) -> str:
+    """The dotted name of a file of the package."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path): path for path in FILES}
+FACE = {"dagen", "dagen.__main__"}
+"""What stands in front of all rooms."""
+
+
+def imports(name: str) -> Iterator[tuple[str, int]]:
+    """The modules of dagen that a module imports anywhere, functions and TYPE_CHECKING included."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from ((a.name, node.lineno) for a in node.names if a.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "") in MODULES:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found = inner if inner in MODULES else str(node.module)
+                if found != name:
+                    yield found, node.lineno
+
+
+def room(name: str) -> str:
+    return name.split(".")[1]
+
+
+def test_every_room_has_its_place() -> None:
+    assert {room(name) for name in MODULES if name not in FACE} == set(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_imports_run_down(name: str) -> None:
+    if name == "dagen.__main__":
+        return
+    if name == "dagen":  # the face offers the functions of api, loaded on first use
+        assert {room(found) for found, _ in imports(name)} <= {"api", "version"}
+        return
+    for found, line in imports(name):
+        where = f"{MODULES[name].relative_to(ROOT)}:{line} imports {found}"
+        assert found not in FACE, f"{where}, the face of the package"
+        if room(found) != room(name):
+            assert FLOOR[room(found)] < FLOOR[room(name)], f"{where}, which is not below it"
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    graph = {name: {found for found, _ in imports(name)} for name in MODULES}
+    list(graphlib.TopologicalSorter(graph).static_order())  # names the circle if there is one
+
+
+def test_the_architecture_page_shows_the_same_order() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert ORDER.strip() in page
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=module)
+def test_every_folder_says_what_it_is(folder: Path) -> None:
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+
+
+def _heavy(nodes: list[ast.stmt]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            yield node.module.split(".")[0]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", FILES, ids=module)
 def test_heavy_packages_are_imported_lazily(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    roots = {name.split(".")[0] for name in _imports(tree.body, deep=False)}
-    assert not roots & HEAVY
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = _imports(tree.body, deep=True)
-    rooms = {name.split(".")[1] for name in names if name.startswith("dagen.")}
-    assert not rooms & FORBIDDEN.get(room, set())
+    assert not set(_heavy(tree.body)) & HEAVY
 
 
 def test_only_tracking_imports_mlflow() -> None:
-    for path in FILES:
-        if "tracking" not in path.parts:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            roots = {name.split(".")[0] for name in _imports(tree.body, deep=True)}
-            assert "mlflow" not in roots, path
+    for name, path in MODULES.items():
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        if not name.startswith("dagen.tracking"):
+            assert "mlflow" not in _heavy([n for n in nodes if isinstance(n, ast.stmt)]), path
+
+
+def _loaded(code: str, packages: tuple[str, ...]) -> list[str]:
+    """Which of ``packages`` are loaded once ``code`` has run in a process of its own."""
+    code += f"\nimport sys; print(*[m for m in {packages!r} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return run.stdout.split()
 
 
 def test_help_needs_neither_torch_nor_pydantic() -> None:
-    code = (
-        "import sys; from dagen.cli import app;"
-        "print([m for m in ('torch','mlflow','numpy','cv2') if m in sys.modules])"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"
+    heavy = ("torch", "mlflow", "numpy", "cv2", "pydantic")
+    assert _loaded("from dagen.cli import app", heavy) == []
+
+
+def test_a_plugin_writers_imports_stay_light() -> None:
+    heavy = ("kornia", "mlflow", "sklearn", "cv2", "PIL")
+    assert _loaded("import dagen.methods.base, dagen.losses, dagen.ops", heavy) == []

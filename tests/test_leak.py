@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dagen import checkpoint, plugins, prediction_sheets
-from dagen.config import from_mapping
-from dagen.experiment import run
-from dagen.runtime import Runtime
+from dagen import plugins
+from dagen.engine.run import run
+from dagen.models.deployed.file import Card, save_deployed
+from dagen.runs.config import from_mapping
+from dagen.runs.runtime import Runtime
+from dagen.scoring import prediction_sheets
 from dagen.types import Task
 from tests import tiny
 from tests.toy import ToyNetwork
@@ -45,8 +47,8 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def _start(folder: Path, task: Task) -> Path:
     torch.manual_seed(0)
     path = folder / "start.safetensors"
-    card = checkpoint.Card("toy", task.value, (32, 64), 1.0, {}, {})
-    checkpoint.save_deployed(path, ToyNetwork(task.num_classes), card)
+    card = Card("toy", task.value, (32, 64), 1.0, {}, {})
+    save_deployed(path, ToyNetwork(task.num_classes), card)
     return path
 
 

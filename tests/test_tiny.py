@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dagen import data, data_check
+from dagen.datasets.loading import opening
 from dagen.datasets.taco import Taco
+from dagen.datasets.upkeep import check
 from dagen.types import Task
 from tests import tiny
 
@@ -15,8 +16,8 @@ from tests import tiny
 def test_made_sets_are_sound(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tiny.MAKERS[name](tmp_path) == tmp_path / name
     monkeypatch.setenv("DAGEN_DATA", str(tmp_path))
-    assert data.root(name) == tmp_path / name
-    report = data_check.check(name, Task.MATERIAL)
+    assert opening.root(name) == tmp_path / name
+    report = check.check(name, Task.MATERIAL)
     assert report.ok, report.defects
     assert [summary.images for summary in report.splits.values()] == [4, 2]
     assert all(report.splits["train"].share[name] > 0.01 for name in Task.MATERIAL.classes)

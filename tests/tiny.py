@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dagen.datasets._taco_classes import MATERIAL_OF
+from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.types import Task
 
 Size = tuple[int, int]

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-import dagen
 from dagen.cli import (
     benchmark,
     data,
@@ -23,7 +22,8 @@ from dagen.cli import (
     visualize,
 )
 from dagen.errors import DagenError
-from dagen.memory import keep_freed_memory
+from dagen.system.memory import keep_freed_memory
+from dagen.version import __version__
 
 app = typer.Typer(
     name="dagen",
@@ -48,7 +48,7 @@ _debug = False
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"dagen {dagen.__version__}")
+        typer.echo(f"dagen {__version__}")
         raise typer.Exit
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from dagen.cli._show import percent
 
 if TYPE_CHECKING:
-    from dagen.results import RunResult
+    from dagen.runs.results import RunResult
 
 
 def choice_table(run: RunResult) -> None:

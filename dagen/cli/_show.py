@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from dagen.experiment import Comparison
-    from dagen.results import RunResult
+    from dagen.engine.run import Comparison
+    from dagen.runs.results import RunResult
 
 
 _TITLES = {

@@ -10,7 +10,7 @@ import typer
 from dagen.cli import options
 
 if TYPE_CHECKING:
-    from dagen.benchmark.execution import Outcome, Plan
+    from dagen.benchmarking.execution import Outcome, Plan
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,12 +58,12 @@ def benchmark(
 
     A benchmark that was stopped goes on where it was, a cell that was half trained too.
     """
-    from dagen.benchmark import grid
-    from dagen.benchmark.execution import plan, run_benchmark
-    from dagen.runtime import Runtime
+    from dagen.benchmarking import reading
+    from dagen.benchmarking.execution import plan, run_benchmark
+    from dagen.runs.runtime import Runtime
 
-    path, folder = grid.find(file)
-    found = grid.load(path)
+    path, folder = reading.find(file)
+    found = reading.load(path)
     if dry_run:
         _show_plan(plan(found, runs, out or folder, only, trust_records), jobs)
         return
@@ -106,7 +106,7 @@ def _show_plan(plans: list[Plan], jobs: int) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from dagen.benchmark.display import duration
+    from dagen.benchmarking.display import duration
 
     table = Table()
     for head in ("cell", "steps done", "time left", "run"):

@@ -26,9 +26,9 @@ def check(
     from rich.table import Table
 
     from dagen.cli._show import percent
-    from dagen.config import from_mapping
-    from dagen.data_check import check as check_data
-    from dagen.progress import Progress
+    from dagen.datasets.upkeep.check import check as check_data
+    from dagen.runs.config import from_mapping
+    from dagen.system.progress import Progress
     from dagen.types import Task
 
     kind = Task(from_mapping({"task": task}).task)
@@ -84,7 +84,7 @@ def get(
     if name == "taco":
         _get_taco(folder, workers, quiet)
     elif name == "resortit":
-        from dagen.download_resortit import get_resortit
+        from dagen.datasets.upkeep.get_resortit import get_resortit
 
         get_resortit(folder, edition=edition, archive=archive)
     else:
@@ -93,8 +93,8 @@ def get(
 
 
 def _get_taco(folder: Path, workers: int, quiet: bool) -> None:
-    from dagen.download import get_taco
-    from dagen.progress import Progress
+    from dagen.datasets.upkeep.get_taco import get_taco
+    from dagen.system.progress import Progress
 
     with Progress(quiet=quiet) as progress:
         bar = progress.task("downloading taco")

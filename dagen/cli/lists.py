@@ -17,9 +17,10 @@ def methods(family: Family = None) -> None:
     """Every strategy: its paper, its family, what it needs, its parameters."""
     from typing import get_args
 
-    from dagen import plugins, recipes
+    from dagen import plugins
     from dagen.errors import unknown
     from dagen.methods import base
+    from dagen.runs import recipes
 
     if family is not None and family not in get_args(base.Family):
         raise unknown("family", family, get_args(base.Family))
@@ -36,7 +37,7 @@ def methods(family: Family = None) -> None:
 @app.command("recipes")
 def recipes_() -> None:
     """Every named stack: what it stands for, and why."""
-    from dagen.recipes import all_recipes
+    from dagen.runs.recipes import all_recipes
 
     rows = {
         name: [
@@ -54,7 +55,7 @@ def recipes_() -> None:
 def models() -> None:
     """Every network with its parameters, MACs and bytes at 224x448, five classes."""
     from dagen import plugins
-    from dagen.deploy.measure import profile
+    from dagen.models.deployed.cost import profile
 
     console, table = _table("model", "what it is", "parameters", "GMAC", "bytes")
     for name in plugins.names("models"):
@@ -139,7 +140,7 @@ def _sheet(title: str, entries: Mapping[str, list[str]]) -> None:
 def _needs(name: str) -> list[str]:
     """What a run with this strategy reads: with the source's images come their labels."""
     from dagen import plugins
-    from dagen.stack import resolve
+    from dagen.runs.plan import resolve
 
     parts = [plugins.get("methods", part) for part in resolve([name])]
     streams = {domain for part in parts for domain in part.streams}

@@ -37,7 +37,7 @@ def report(
 
     The first run is what the others are compared with; the baseline that they share is added.
     """
-    from dagen.report.page import write
+    from dagen.visualization.page.page import write
 
     path, logged = write(run, runs, out, latency=latency, track=not no_track)
     typer.echo(f"Report: {path}")

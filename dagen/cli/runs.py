@@ -73,9 +73,9 @@ def train(
     """
     from dagen.cli._choice import choice_table
     from dagen.cli._show import result_table
-    from dagen.config_reading import load
-    from dagen.experiment import run
-    from dagen.runtime import Runtime
+    from dagen.engine.run import run
+    from dagen.runs.reading import load
+    from dagen.runs.runtime import Runtime
 
     flags: dict[str, Any] = dict(
         src=src, model=model, method=method, task=task, size=size, steps=steps, batch=batch,
@@ -140,9 +140,9 @@ def adapt(
     """
     from dagen.cli._choice import choice_table
     from dagen.cli._show import comparison
-    from dagen.config_reading import load
-    from dagen.experiment import run_pair
-    from dagen.runtime import Runtime
+    from dagen.engine.run import run_pair
+    from dagen.runs.reading import load
+    from dagen.runs.runtime import Runtime
 
     flags: dict[str, Any] = dict(
         src=src, tgt=tgt, method=method, model=model, task=task, size=size, steps=steps,

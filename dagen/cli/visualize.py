@@ -10,7 +10,7 @@ import typer
 from dagen.cli import options
 
 if TYPE_CHECKING:
-    from dagen.visualize import Gallery
+    from dagen.visualization import Gallery
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def visualize(
 
     Name two or more of one kind to compare them, the one before adaptation first.
     """
-    from dagen.visualize import visualize as draw
+    from dagen.visualization import visualize as draw
 
     gallery = draw(
         networks, src=src, tgt=tgt, out=out, split=split, points=points, images=images or None,
@@ -62,7 +62,7 @@ def _show(gallery: Gallery) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from dagen.visualize.table import rows
+    from dagen.visualization.distance_table import rows
 
     console = Console()
     table = Table(title="Distance of the domains in feature space", title_justify="left")

@@ -1,1 +1,1 @@
-"""Data sets: one file each; see :mod:`dagen.datasets.base`."""
+"""Data sets, one file each: from files to batches. Knows no network, strategy or run."""

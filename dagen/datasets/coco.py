@@ -22,10 +22,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from dagen.datasets import _annotations
-from dagen.datasets._files import Files
-from dagen.datasets._paths import inside, list_images, stamp
 from dagen.datasets.base import Label
+from dagen.datasets.reading import coco_json
+from dagen.datasets.reading.files import Files
+from dagen.datasets.reading.paths import inside, list_images, stamp
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
 
@@ -71,8 +71,8 @@ class Coco(Files):
         return self._file.is_file()
 
     @cached_property
-    def _annotations(self) -> _annotations.Annotations:
-        found = _annotations.load(self._file)
+    def _annotations(self) -> coco_json.Annotations:
+        found = coco_json.load(self._file)
         names = {name.casefold() for name in found.categories.values()}
         if self.task is Task.MATERIAL and not names & {*self.task.classes[1:]}:
             raise DataError(

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dagen.datasets._files import Files
-from dagen.datasets._images import read_mask
-from dagen.datasets._paths import list_images, stamp
 from dagen.datasets.base import Label
+from dagen.datasets.reading.files import Files
+from dagen.datasets.reading.images import read_mask
+from dagen.datasets.reading.paths import list_images, stamp
 from dagen.types import IGNORE, Task
 
 

@@ -7,12 +7,12 @@ some show the faint rectangle that pasting leaves. Images are 240 x 320 (H x W).
 
 import numpy as np
 
-from dagen.datasets._synth_grounds import belt
-from dagen.datasets._synth_noise import F32
-from dagen.datasets._synth_objects import FAMILIES
-from dagen.datasets._synth_scene import Thing, Twin, paint, photograph, put
-from dagen.datasets._synth_sprite import turned
 from dagen.datasets.base import Image
+from dagen.datasets.synthetic.grounds import belt
+from dagen.datasets.synthetic.noise import F32
+from dagen.datasets.synthetic.objects import FAMILIES
+from dagen.datasets.synthetic.scene import Thing, Twin, paint, photograph, put
+from dagen.datasets.synthetic.sprite import turned
 
 _THINGS, _GROUND, _CAMERA = range(3)
 

@@ -26,12 +26,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from dagen.datasets import _annotations
-from dagen.datasets._files import Files, MissingSplit
-from dagen.datasets._paths import check_spelling, inside, list_images, stamp
-from dagen.datasets._taco_classes import MATERIAL_OF
-from dagen.datasets._taco_splits import split_of
 from dagen.datasets.base import Label
+from dagen.datasets.reading import coco_json
+from dagen.datasets.reading.files import Files, MissingSplit
+from dagen.datasets.reading.paths import check_spelling, inside, list_images, stamp
+from dagen.datasets.reading.taco_classes import MATERIAL_OF
+from dagen.datasets.reading.taco_splits import split_of
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
 
@@ -104,8 +104,8 @@ class Taco(Files):
         return self._file.is_file()
 
     @cached_property
-    def _annotations(self) -> _annotations.Annotations:
-        return _annotations.load(self._file)
+    def _annotations(self) -> coco_json.Annotations:
+        return coco_json.load(self._file)
 
     def label_key(self, index: int) -> str:
         """What the label is drawn from: the photograph, the annotation file and the task."""

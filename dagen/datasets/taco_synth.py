@@ -9,13 +9,13 @@ are upright: 320 x 240 (H x W), the others 240 x 320.
 
 import numpy as np
 
-from dagen.datasets._synth_grounds import NATURAL
-from dagen.datasets._synth_junk import JUNK, NATURE
-from dagen.datasets._synth_noise import F32, Dice, blur, fractal
-from dagen.datasets._synth_objects import FAMILIES
-from dagen.datasets._synth_scene import NOTHING, OTHER, Thing, Twin, paint, photograph, put
-from dagen.datasets._synth_sprite import stain, turned
 from dagen.datasets.base import Image
+from dagen.datasets.synthetic.grounds import NATURAL
+from dagen.datasets.synthetic.junk import JUNK, NATURE
+from dagen.datasets.synthetic.noise import F32, Dice, blur, fractal
+from dagen.datasets.synthetic.objects import FAMILIES
+from dagen.datasets.synthetic.scene import NOTHING, OTHER, Thing, Twin, paint, photograph, put
+from dagen.datasets.synthetic.sprite import stain, turned
 
 _LAYOUT, _THINGS, _GROUND, _CAMERA = range(4)
 

@@ -1,1 +1,1 @@
-"""What a deployed network weighs: parameters, MACs, bytes, latency."""
+"""What leaves the lab: exported and compressed networks. Knows engine and all below it."""

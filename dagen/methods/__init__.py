@@ -1,1 +1,1 @@
-"""Adaptation strategies: one file each; see :mod:`dagen.methods.base`."""
+"""Strategies, one file each. Knows no network, data set or run."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from dagen.seeding import hash_seed
-from dagen.types import Batch, SegOut, Task, View
-
-if TYPE_CHECKING:
-    from dagen.methods.base import Method
+from dagen.system.seeding import hash_seed
+from dagen.types import Batch, Domain, SegOut, Task, View
 
 _T = TypeVar("_T")
-Domain = Literal["source", "target"]
 
 
 class Context:
@@ -46,7 +42,7 @@ class Context:
         step: int,
         steps: int,
         seed: int = 0,
-        parts: dict[str, Method] | None = None,
+        parts: Mapping[str, nn.Module] | None = None,
         domain: Callable[[Domain], AbstractContextManager[None]] | None = None,
         target_frozen: bool = False,
     ) -> None:
@@ -57,7 +53,7 @@ class Context:
         self.step = step
         self.steps = steps
         self.seed = seed
-        self.parts = parts or {}
+        self.parts: Mapping[str, nn.Module] = parts or {}
         self.target_frozen = target_frozen
         self.metrics: dict[str, Tensor] = {}
         self.around: list[Callable[[Domain], AbstractContextManager[None]]] = []

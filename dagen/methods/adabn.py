@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from dagen.batch_norm import layers, reestimate
 from dagen.errors import UsageError
-from dagen.methods.base import Domain, Method, Setting
+from dagen.methods.base import Method, Setting
+from dagen.types import Domain
 
 
 class AdaBN(Method):

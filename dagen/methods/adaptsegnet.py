@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dagen.methods._adversarial import OutputAdversarial
+from dagen.methods.shared.adversarial import OutputAdversarial
 
 
 class AdaptSegNet(OutputAdversarial):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from dagen.losses import self_information
-from dagen.methods._adversarial import OutputAdversarial
+from dagen.methods.shared.adversarial import OutputAdversarial
 
 
 class Advent(OutputAdversarial):

@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from dagen.methods._context import Context, Domain
-from dagen.types import Batch, Task
+from dagen.methods._context import Context
+from dagen.types import Batch, Domain, Task
 
 __all__ = ["Context", "Domain", "Family", "Method", "Setting"]
 
@@ -73,7 +73,7 @@ class Method(nn.Module):
         requires: parts that must stand before it in the stack (added when missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the very images that it is scored on, in one pass over them
-            (``dagen.online``), and not in a training run before.
+            (``dagen.engine.online``), and not in a training run before.
         replaces: whether :meth:`predictor` throws away what parts before it made of the student.
         tasks: the tasks that it can serve.
     """

@@ -23,12 +23,12 @@ import torch
 from torch import Tensor, nn
 
 from dagen.losses import cross_entropy
-from dagen.methods._memory import Rings, balanced
-from dagen.methods._pseudo import started
-from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.settings import Count, Fraction, NotNegative, Share
-from dagen.types import IGNORE
+from dagen.methods.shared.memory import Rings, balanced
+from dagen.methods.shared.pseudo import started
+from dagen.parameters import Count, Fraction, NotNegative, Share
+from dagen.types import IGNORE, Domain
 
 
 class Cbst(Method):

@@ -18,10 +18,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from dagen.methods._style import dice, moments, partners, with_source
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import Fraction
-from dagen.types import Batch
+from dagen.methods.base import Context, Method
+from dagen.methods.shared.style import dice, moments, partners, with_source
+from dagen.parameters import Fraction
+from dagen.types import Batch, Domain
 
 
 class ColourTransfer(Method):

@@ -15,8 +15,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from dagen.losses import coral
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import NotNegative
+from dagen.methods.base import Context, Method
+from dagen.parameters import NotNegative
+from dagen.types import Domain
 
 
 class Coral(Method):

@@ -6,13 +6,13 @@ confidence is below ``confidence``), the teacher's prediction is averaged over v
 After each step a random ``restore`` of all single weights goes back to the checkpoint's. The
 prediction is the teacher's from before the step.
 
-Deviations: the views are the scales ``scales``, each also mirrored; the paper's seven from 0.5 to
-2 are for frames of 960x540 and would cost 24 passes of the network for an image, these cost 10.
-The averaged views are also the prediction, as in the authors' code. Batch norm mixes statistics
-in every pass, also in the teacher's and the checkpoint's (see :mod:`dagen.methods._online`). The
-rate is that of a later comparison on convolutional networks (2.5e-4 with SGD; Döbler et al.,
-CVPR 2023); the paper's Adam at 7.5e-6 is for transformers. With a decay of 0.999 the teacher
-needs a thousand images to follow: streams of the paper are that long.
+Deviations: the views are the scales ``scales``, each also mirrored; the paper's seven from 0.5 to 2
+are for frames of 960x540 and would cost 24 passes of the network for an image, these cost 10. The
+averaged views are also the prediction, as in the authors' code. Batch norm mixes statistics in
+every pass, also in the teacher's and the checkpoint's (see :mod:`dagen.methods.shared.online`). The
+rate is that of a later comparison on convolutional networks (2.5e-4 with SGD; Döbler et al., CVPR
+2023); the paper's Adam at 7.5e-6 is for transformers. With a decay of 0.999 the teacher needs a
+thousand images to follow: streams of the paper are that long.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.methods._online import PRIOR, Online, deployed_parameters
 from dagen.methods.base import Context, Setting
+from dagen.methods.shared.online import PRIOR, Online, deployed_parameters
 from dagen.ops import ema_update
-from dagen.seeding import hash_seed
-from dagen.settings import Fraction, NotNegative, Positive
+from dagen.parameters import Fraction, NotNegative, Positive
+from dagen.system.seeding import hash_seed
 
 
 class CoTTA(Online):

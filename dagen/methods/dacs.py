@@ -26,12 +26,13 @@ from pydantic import Field
 from torch import Tensor
 
 from dagen.losses import cross_entropy
-from dagen.methods._mixing import disturb, find_objects, half_of_the_objects
-from dagen.methods._pseudo import source_label, trust
-from dagen.methods.base import Context, Domain, Method
+from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
+from dagen.methods.shared.mixing import disturb, find_objects, half_of_the_objects
+from dagen.methods.shared.pseudo import source_label, trust
 from dagen.ops import class_mix
-from dagen.settings import Fraction, NotNegative
+from dagen.parameters import Fraction, NotNegative
+from dagen.types import Domain
 
 
 class Dacs(Method):

@@ -25,9 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dagen.methods._discriminator import Health, accuracy, domain_loss
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Count, NotNegative, Positive
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.discriminator import Health, accuracy, domain_loss
+from dagen.parameters import Count, NotNegative, Positive
+from dagen.types import Domain
 
 
 class Dann(Method):

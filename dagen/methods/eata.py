@@ -25,9 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.methods._online import PRIOR, Online, affine_parameters
 from dagen.methods.base import Context, Setting
-from dagen.settings import Fraction, NotNegative, Positive, Steps
+from dagen.methods.shared.online import PRIOR, Online, affine_parameters
+from dagen.parameters import Fraction, NotNegative, Positive, Steps
 
 
 class Eata(Online):

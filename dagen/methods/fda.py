@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import self_information
-from dagen.methods._style import partners, with_source
-from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.style import partners, with_source
 from dagen.ops import fourier_swap
-from dagen.settings import NotNegative, Positive
-from dagen.types import Batch
+from dagen.parameters import NotNegative, Positive
+from dagen.types import Batch, Domain
 
 
 class Fda(Method):

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from dagen.losses import information_maximisation
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import NotNegative
-from dagen.types import IGNORE
+from dagen.methods.base import Context, Method, Setting
+from dagen.parameters import NotNegative
+from dagen.types import IGNORE, Domain
 
 
 class InfoMax(Method):

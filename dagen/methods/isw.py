@@ -29,11 +29,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dagen.methods._mixing import disturb
-from dagen.methods._style import check_taps, moments
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Count, NotNegative, Share
-from dagen.types import Batch
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.mixing import disturb
+from dagen.methods.shared.style import check_taps, moments
+from dagen.parameters import Count, NotNegative, Share
+from dagen.types import Batch, Domain
 
 
 class Isw(Method):

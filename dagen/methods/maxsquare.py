@@ -17,8 +17,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from dagen.losses import max_square
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import Fraction, NotNegative
+from dagen.methods.base import Context, Method
+from dagen.parameters import Fraction, NotNegative
+from dagen.types import Domain
 
 
 class MaxSquare(Method):

@@ -30,8 +30,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dagen import batch_norm
-from dagen.methods._pseudo import enlarge, untracked
 from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.pseudo import enlarge, untracked
 from dagen.ops import Ema
 from dagen.types import SegOut
 

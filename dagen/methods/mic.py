@@ -24,12 +24,13 @@ from pydantic import Field
 from torch import Tensor
 
 from dagen.losses import cross_entropy
-from dagen.methods._mixing import disturb
-from dagen.methods._pseudo import trust, untracked
-from dagen.methods.base import Context, Domain, Method
+from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
+from dagen.methods.shared.mixing import disturb
+from dagen.methods.shared.pseudo import trust, untracked
 from dagen.ops import block_mask
-from dagen.settings import Count, Fraction, NotNegative
+from dagen.parameters import Count, Fraction, NotNegative
+from dagen.types import Domain
 
 # Hidden pixels are 0 after the networks' normalisation by ImageNet's mean, as in the paper.
 _HIDDEN = (0.485, 0.456, 0.406)

@@ -17,7 +17,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dagen.methods._style import (
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.style import (
     Dice,
     check_source_images,
     check_taps,
@@ -25,9 +26,8 @@ from dagen.methods._style import (
     moments,
     restyle_passes,
 )
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Fraction, Positive
-from dagen.types import Batch
+from dagen.parameters import Fraction, Positive
+from dagen.types import Batch, Domain
 
 
 class MixStyle(Method):

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from dagen.losses import mmd
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import Count, NotNegative
+from dagen.methods.base import Context, Method
+from dagen.parameters import Count, NotNegative
+from dagen.types import Domain
 
 
 class Mmd(Method):

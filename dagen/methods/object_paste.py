@@ -35,13 +35,13 @@ from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
-from dagen.methods import _paste
-from dagen.methods._mixing import Objects, disturb, find_objects
-from dagen.methods._pseudo import source_label
-from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.settings import Count, Fraction, NotNegative
-from dagen.types import IGNORE
+from dagen.methods.shared import paste
+from dagen.methods.shared.mixing import Objects, disturb, find_objects
+from dagen.methods.shared.pseudo import source_label
+from dagen.parameters import Count, Fraction, NotNegative
+from dagen.types import IGNORE, Domain
 
 _UpToHalf = Annotated[float, Field(ge=0, le=0.5)]
 
@@ -103,8 +103,8 @@ class ObjectPaste(Method):
                 f"object-paste.scale is {list(config.scale)}; give the smallest and the largest "
                 "factor, above 0 and at most 4, such as [0.25, 1.0]."
             )
-        names = (field.name for field in fields(_paste.Look))
-        self.look = _paste.Look(**{name: getattr(config, name) for name in names})
+        names = (field.name for field in fields(paste.Look))
+        self.look = paste.Look(**{name: getattr(config, name) for name in names})
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``; nothing where no source image of the batch shows an object."""
@@ -127,16 +127,16 @@ class ObjectPaste(Method):
         weight = torch.full_like(image[:, 0], config.background_weight)
         count = torch.randint(1, config.count + 1, (len(image),), generator=draws)
         for k in range(config.count):
-            chosen = _paste.choose(objects, len(image), draws)
+            chosen = paste.choose(objects, len(image), draws)
             decoy = torch.rand(len(image), generator=draws) < config.decoys
             value = objects.label[chosen].where(~decoy, 0).to(label.device)
             content = ctx.source.image[objects.image[chosen].to(label.device)]
             content = torch.where(decoy.to(label.device)[:, None, None, None], other, content)
-            layer = _paste.lift(content, objects, chosen, self.look, draws)
+            layer = paste.lift(content, objects, chosen, self.look, draws)
             shown = (count > k).to(image)[:, None, None, None]
-            layer = _paste.Layer(layer.colour * shown, layer.alpha * shown)
-            layer = _paste.recolour(layer, image, self.look, draws)
-            image = _paste.lay(layer, image, self.look, draws)
+            layer = paste.Layer(layer.colour * shown, layer.alpha * shown)
+            layer = paste.recolour(layer, image, self.look, draws)
+            image = paste.lay(layer, image, self.look, draws)
             pasted = layer.alpha[:, 0] > 0.5
             label = torch.where(pasted, value[:, None, None], label)
             weight = weight.where(~pasted, 1.0)

@@ -17,10 +17,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dagen.methods._style import dice, with_source
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import Fraction, NotNegative
-from dagen.types import Batch
+from dagen.methods.base import Context, Method
+from dagen.methods.shared.style import dice, with_source
+from dagen.parameters import Fraction, NotNegative
+from dagen.types import Batch, Domain
 
 
 class Pasta(Method):

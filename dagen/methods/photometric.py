@@ -16,9 +16,9 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import Fraction, NotNegative
-from dagen.types import Batch
+from dagen.methods.base import Context, Method
+from dagen.parameters import Fraction, NotNegative
+from dagen.types import Batch, Domain
 
 
 class Photometric(Method):

@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.losses import cross_entropy
-from dagen.methods._pseudo import enlarge, started
-from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.settings import Fraction, NotNegative, Positive, Share
+from dagen.methods.shared.pseudo import enlarge, started
+from dagen.parameters import Fraction, NotNegative, Positive, Share
+from dagen.types import Domain
 
 _FLOOR = 1e-4
 

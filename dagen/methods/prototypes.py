@@ -37,12 +37,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.methods._memory import Rings, balanced
-from dagen.methods._pseudo import source_label, started
-from dagen.methods.base import Context, Domain, Method, Setting
+from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import MeanTeacher
-from dagen.settings import Count, Fraction, NotNegative, Positive, Steps
-from dagen.types import IGNORE
+from dagen.methods.shared.memory import Rings, balanced
+from dagen.methods.shared.pseudo import source_label, started
+from dagen.parameters import Count, Fraction, NotNegative, Positive, Steps
+from dagen.types import IGNORE, Domain
 
 _PURE = 0.75
 _DOMAINS = 2

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.errors import UsageError
-from dagen.methods._style import Dice, dice, with_source
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Count, NotNegative
-from dagen.types import Batch
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.style import Dice, dice, with_source
+from dagen.parameters import Count, NotNegative
+from dagen.types import Batch, Domain
 
 
 class RandConv(Method):

@@ -2,11 +2,11 @@
 
 A photograph of litter was taken because of the litter: it stands out from what surrounds it, and
 what surrounds it reaches the edges of the frame (the boundary and connectivity priors of Wei et
-al., ECCV 2012). ``dagen.salience`` turns that into a map, without learning; here the student
-learns the map as if it were a label: foreground from one threshold on, background up to another,
-nothing in between. Training a network on the answers of hand-made detectors follows Zhang et al.
-(ICCV 2017, "Supervision by Fusion"): mistakes that differ from one photograph to the next average
-out, what photographs have in common is learnt.
+al., ECCV 2012). ``dagen.datasets.maps.salience`` turns that into a map, without learning; here the
+student learns the map as if it were a label: foreground from one threshold on, background up to
+another, nothing in between. Training a network on the answers of hand-made detectors follows Zhang
+et al. (ICCV 2017, "Supervision by Fusion"): mistakes that differ from one photograph to the next
+average out, what photographs have in common is learnt.
 
 The map does not know materials. With several foreground classes the loss is that of their sum:
 ``-log(1 - p[background])`` on foreground, which moves no class at the cost of another.
@@ -14,8 +14,8 @@ The map does not know materials. With several foreground classes the loss is tha
 What stands out depends on the whole photograph, and an answer that has to be found in a part of
 it is hardly learnt: use this part with ``zoom = 1``.
 
-Deviations from Wei et al.: the cues are those of ``dagen.salience``, and there are thresholds in
-place of a ranking.
+Deviations from Wei et al.: the cues are those of ``dagen.datasets.maps.salience``, and there are
+thresholds in place of a ranking.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
-from dagen.methods._mixing import disturb
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Fraction, NotNegative
-from dagen.types import IGNORE
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.mixing import disturb
+from dagen.parameters import Fraction, NotNegative
+from dagen.types import IGNORE, Domain
 
 
 class Saliency(Method):

@@ -30,9 +30,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.losses import information_maximisation
-from dagen.methods._memory import Rings, balanced
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Count, NotNegative
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.memory import Rings, balanced
+from dagen.parameters import Count, NotNegative
+from dagen.types import Domain
 
 _LEAST = 0.01
 """Share of the balanced prior that is spread over all classes: absent ones have a logarithm."""

@@ -36,10 +36,10 @@ from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
-from dagen.methods._pseudo import source_label
-from dagen.methods.base import Context, Domain, Method, Setting
-from dagen.settings import Count, NotNegative
-from dagen.types import IGNORE, Batch
+from dagen.methods.base import Context, Method, Setting
+from dagen.methods.shared.pseudo import source_label
+from dagen.parameters import Count, NotNegative
+from dagen.types import IGNORE, Batch, Domain
 
 log = logging.getLogger("dagen")
 

@@ -4,8 +4,8 @@ For each batch of the stream: predict, then take one step down the mean entropy 
 predictions, ``-sum_c p_c log p_c`` in nats, in the scale and shift of the batch-norm layers
 alone. The prediction is the one from before the step.
 
-Deviations: batch norm mixes the images' statistics with the checkpoint's, so that one image will
-do (``prior``; the paper's is 0, see :mod:`dagen.methods._online`). Nothing is dropped out. The
+Deviations: batch norm mixes the images' statistics with the checkpoint's, so that one image will do
+(``prior``; the paper's is 0, see :mod:`dagen.methods.shared.online`). Nothing is dropped out. The
 entropy is taken at the network's own stride. The paper's rate of 2.5e-4 and SGD are those of its
 ImageNet runs with 64 images in a batch; it resets nothing, and neither does this.
 """
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dagen.losses import entropy
-from dagen.methods._online import PRIOR, Online, affine_parameters
 from dagen.methods.base import Context, Setting
-from dagen.settings import NotNegative, Positive
+from dagen.methods.shared.online import PRIOR, Online, affine_parameters
+from dagen.parameters import NotNegative, Positive
 
 
 class Tent(Online):

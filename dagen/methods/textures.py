@@ -24,12 +24,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from dagen.methods._backgrounds import grounds
-from dagen.methods._distractors import cast_shadow, strew
-from dagen.methods._style import Dice, dice
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import Fraction, NotNegative, Steps
-from dagen.types import IGNORE, Batch
+from dagen.methods.base import Context, Method
+from dagen.methods.shared.backgrounds import grounds
+from dagen.methods.shared.distractors import cast_shadow, strew
+from dagen.methods.shared.style import Dice, dice
+from dagen.parameters import Fraction, NotNegative, Steps
+from dagen.types import IGNORE, Batch, Domain
 
 
 class Textures(Method):

@@ -1,1 +1,1 @@
-"""Segmentation networks: one file each; see :mod:`dagen.models.base`."""
+"""Networks, one file each. Knows no data set, strategy or run."""

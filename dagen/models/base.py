@@ -5,14 +5,15 @@ A network is one file with one public :class:`Network`. It takes plain images in
 height and width that are multiples of ``multiple``, and answers at its own stride.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen import plugins
 from dagen.errors import UsageError
-from dagen.types import SegOut
+from dagen.types import SegOut, Task
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
@@ -69,6 +70,14 @@ class Network(nn.Module):
                 return module.in_channels
         raise TypeError("a network's head needs a convolution")
 
+    def ships(self, name: str) -> bool:
+        """Whether the parameter or buffer ``name`` is part of the deployed file."""
+        return not any(name == part or name.startswith(f"{part}.") for part in self.training_only)
+
+    def deployed(self) -> dict[str, Tensor]:
+        """The state dict without what serves training alone."""
+        return {name: tensor for name, tensor in self.state_dict().items() if self.ships(name)}
+
     def normalise(self, image: Tensor) -> Tensor:
         """ImageNet mean and standard deviation taken off ``image`` (B, 3, H, W) in [0, 1]."""
         return (image - self.mean) / self.std
@@ -96,3 +105,16 @@ def channels(count: int, width: float, multiple: int = 4) -> int:
     if width == 1.0:
         return count
     return max(multiple, int(count * width / multiple + 0.5) * multiple)
+
+
+def create_network(model: str, task: Task, width: float, options: dict[str, Any]) -> Network:
+    """A network with fresh weights.
+
+    Raises:
+        UsageError: an unknown network, or a keyword that it does not have.
+    """
+    try:
+        network: Network = plugins.get("models", model)(task.num_classes, width=width, **options)
+    except TypeError as error:
+        raise UsageError(f"network {model}: {error}.") from None
+    return network

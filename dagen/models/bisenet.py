@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.models._blocks import (
+from dagen.models.base import Network, channels, upsample
+from dagen.models.layers.blocks import (
     PooledNorm,
     aux_head,
     check_switch,
@@ -26,7 +27,6 @@ from dagen.models._blocks import (
     global_average,
     initialise,
 )
-from dagen.models.base import Network, channels, upsample
 from dagen.types import SegOut
 
 

@@ -11,9 +11,9 @@ from urllib.error import URLError
 from torch import Tensor, nn
 
 from dagen.errors import DagenError, UsageError
-from dagen.models._resnet import BasicBlock, stage
 from dagen.models.base import channels
 from dagen.models.bisenet import BiSeNet, ContextPath
+from dagen.models.layers.resnet import BasicBlock, stage
 
 
 class _ResNet18(ContextPath):

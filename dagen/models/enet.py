@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.errors import UsageError
-from dagen.models import _blocks
 from dagen.models.base import Network, channels
+from dagen.models.layers import blocks
 from dagen.types import SegOut
 
 
@@ -86,7 +86,7 @@ def _inner(outputs: int) -> int:
 
 
 def _norm(width: int, ibn: bool = False) -> nn.Module:
-    return _blocks.norm(width, ibn=ibn, eps=1e-3)
+    return blocks.norm(width, ibn=ibn, eps=1e-3)
 
 
 def _square(width: int, dilation: int = 1) -> nn.Module:
@@ -226,7 +226,7 @@ class ENet(Network):
         self, num_classes: int, width: float = 1.0, dropout: float = 0.1, ibn: bool = False
     ) -> None:
         super().__init__(num_classes, width)
-        _blocks.check_switch("ibn", ibn)
+        blocks.check_switch("ibn", ibn)
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is {dropout}; it must be at least 0 and below 1.")
         fine, middle, deep = (channels(count, width) for count in (16, 64, 128))

@@ -21,9 +21,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.models._blocks import check_switch, conv_norm_act, initialise
-from dagen.models._resnet import BasicBlock, Block, stage
 from dagen.models.base import Network, channels, upsample
+from dagen.models.layers.blocks import check_switch, conv_norm_act, initialise
+from dagen.models.layers.resnet import BasicBlock, Block, stage
 from dagen.types import SegOut
 
 

@@ -7,8 +7,8 @@ It does not fit 10 MB; a smaller width or :mod:`dagen.models.icnet` does.
 
 from typing import ClassVar
 
-from dagen.models._resnet import Block, Bottleneck
 from dagen.models.icnet import ICNet
+from dagen.models.layers.resnet import Block, Bottleneck
 
 
 class ICNetResNet50(ICNet):

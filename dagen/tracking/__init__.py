@@ -6,9 +6,9 @@ and :func:`deliver_pending` makes up for it later. Nothing outside this package 
 and importing this package does not.
 """
 
+from dagen.runs.log import RunLog, history, read_records
 from dagen.tracking.delivery import Delivery, deliver, deliver_pending, pending
 from dagen.tracking.later import add_to_run
-from dagen.tracking.run import RunLog, history, read_records
 from dagen.tracking.state import DeliveryError
 from dagen.tracking.store import tracking_uri, ui_command, ui_environment
 from dagen.tracking.view import address, prepare

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dagen.errors import DagenError, UsageError
-from dagen.files import make_folder
-from dagen.tracking.run import LOG
+from dagen.runs.log import LOG
+from dagen.system.files import make_folder
 from dagen.tracking.sending import send
 from dagen.tracking.state import STATE, DeliveryError, State, locked
 from dagen.tracking.store import connect, open_run, patience, tracking_uri

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagen.errors import DagenError
+from dagen.runs.log import RunLog
 from dagen.tracking.delivery import deliver
-from dagen.tracking.run import RunLog
 from dagen.tracking.state import STATE
 
 logger = logging.getLogger("dagen.tracking")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError
+from dagen.runs.log import Record, read_with_ends
 from dagen.tracking.registry import register
-from dagen.tracking.run import Record, read_with_ends
 from dagen.tracking.serving import save_model
 from dagen.tracking.state import State
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dagen import __version__
 from dagen.errors import UsageError
+from dagen.version import __version__
 
 if TYPE_CHECKING:
     from mlflow.models import Model
 
-    from dagen.checkpoint import Card
     from dagen.models.base import Network
+    from dagen.models.deployed.file import Card
 
 
 class Segmenter:
@@ -49,7 +49,7 @@ class Segmenter:
         Raises:
             UsageError: another shape, type or range.
         """
-        from dagen.evaluation import probabilities
+        from dagen.scoring.evaluation import probabilities
 
         pixels = _pixels(images)
         masks = np.empty(pixels.shape[:3], np.uint8)
@@ -90,7 +90,7 @@ def save_model(folder: Path, deployed: Path, mlflow_model: Model | None = None) 
 
 def _about(deployed: Path) -> dict[str, Any]:
     """What the signature cannot say: the arrays that go in and what the ids mean."""
-    from dagen.checkpoint import read_card
+    from dagen.models.deployed.file import read_card
     from dagen.types import Task
 
     card = read_card(deployed)
@@ -105,7 +105,7 @@ def _about(deployed: Path) -> dict[str, Any]:
 
 def _load_pyfunc(path: str) -> Segmenter:
     """MLflow's hook: the model whose data is the deployed file at ``path``."""
-    from dagen.checkpoint import load_deployed
+    from dagen.models.deployed.file import load_deployed
 
     return Segmenter(*load_deployed(path))
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dagen.errors import DagenError
-from dagen.files import write_atomically
-from dagen.tracking.run import Record
+from dagen.runs.log import Record
+from dagen.system.files import write_atomically
 
 STATE = "delivered.json"
 _LOCK_SECONDS = 5

@@ -1,1 +1,1 @@
-"""Validators: scores of a checkpoint that read no target label, one file each."""
+"""Validators, one file each: they judge checkpoints without target labels. Knows no engine."""

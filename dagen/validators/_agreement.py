@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dagen.metrics import confusion
+from dagen.scoring.metrics import confusion
 
 
 def agreement(one: Tensor, other: Tensor, num_classes: int) -> float:

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from dagen.errors import DagenError
-from dagen.methods.base import Domain
 from dagen.models.base import upsample
-from dagen.seeding import hash_seed
-from dagen.types import Task, View
+from dagen.system.seeding import hash_seed
+from dagen.types import Domain, Task, View
 
 _T = TypeVar("_T")
 _CHUNK = 8  # images a pass: what a small device holds

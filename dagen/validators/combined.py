@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from dagen.methods.base import Domain
+from dagen.types import Domain
 from dagen.validators.base import Evidence, Validator
 from dagen.validators.consistency import Consistency
 from dagen.validators.infomax import Infomax

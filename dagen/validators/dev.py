@@ -26,8 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dagen.methods.base import Domain
-from dagen.types import IGNORE
+from dagen.types import IGNORE, Domain
 from dagen.validators.base import Answer, Evidence, NotApplicable, Validator
 
 _PIXELS = 64

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from dagen.methods.base import Domain
-from dagen.metrics import Scores, confusion
+from dagen.scoring.metrics import Scores, confusion
+from dagen.types import Domain
 from dagen.validators.base import Evidence, NotApplicable, Validator
 
 

@@ -12,8 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dagen.methods.base import Context, Domain, Method
-from dagen.settings import NotNegative
+from dagen.methods.base import Context, Method
+from dagen.parameters import NotNegative
+from dagen.types import Domain
 
 
 class BatchNuclearNorm(Method):

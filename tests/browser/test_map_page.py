@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagen.visualize import distances, map_page
-from dagen.visualize.survey import Survey
+from dagen.visualization import distances, map_page
+from dagen.visualization.survey import Survey
 from tests.browser.conftest import OpenPage, until
-from tests.visualize.tiny_survey import QUOTA, make_files, make_sides, make_survey
+from tests.visualization.tiny_survey import QUOTA, make_files, make_sides, make_survey
 
 COUNT = 2 * 5 * QUOTA
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from dagen import cli
-from dagen.benchmark import attempt, execution
-from tests.benchmark import fake
-from tests.benchmark.conftest import BASE, GRID, ROWS
+from dagen.benchmarking import attempt, execution
+from tests.benchmarking import fake
+from tests.benchmarking.conftest import BASE, GRID, ROWS
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dagen import cli
-from dagen.checkpoint import Card, build, save_deployed
+from dagen.models.base import create_network
+from dagen.models.deployed.file import Card, save_deployed
 from dagen.types import Task
 from tests import tiny
 
@@ -36,7 +37,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
     save_deployed(
-        path, build("enet", Task.MATERIAL, 0.25, {}), Card("enet", "material", (32, 64), 0.25)
+        path,
+        create_network("enet", Task.MATERIAL, 0.25, {}),
+        Card("enet", "material", (32, 64), 0.25),
     )
     return path
 

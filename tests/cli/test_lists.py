@@ -8,7 +8,7 @@ from dagen import cli, plugins
 from dagen.cli.lists import _needs
 from dagen.errors import UsageError
 from dagen.methods.base import Family
-from dagen.recipes import all_recipes
+from dagen.runs.recipes import all_recipes
 
 
 def invoke(*args: str) -> str:

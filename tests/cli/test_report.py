@@ -11,8 +11,8 @@ from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner
 
 from dagen import cli
-from dagen.report import charts
-from dagen.tracking import read_records
+from dagen.runs.log import read_records
+from dagen.visualization.page import charts
 from tests.tracking import made
 
 PICK = {"step": 40, "value": 40.0, "waste_iou": 0.27, "foreground_miou": 0.25, "regret": 0.02}

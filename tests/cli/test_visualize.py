@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from dagen import cli
-from dagen.tracking import RunLog, read_records
+from dagen.runs.log import RunLog, read_records
 from tests import tiny
-from tests.visualize.tiny_survey import deployed
+from tests.visualization.tiny_survey import deployed
 
 FILES = {
     "map.png", "map.svg", "map.html", "distances.md", "numbers.json", "failure-groups.png",

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagen.data import open_dataset
-from dagen.data_check import check
-from dagen.datasets._taco_classes import MATERIAL_OF
+from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.reading.taco_classes import MATERIAL_OF
+from dagen.datasets.upkeep.check import check
 from dagen.types import Task
 
 pytestmark = pytest.mark.real

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from dagen.datasets._synth_noise import Dice
-from dagen.datasets._synth_scene import Thing, label_of, paint
-from dagen.datasets._synth_sprite import Sprite
 from dagen.datasets.resortit_synth import ResortitSynth
+from dagen.datasets.synthetic.noise import Dice
+from dagen.datasets.synthetic.scene import Thing, label_of, paint
+from dagen.datasets.synthetic.sprite import Sprite
 from dagen.errors import UsageError
 from dagen.types import Task
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagen.datasets._taco_classes import MATERIAL_OF
-from dagen.datasets._taco_splits import split_of
+from dagen.datasets.reading.taco_classes import MATERIAL_OF
+from dagen.datasets.reading.taco_splits import split_of
 from dagen.datasets.taco import Taco
 from dagen.errors import DataError
 from dagen.types import Task

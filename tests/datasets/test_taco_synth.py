@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dagen.datasets._synth_grounds import NATURAL
-from dagen.datasets._synth_junk import NATURE
-from dagen.datasets._synth_noise import Dice
-from dagen.datasets._synth_objects import FAMILIES
 from dagen.datasets.resortit_synth import ResortitSynth
+from dagen.datasets.synthetic.grounds import NATURAL
+from dagen.datasets.synthetic.junk import NATURE
+from dagen.datasets.synthetic.noise import Dice
+from dagen.datasets.synthetic.objects import FAMILIES
 from dagen.datasets.taco_synth import TacoSynth
 from dagen.types import IGNORE, Task
 

@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from dagen.report import records
+from dagen.benchmarking.tables import records
 
 ROOT = Path(__file__).parents[2]
 TABLES = {"ENet": "real", "ICNet": "icnet", "BiSeNet": "bisenet"}

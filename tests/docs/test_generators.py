@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from dagen.report.records import Record
+from dagen.benchmarking.tables.records import Record
 
 EXTENSION = Path(__file__).parents[2] / "docs" / "_ext"
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from dagen import plugins
 from dagen.cli import app
-from dagen.stack import Stack
+from dagen.engine.stack import Stack
 from dagen.types import Batch, Task
 from tests import tiny
 from tests.toy import ToyNetwork, batch, setting

@@ -9,9 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from dagen.metrics import Scores
+from dagen.engine.stack import Stack
 from dagen.models.base import Network
-from dagen.stack import Stack
+from dagen.scoring.metrics import Scores
 from dagen.types import Batch, SegOut, Task, View
 from tests.toy import setting
 

@@ -7,8 +7,8 @@ late weights and not for any of them.
 import torch
 from torch import Tensor, nn
 
+from dagen.engine.stack import Stack
 from dagen.models.base import Network
-from dagen.stack import Stack
 from dagen.types import Batch, SegOut, View
 from tests.methods.cast import by_cell
 from tests.toy import setting

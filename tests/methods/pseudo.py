@@ -8,9 +8,9 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from dagen.methods._pseudo import enlarge
+from dagen.engine.stack import Stack
 from dagen.methods.base import Context, Method
-from dagen.stack import Stack
+from dagen.methods.shared.pseudo import enlarge
 from dagen.types import Batch, Task, View
 from tests.toy import ToyNetwork, batch, setting
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dagen.metrics import Scores
-from dagen.online import Learner
-from dagen.stack import Stack
+from dagen.engine.online import Learner
+from dagen.engine.stack import Stack
+from dagen.scoring.metrics import Scores
 from dagen.types import Task
 from tests.methods.shift import CELL, SIZE, Drift, train, views
 from tests.toy import ToyNetwork, setting

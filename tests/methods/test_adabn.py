@@ -3,8 +3,8 @@ import torch
 from torch import Tensor
 
 from dagen import plugins
+from dagen.engine.stack import Stack
 from dagen.errors import UsageError
-from dagen.stack import Stack
 from tests.methods.cast import CastNetwork
 from tests.methods.shift import SIZE, Drift, score, train, views
 from tests.toy import ToyNetwork, setting

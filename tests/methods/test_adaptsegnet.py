@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen import plugins
+from dagen.engine.stack import Stack
 from dagen.losses import cross_entropy
-from dagen.stack import Stack
 from tests.methods.shift import BRIGHTER, gap_closed
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, context, setting
 

@@ -8,7 +8,7 @@ from dagen.methods.colour_transfer import (
     match_lab,
     match_moments,
 )
-from dagen.settings import build_config
+from dagen.parameters import build_config
 from tests.methods.cast import waste_iou
 from tests.toy import ToyNetwork, context, setting
 

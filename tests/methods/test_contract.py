@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from dagen import plugins
+from dagen.engine.stack import Stack
 from dagen.methods.base import Family, Method
-from dagen.stack import Stack
 from dagen.types import Batch
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dagen.methods._online import mixed
+from dagen.engine.online import Learner
 from dagen.methods.cotta import CoTTA
-from dagen.online import Learner
+from dagen.methods.shared.online import mixed
 from tests.methods.stream import gap_closed, images, known, learner
 from tests.toy import ToyNetwork
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dagen import plugins
-from dagen.stack import Stack
+from dagen.engine.stack import Stack
 from tests.methods.shift import BRIGHTER, gap_closed
 from tests.toy import AuxToyNetwork, batch, context, setting
 

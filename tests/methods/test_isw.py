@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dagen.engine.stack import Stack
 from dagen.errors import UsageError
-from dagen.methods._mixing import disturb
 from dagen.methods.isw import Isw, covariance, sensitive
+from dagen.methods.shared.mixing import disturb
 from dagen.models.base import Network
-from dagen.stack import Stack
 from dagen.types import Batch, SegOut, View
 from tests.methods.cast import CastNetwork, by_cell
 from tests.toy import ToyNetwork, batch, context, setting

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from dagen.engine.stack import Stack
 from dagen.errors import UsageError
-from dagen.methods._style import Dice
 from dagen.methods.mixstyle import MixStyle, mix_style
-from dagen.stack import Stack
+from dagen.methods.shared.style import Dice
 from dagen.types import Batch
 from tests.methods.cast import CastNetwork
 from tests.methods.shift import Drift, gap_closed

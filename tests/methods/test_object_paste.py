@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dagen.errors import UsageError
-from dagen.methods import _paste
-from dagen.methods._mixing import find_objects
 from dagen.methods.base import Context
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.object_paste import ObjectPaste
+from dagen.methods.shared import paste
+from dagen.methods.shared.mixing import find_objects
 from dagen.types import IGNORE, Batch, Task, View
 from tests.methods.pseudo import Trial, faded, same, stack_of, step_of
 
@@ -22,9 +22,9 @@ UNTOUCHED: dict[str, Any] = {
 """Objects are turned and moved, and nothing else is done to them."""
 
 
-def _look(**changed: object) -> _paste.Look:
+def _look(**changed: object) -> paste.Look:
     values = {**UNTOUCHED, "scale": (1.0, 1.0), **changed}
-    return _paste.Look(**{name: values[name] for name in _paste.Look.__dataclass_fields__})
+    return paste.Look(**{name: values[name] for name in paste.Look.__dataclass_fields__})
 
 
 def _stage(
@@ -69,7 +69,7 @@ def test_the_affine_map_takes_each_place_to_its_objects_centre() -> None:
     centre = torch.tensor([[3.0, -2.0], [0.0, 0.0], [-10.0, 5.0]])
     half = torch.tensor([20.0, 12.0])
     draws = torch.Generator().manual_seed(0)
-    theta = _paste._affine(centre, 0.5, 1.5, (24, 40), draws)
+    theta = paste._affine(centre, 0.5, 1.5, (24, 40), draws)
     mirrors = set()
     for matrix, middle in zip(theta, centre, strict=True):
         # In pixels: two columns at right angles up to the stretch, area times 1 / scale^2.
@@ -88,7 +88,7 @@ def test_an_object_keeps_its_area_times_the_square_of_the_scale(scale: float) ->
     label = torch.zeros(8, 64, 64, dtype=torch.int64)
     label[:, 8:32, 24:40] = 1
     found = find_objects(label)
-    layer = _paste.lift(
+    layer = paste.lift(
         torch.full((8, 3, 64, 64), 0.8), found, torch.arange(8), _look(scale=(scale, scale)),
         torch.Generator().manual_seed(1),
     )  # fmt: skip
@@ -105,7 +105,7 @@ def test_erosion_takes_off_the_rim() -> None:
     label = torch.zeros(8, 32, 32, dtype=torch.int64)
     label[:, 10:20, 10:20] = 1
     layers = [
-        _paste.lift(torch.ones(8, 3, 32, 32), find_objects(label), torch.arange(8),
+        paste.lift(torch.ones(8, 3, 32, 32), find_objects(label), torch.arange(8),
                     _look(erode=erode), torch.Generator().manual_seed(1))
         for erode in (0, 2)
     ]  # fmt: skip
@@ -120,7 +120,7 @@ def test_every_class_is_chosen_equally_often() -> None:
     label[0, 5:15, 20:30] = 3
     found = find_objects(label)
     assert found.label.bincount().tolist() == [0, 7, 0, 1]
-    drawn = found.label[_paste.choose(found, 400, torch.Generator().manual_seed(0))]
+    drawn = found.label[paste.choose(found, 400, torch.Generator().manual_seed(0))]
     assert 150 < (drawn == 3).sum() < 250
 
 
@@ -130,10 +130,10 @@ def test_objects_take_the_colours_of_their_place() -> None:
     alpha[:, :, 4:12, 4:12] = 1
     colour = alpha * (0.2 + 0.1 * torch.rand(4, 3, 16, 16, generator=draws))
     ground = 0.7 + 0.3 * torch.rand(4, 3, 16, 16, generator=draws)
-    layer = _paste.Layer(colour, alpha)
-    kept = _paste.recolour(layer, ground, _look(), torch.Generator().manual_seed(1))
+    layer = paste.Layer(colour, alpha)
+    kept = paste.recolour(layer, ground, _look(), torch.Generator().manual_seed(1))
     assert torch.allclose(kept.colour, colour, atol=1e-6)
-    moved = _paste.recolour(layer, ground, _look(match=1.0), torch.Generator().manual_seed(1))
+    moved = paste.recolour(layer, ground, _look(match=1.0), torch.Generator().manual_seed(1))
     inside = (slice(None), slice(None), slice(4, 12), slice(4, 12))
     before, after, aim = (x[inside].mean((2, 3)) for x in (colour, moved.colour, ground))
     share = (after - before) / (aim - before)
@@ -151,9 +151,9 @@ def test_repainted_objects_keep_their_shading_and_lose_their_colours() -> None:
     red = torch.tensor([0.5, 0.1, 0.1])[None, :, None, None]
     colour = torch.zeros(16, 3, 32, 32)
     colour[:, :, 8:24, 8:24] = red * shading
-    layer = _paste.Layer(colour, alpha)
+    layer = paste.Layer(colour, alpha)
     draws = torch.Generator().manual_seed(0)
-    new = _paste.repaint(layer, 1.0, draws)
+    new = paste.repaint(layer, 1.0, draws)
     assert not new.colour[~alpha.bool().expand_as(colour)].any()
     assert new.colour.min() >= 0 and new.colour.max() <= 1
     mean = new.colour[..., 8:24, 8:24].mean((2, 3))
@@ -161,18 +161,18 @@ def test_repainted_objects_keep_their_shading_and_lose_their_colours() -> None:
     assert (mean.argmax(1) != 0).any() and mean.std(0).max() > 0.1  # and they differ
     rows = new.colour[..., 8:24, 8:24].mean((1, 3))
     assert (rows[:, -4:].mean(1) > rows[:, :4].mean(1)).float().mean() > 0.8
-    half = _paste.repaint(layer, 0.5, draws)
+    half = paste.repaint(layer, 0.5, draws)
     kept = (half.colour == colour).flatten(1).all(1)
     assert 3 <= kept.sum() <= 13
-    assert _paste.repaint(layer, 0.0, draws).colour.equal(colour)
+    assert paste.repaint(layer, 0.0, draws).colour.equal(colour)
 
 
 def test_shadows_darken_the_ground_beside_the_object_alone() -> None:
     alpha = torch.zeros(1, 1, 32, 32)
     alpha[..., 12:20, 12:20] = 1
-    layer = _paste.Layer(alpha * 0.9, alpha)
+    layer = paste.Layer(alpha * 0.9, alpha)
     ground = torch.full((1, 3, 32, 32), 0.5)
-    laid = _paste.lay(layer, ground, _look(shadow=0.8), torch.Generator().manual_seed(1))
+    laid = paste.lay(layer, ground, _look(shadow=0.8), torch.Generator().manual_seed(1))
     assert torch.allclose(laid[..., 12:20, 12:20], torch.tensor(0.9))
     beside = laid[..., 6:26, 6:26][~alpha[..., 6:26, 6:26].bool().expand(1, 3, 20, 20)]
     assert beside.min() < 0.45 and beside.max() <= 0.5

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen import plugins
+from dagen.engine.stack import Stack
 from dagen.errors import UsageError
-from dagen.methods._online import affine_parameters, mixed
-from dagen.models._blocks import PooledNorm
-from dagen.stack import Stack
+from dagen.methods.shared.online import affine_parameters, mixed
+from dagen.models.layers.blocks import PooledNorm
 from dagen.types import Batch
 from tests.methods.shift import PlainNetwork
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from dagen.methods._style import dice
 from dagen.methods.pasta import Pasta, spread
+from dagen.methods.shared.style import dice
 from tests.methods.shift import Drift, gap_closed
 from tests.toy import ToyNetwork, context, setting
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dagen.engine.stack import Stack
 from dagen.methods.base import Context
 from dagen.methods.prototypes import Prototypes, purest
-from dagen.stack import Stack
 from dagen.types import IGNORE, Batch, Task
 from tests.methods.shift import BRIGHTER, gap_closed
 from tests.toy import ToyNetwork, batch, context, setting

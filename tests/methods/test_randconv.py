@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from dagen.errors import UsageError
-from dagen.methods._style import Dice
 from dagen.methods.randconv import RandConv, divergence, random_convolution
+from dagen.methods.shared.style import Dice
 from tests.methods.cast import waste_iou
 from tests.toy import ToyNetwork, context, setting
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from dagen.datasets.maps.salience import salience
 from dagen.errors import UsageError
 from dagen.methods.saliency import Saliency
-from dagen.salience import salience
 from dagen.types import IGNORE, Batch, Task, View
 from tests.methods.pseudo import PlainNetwork, stack_of, step_of
 from tests.toy import batch, setting

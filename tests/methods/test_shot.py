@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dagen.methods._memory import Rings
+from dagen.engine.stack import Stack
+from dagen.methods.shared.memory import Rings
 from dagen.methods.shot import Shot, assign, centroids, directions
-from dagen.stack import Stack
 from dagen.types import Batch, Task
 from tests.methods.shift import RED, gap_closed
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting

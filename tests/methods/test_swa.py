@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dagen.errors import UsageError
 from dagen.methods.swa import Swa
-from dagen.settings import build_config
+from dagen.parameters import build_config
 from tests.methods.grain import late_and_average
 from tests.toy import ToyNetwork, setting
 

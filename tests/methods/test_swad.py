@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
 from dagen.methods.base import Method
 from dagen.methods.swad import Swad, Valley, _flat, _Mean
-from dagen.settings import build_config
-from dagen.stack import Stack
+from dagen.parameters import build_config
 from dagen.types import IGNORE, Batch
 from tests.methods.grain import late_and_average
 from tests.toy import ToyNetwork, batch, setting

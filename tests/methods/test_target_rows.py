@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from dagen import plugins
-from dagen.methods.base import Context, Domain
-from dagen.stack import Stack, resolve
-from dagen.types import Batch, Task
+from dagen.engine.stack import Stack
+from dagen.methods.base import Context
+from dagen.runs.plan import resolve
+from dagen.types import Batch, Domain, Task
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
 
 

@@ -3,7 +3,7 @@ import math
 import torch
 from torch import nn
 
-from dagen.methods._online import mixed
+from dagen.methods.shared.online import mixed
 from tests.methods.stream import beyond_statistics, gap_closed, images, known, learner
 
 

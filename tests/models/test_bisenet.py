@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from dagen import plugins
-from dagen.deploy.measure import macs, parameters
 from dagen.errors import DagenError, UsageError
 from dagen.models.bisenet import BiSeNet
 from dagen.models.bisenet_resnet18 import BiSeNetResNet18
+from dagen.models.deployed.cost import macs, parameters
 
 
 def test_figures_of_the_authors_network() -> None:

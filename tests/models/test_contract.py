@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from dagen import plugins
-from dagen.deploy.measure import deployed
 from dagen.errors import UsageError
 from dagen.models.base import Network, upsample
 
@@ -87,7 +86,7 @@ def test_the_main_logits_leave_training_only_parts_alone(network: Network) -> No
     out = network(images())
     (out.logits * torch.randn_like(out.logits)).sum().backward()
     reached = {name for name, p in network.named_parameters() if p.grad is not None}
-    assert reached == {name for name, _ in network.named_parameters()} & set(deployed(network))
+    assert reached == {name for name, _ in network.named_parameters()} & set(network.deployed())
     network.zero_grad()
 
 

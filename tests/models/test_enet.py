@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dagen.deploy.measure import macs, parameters
 from dagen.errors import UsageError
+from dagen.models.deployed.cost import macs, parameters
 from dagen.models.enet import ENet, pool_with_argmax, unpool
 
 

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from dagen import checkpoint, plugins
-from dagen.build import build_network
-from dagen.checkpoint import Card
-from dagen.config import from_mapping
-from dagen.deploy.measure import parameters
+from dagen import plugins
+from dagen.engine.build import build_network
 from dagen.errors import UsageError
-from dagen.models._blocks import InstanceBatchNorm
+from dagen.models.base import create_network
+from dagen.models.deployed.cost import parameters
+from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.layers.blocks import InstanceBatchNorm
+from dagen.runs.config import from_mapping
 from dagen.types import Task
 
 NAMES = plugins.names("models")
@@ -89,12 +90,12 @@ def test_it_trains_on_the_smallest_image(name: str, width: float) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_deployed_file_brings_it_back(name: str, tmp_path: Path) -> None:
-    network = checkpoint.build(name, Task.BINARY, 0.25, {"ibn": True}).train()
+    network = create_network(name, Task.BINARY, 0.25, {"ibn": True}).train()
     network(torch.rand(2, 3, 32, 32))  # moves the running statistics
     path = tmp_path / "model.safetensors"
     card = Card(model=name, task="binary", size=(32, 32), width=0.25, options={"ibn": True})
-    checkpoint.save_deployed(path, network, card)
-    again, read = checkpoint.load_deployed(path)
+    save_deployed(path, network, card)
+    again, read = load_deployed(path)
     assert read.options == {"ibn": True}
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -115,7 +116,7 @@ def test_imagenet_weights_and_ibn_exclude_each_other() -> None:
 def test_weights_without_it_do_not_start_a_run_with_it(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     card = Card(model="enet", task="binary", size=(32, 32), width=0.25)
-    checkpoint.save_deployed(path, checkpoint.build("enet", Task.BINARY, 0.25, {}), card)
+    save_deployed(path, create_network("enet", Task.BINARY, 0.25, {}), card)
     run = {"init": str(path), "task": "binary", "width": 0.25, "model_options": {"ibn": True}}
     with pytest.raises(UsageError, match=r"made with model_options .* other layers"):
         build_network(from_mapping(run))

@@ -3,8 +3,8 @@ import torch
 from torch import Tensor
 
 from dagen import plugins
-from dagen.deploy.measure import macs, parameters
 from dagen.models.base import upsample
+from dagen.models.deployed.cost import macs, parameters
 from dagen.models.icnet import ICNet, pyramid_pool
 
 

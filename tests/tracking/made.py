@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dagen.checkpoint import Card, build, save_deployed
-from dagen.config import Config, from_mapping
 from dagen.datasets.base import Dataset
-from dagen.files import make_folder
-from dagen.results import RunResult
-from dagen.runtime import Runtime
-from dagen.tracked import tracked
+from dagen.models.base import create_network
+from dagen.models.deployed.file import Card, save_deployed
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.results import RunResult
+from dagen.runs.runtime import Runtime
+from dagen.system.files import make_folder
+from dagen.tracking.recording import tracked
 from dagen.tracking.store import connect
 from dagen.types import Task
 
@@ -127,7 +128,7 @@ def _network(run: str, model: str, task: Task, width: float) -> bytes:
     """A deployed file; random, and the same in every process, with several classes an image."""
     with torch.random.fork_rng(), tempfile.TemporaryDirectory() as scratch:
         torch.manual_seed(0)
-        network = build(model, task, width, {})
+        network = create_network(model, task, width, {})
         for _ in range(10):
             network(torch.rand(2, 3, *SIZE))
         head = network.head.weight

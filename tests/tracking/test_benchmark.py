@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from dagen.benchmark.execution import run_benchmark
-from dagen.benchmark.grid import load
-from dagen.config import Config
-from dagen.runtime import Runtime
-from dagen.tracking import Delivery, RunLog
+from dagen.benchmarking.execution import run_benchmark
+from dagen.benchmarking.reading import load
+from dagen.runs.config import Config
+from dagen.runs.log import RunLog
+from dagen.runs.runtime import Runtime
+from dagen.tracking import Delivery
 from dagen.tracking.state import State
 from dagen.tracking.store import connect, tracking_uri
-from tests.benchmark import fake
+from tests.benchmarking import fake
 
 TEXT = """
 base.tgt = "taco"

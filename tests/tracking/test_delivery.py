@@ -10,7 +10,8 @@ import pytest
 from filelock import FileLock
 
 from dagen.errors import DagenError, UsageError
-from dagen.tracking import Delivery, DeliveryError, RunLog, deliver, deliver_pending, pending
+from dagen.runs.log import RunLog
+from dagen.tracking import Delivery, DeliveryError, deliver, deliver_pending, pending
 from dagen.tracking.state import STATE, State
 from dagen.tracking.store import connect, tracking_uri
 

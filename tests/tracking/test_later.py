@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dagen.tracking import Delivery, RunLog, add_to_run, pending, read_records
+from dagen.runs.log import RunLog, read_records
+from dagen.tracking import Delivery, add_to_run, pending
 from dagen.tracking.state import State
 from dagen.tracking.store import connect, tracking_uri
 

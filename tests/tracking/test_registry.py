@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dagen.checkpoint import load_deployed
-from dagen.tracking import RunLog, deliver, tracking_uri
+from dagen.models.deployed.file import load_deployed
+from dagen.runs.log import RunLog
+from dagen.tracking import deliver, tracking_uri
 from dagen.tracking.serving import Segmenter
 from dagen.tracking.state import STATE, State
 from dagen.tracking.store import connect

@@ -7,10 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dagen.checkpoint import Card, build, load_deployed, save_deployed
 from dagen.errors import UsageError
-from dagen.models.base import Network, upsample
-from dagen.tracking import Delivery, RunLog, deliver, tracking_uri
+from dagen.models.base import Network, create_network, upsample
+from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.runs.log import RunLog
+from dagen.tracking import Delivery, deliver, tracking_uri
 from dagen.tracking.serving import Segmenter, save_model
 from dagen.tracking.state import STATE
 from dagen.tracking.store import connect
@@ -23,7 +24,7 @@ SIZE = (32, 64)
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = build("enet", Task.MATERIAL, 0.25, {})
+        network = create_network("enet", Task.MATERIAL, 0.25, {})
         for _ in range(10):  # statistics and weights with which every image has several classes
             network(torch.rand(2, 3, *SIZE))
         head = network.head.weight

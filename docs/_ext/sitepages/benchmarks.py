@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from html import escape
 
-from dagen.report import baselines, comparison, protocol, validators
+from dagen.benchmarking.tables import baselines, comparison, protocol, validators
 from sitepages.charts import pareto
 from sitepages.results import Line, Results, lines
 from sitepages.tables import of_lines, report

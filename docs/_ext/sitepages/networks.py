@@ -6,7 +6,7 @@ import tomllib
 from typing import Any
 
 from dagen import plugins
-from dagen.deploy.measure import Profile, profile
+from dagen.models.deployed.cost import Profile, profile
 from sitepages import docstrings
 from sitepages.results import Line, Results, lines
 from sitepages.tables import of_lines

@@ -15,9 +15,9 @@ from pathlib import Path
 from PIL import Image
 
 from dagen import plugins
-from dagen.data import VARIABLE
 from dagen.datasets.base import Dataset
-from dagen.sheets import grid, laid_out
+from dagen.datasets.loading.opening import VARIABLE
+from dagen.scoring.sheets import grid, laid_out
 from dagen.types import Task
 
 _CELL = 232

@@ -1,4 +1,4 @@
-"""The committed results, whoever made them, as records of :mod:`dagen.report`."""
+"""The committed results, whoever made them, as records of :mod:`dagen.benchmarking.tables`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dagen.benchmark
+import dagen.benchmarking
+from dagen.benchmarking.tables.comparison import HEADLINES, Section, sections
+from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
+from dagen.benchmarking.tables.records import Record, read
+from dagen.benchmarking.tables.statistics import Estimate, estimate
 from dagen.errors import DagenError
-from dagen.report.comparison import HEADLINES, Section, sections
-from dagen.report.protocol import CEILINGS, SOURCE_ONLY
-from dagen.report.records import Record, read
-from dagen.report.statistics import Estimate, estimate
 
 # What `benchmarks/main_job.py` ran; its lines are older than Record and do not say it.
 _MAIN_JOB: dict[str, Any] = {
@@ -84,8 +84,8 @@ def _old(line: dict[str, Any]) -> Record:
 
 
 def _described(folder: Path, name: str, records: list[Record]) -> Results:
-    shipped = Path(dagen.benchmark.__file__).parent / f"{name}.toml"
-    for path, where in ((folder / f"{name}.toml", "benchmarks"), (shipped, "dagen/benchmark")):
+    shipped = Path(dagen.benchmarking.__file__).parent / f"{name}.toml"
+    for path, where in ((folder / f"{name}.toml", "benchmarks"), (shipped, "dagen/benchmarking")):
         if path.is_file():
             values = tomllib.loads(path.read_text(encoding="utf-8"))
             source = f"{where}/{path.name}"

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 from dagen import plugins
 from dagen.methods.base import Family
-from dagen.recipes import all_recipes
-from dagen.stack import resolve
+from dagen.runs.plan import resolve
+from dagen.runs.recipes import all_recipes
 from sitepages import docstrings
 from sitepages.results import Line, Results, lines
 from sitepages.tables import of_lines
@@ -25,7 +25,7 @@ _KINDS = {
     "bool": "True or false",
     "int": "A whole number",
 }
-"""The types of :mod:`dagen.settings` in words; what is not here is described by its text."""
+"""The types of :mod:`dagen.parameters` in words; what is not here is described by its text."""
 
 
 def write(site: Site, results: list[Results]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dagen.report.tables import Table, Value
+from dagen.benchmarking.tables.tables import Table, Value
 from sitepages.results import Line
 
 
@@ -85,7 +85,7 @@ def _entry(cell: Cell, head: Head, place: int) -> str:
 
 
 def report(found: Table, name: str) -> str:
-    """A table of :mod:`dagen.report`."""
+    """A table of :mod:`dagen.benchmarking.tables`."""
     heads = [
         Head(column or "row", number=any(isinstance(row[i], Value) for row in found.rows))
         for i, column in enumerate(found.columns)

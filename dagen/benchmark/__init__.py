@@ -1,1 +1,0 @@
-"""A grid of runs: expand it, run what is missing, collect what is there."""

@@ -1,0 +1,52 @@
+"""One cell's run, and why it failed if it did."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dagen.errors import DagenError
+from dagen.runs.config import Config
+from dagen.system.files import make_folder
+
+if TYPE_CHECKING:
+    from dagen.runs.runtime import Runtime
+
+Runner = Callable[[Config, "Runtime"], object]
+"""What does a cell's run; it must be importable, because other processes look it up."""
+
+logger = logging.getLogger("dagen")
+
+
+def train(config: Config, runtime: Runtime) -> None:
+    """Do one run, alone: a second benchmark that comes to the same cell waits for its result."""
+    from filelock import FileLock, Timeout
+
+    from dagen.engine.run import run
+
+    lock = FileLock(make_folder(runtime.runs / config.name) / "cell.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.warning("%s is being run by another process; waiting for it.", config.name)
+        lock.acquire()
+    try:
+        run(config, runtime)
+    finally:
+        lock.release()
+
+
+def attempt(runner: Runner, config: Config, runtime: Runtime) -> str | None:
+    """Why the run failed; None where it did not. A run that was asked to stop is passed on."""
+    try:
+        runner(config, runtime)
+    except DagenError as error:
+        if error.exit_code == 128 + signal.SIGTERM:
+            raise
+        return str(error)
+    except Exception as error:  # a defect of dagen, or memory that ran out
+        logger.exception("%s failed", config.name)
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no text'}"
+    return None

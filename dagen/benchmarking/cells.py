@@ -1,0 +1,81 @@
+"""What a benchmark consists of: runs, each a cell of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from dagen.errors import UsageError
+from dagen.runs.config import Config
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a benchmark.
+
+    Attributes:
+        row: the table row that it belongs to.
+        config: the run.
+        source: the source of the whole table; an oracle's own source is the target.
+        target: the target of the whole table, or None.
+        axes: the point on the axes other than network, task and seed.
+        needs: name of the run that must be done before it, or None.
+    """
+
+    row: str
+    config: Config
+    source: str
+    target: str | None
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    needs: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What users call it, such as ``adabn/enet/binary/s0``."""
+        c = self.config
+        extra = [f"{name}={value}" for name, value in self.axes.items()]
+        return "/".join([self.row, c.model, c.task, f"s{c.seed}", *extra])
+
+    def matches(self, pattern: str) -> bool:
+        """Whether its label or its row matches the shell pattern."""
+        return fnmatchcase(self.label, pattern) or fnmatchcase(self.row, pattern)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a TOML file describes.
+
+    Attributes:
+        name: the file's stem.
+        title: above the tables.
+        note: a paragraph below the title.
+        rows: their names in the order of the file.
+        cells: every run, seed by seed, each after the run that it needs.
+    """
+
+    name: str
+    title: str
+    note: str
+    rows: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    def only(self, pattern: str | None) -> list[Cell]:
+        """The cells that match a shell pattern, and those that they need; all without one.
+
+        Raises:
+            UsageError: none does.
+        """
+        if pattern is None:
+            return list(self.cells)
+        wanted = {cell.config.name for cell in self.cells if cell.matches(pattern)}
+        if not wanted:
+            raise UsageError(
+                f"no cell of {self.name} matches '{pattern}'; a cell is called such as "
+                f"{self.cells[0].label}, its row {self.cells[0].row}."
+            )
+        for cell in reversed(self.cells):
+            if cell.config.name in wanted and cell.needs is not None:
+                wanted.add(cell.needs)
+        return [cell for cell in self.cells if cell.config.name in wanted]

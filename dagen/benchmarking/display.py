@@ -1,0 +1,103 @@
+"""What a benchmark shows while it runs: which cell, how many are done, how long it still takes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dagen.benchmarking.cells import Cell
+from dagen.benchmarking.collecting import Costs, steps_done
+from dagen.benchmarking.queue import Failure, Watcher
+from dagen.benchmarking.tables.records import Record
+from dagen.system.progress import Progress, ProgressTask
+
+if TYPE_CHECKING:
+    from dagen.runs.runtime import Runtime
+
+
+class Display(Watcher):
+    """A line for each cell where the cells show their own bars, else one bar for all of them.
+
+    Args:
+        name: of the benchmark.
+        cells: that are to be done.
+        runtime: whose ``quiet`` is kept to.
+        jobs: processes at a time; with one, each run shows its own progress.
+        save: saves what is done and returns the records; called after each cell.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cells: Sequence[Cell],
+        runtime: Runtime,
+        jobs: int,
+        save: Callable[[], Sequence[Record]],
+    ) -> None:
+        self._name, self._cells, self._runs, self._jobs = name, cells, runtime.runs, jobs
+        self._quiet, self._save = runtime.quiet, save
+        self._ended: set[str] = set()
+        self._begun = 0
+        self._stack = ExitStack()
+        self._bar: ProgressTask | None = None
+
+    def __enter__(self) -> Display:
+        if self._jobs > 1:
+            progress = self._stack.enter_context(Progress(quiet=self._quiet))
+            total = sum(cell.config.steps for cell in self._cells)
+            self._bar = progress.task(self._name, total)
+            self._bar.update(self._steps())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def begins(self, cell: Cell) -> None:
+        """Says which cell of how many it is, and how long all of them still take."""
+        self._begun += 1
+        if self._jobs == 1:
+            left = Costs(self._save()).left(self._open(), self._runs)
+            told = "" if left is None else f", about {duration(left)} left"
+            self._say(f"cell {self._begun} of {len(self._cells)}: {cell.label}{told}")
+
+    def ended(self, cell: Cell, failure: Failure | None) -> None:
+        """Saves what is done; says that a cell has failed."""
+        self._ended.add(cell.config.name)
+        self._save()
+        if failure is not None:
+            self._say(f"{cell.label} failed: {failure.reason}")
+
+    def running(self, cells: Iterable[Cell]) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            done = f"{len(self._ended)} of {len(self._cells)} cells done"
+            labels = ", ".join(cell.label for cell in cells)
+            self._bar.description = f"{self._name}, {done}: {labels}"
+            self._bar.update(self._steps())
+
+    def _open(self) -> list[Cell]:
+        return [cell for cell in self._cells if cell.config.name not in self._ended]
+
+    def _steps(self) -> int:
+        ended = [cell for cell in self._cells if cell.config.name in self._ended]
+        return sum(cell.config.steps for cell in ended) + sum(
+            steps_done(cell, self._runs) for cell in self._open()
+        )
+
+    def _say(self, text: str) -> None:
+        if not self._quiet and sys.stderr is not None:
+            print(text, file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Such as ``1:20:00``."""
+    return str(timedelta(seconds=round(seconds)))

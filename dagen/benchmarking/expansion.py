@@ -1,0 +1,170 @@
+"""Every row at every point of the grid, as configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from dagen import plugins
+from dagen.benchmarking.cells import Cell
+from dagen.errors import UsageError, unknown
+from dagen.runs import reading, recipes, results
+from dagen.runs.config import Config
+
+NO_TARGET = "none"
+"""What ``tgt`` says in a row that is never shown the target."""
+_ROW = "row:"
+_NAMED = ("model", "task", "seed", "src", "tgt")  # axes that every table knows
+_Table = dict[str, Any]
+_Grid = dict[str, list[Any]]
+
+
+def expand(base: _Table, grid: _Grid, rows: dict[str, _Table]) -> Iterator[Cell]:
+    """The cells, seed by seed, each after the one that it starts from.
+
+    Args:
+        base: settings of all cells.
+        grid: values by axis; an axis is a setting.
+        rows: settings that differ, by the row's name.
+
+    Raises:
+        UsageError: settings that cannot be run; the row is named.
+    """
+    axes = dict(grid)
+    axes.setdefault("seed", [base.get("seed", Config.seed)])
+    # Seeds vary slowest: a benchmark that is stopped has whole tables of fewer seeds.
+    order = sorted(axes, key=lambda axis: axis != "seed")
+    for values in product(*(axes[axis] for axis in order)):
+        point = _Point(base, grid, rows, dict(zip(order, values, strict=True)))
+        for name in rows:
+            try:
+                point.add(name)
+            except UsageError as error:
+                raise UsageError(f"row '{name}': {error}") from None
+        yield from point.cells.values()
+
+
+class _Point:
+    """All rows at one point of the grid.
+
+    Attributes:
+        cells: by row, each after the one that it starts from.
+    """
+
+    def __init__(self, base: _Table, grid: _Grid, rows: dict[str, _Table], at: _Table) -> None:
+        self.cells: dict[str, Cell] = {}
+        self._shared = {**base, **at}
+        self._grid, self._rows, self._at = grid, rows, at
+
+    def add(self, name: str, waiting: tuple[str, ...] = ()) -> None:
+        """Add the row's cell if it has one here; ``waiting`` are the rows that start from it."""
+        if name in self.cells or not self._has(name):
+            return
+        needs = self._start(name, (*waiting, name))
+        own = {key: value for key, value in self._rows[name].items() if key not in self._grid}
+        target = self._shared.get("tgt")
+        self.cells[name] = Cell(
+            row=name,
+            config=_config(self._shared, own, needs),
+            source=self._shared.get("src", Config.src),
+            target=None if target == NO_TARGET else target,
+            axes={k: v for k, v in self._at.items() if k not in _NAMED},
+            needs=needs,
+        )
+
+    def _has(self, name: str) -> bool:
+        """Whether the row is here: axes that it names are restricted to the values it gives."""
+        row = self._rows[name]
+        for axis in set(row) & set(self._grid):
+            points = self._grid[axis]
+            given = row[axis]
+            # A list may be a value itself, such as a size.
+            kept = given if isinstance(given, list) and given not in points else [given]
+            if not kept:
+                raise UsageError(f"{axis} is empty; name values of the axis, or leave it out.")
+            for value in kept:
+                if value not in points:
+                    have = ", ".join(map(str, points))
+                    raise UsageError(f"{axis} {value!r} is not on the axis; it has {have}.")
+            if self._at[axis] not in kept:
+                return False
+        return True
+
+    def _start(self, name: str, waiting: tuple[str, ...]) -> str | None:
+        """The run whose network the row starts from, its cell added first."""
+        init = self._rows[name].get("init", self._shared.get("init"))
+        if not isinstance(init, str) or not init.startswith(_ROW):
+            return None
+        wanted = init.removeprefix(_ROW).strip()
+        if wanted not in self._rows:
+            raise unknown("row to start from", wanted, self._rows)
+        if wanted in waiting:
+            raise UsageError(f"rows start from each other: {' -> '.join((*waiting, wanted))}.")
+        self.add(wanted, waiting)
+        if wanted not in self.cells:
+            here = ", ".join(f"{axis} {value}" for axis, value in self._at.items())
+            raise UsageError(f"it starts from '{wanted}', which has no cell at {here}.")
+        return self.cells[wanted].config.name
+
+
+def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
+    values = {**shared, **own}
+    # Strategies in [base] serve the rows that hold them, and may be refined there.
+    common = {k: v for k, v in shared.items() if k in plugins.names("methods")}
+    for name in common:
+        if not isinstance(common[name], dict):
+            raise UsageError(f"{name} is a strategy; write {name}.<parameter> = ...")
+        if name in own:
+            values[name] = {**common[name], **own[name]}
+        elif name not in _stack(values.get("method", Config.method)):
+            del values[name]
+    if needs is not None:
+        values["init"] = results.RUN + needs
+    if values.get("tgt") in (None, NO_TARGET):
+        values["tgt"] = None
+        # As Config.source_only, so that both are one run.
+        values["batch_norm"] = "source"
+        if "select" not in own:
+            values["select"] = _select(shared, values)
+    values["score"] = _scored(shared, values.get("src", Config.src), values["tgt"])
+    config = reading.load(flags=values)
+    _know(config)
+    return config
+
+
+def _select(shared: _Table, values: _Table) -> str:
+    """Who chooses a checkpoint where no target image is seen: not one who looks at them."""
+    select = shared.get("select", Config.select)
+    oracle = values.get("src", Config.src) == shared.get("tgt")
+    return select if select == "source-val" and not oracle else "last"
+
+
+def _scored(shared: _Table, src: str, tgt: str | None) -> list[str]:
+    """What a row is scored on beside its own data sets: the target first, as elsewhere."""
+    target = shared.get("tgt")
+    table = [target, shared.get("src", Config.src), *shared.get("score", ())]
+    # An oracle is known by being scored on what it was trained on; see Config.ceiling.
+    own = {tgt} if tgt is None and src == target else {src, tgt}
+    return [name for name in dict.fromkeys(table) if name not in own | {None, NO_TARGET}]
+
+
+def _know(config: Config) -> None:
+    """Refuse a name that does not exist; the rest is checked before the first step."""
+    recipes.check(config.method)
+    named: list[tuple[str, plugins.Kind, tuple[str | None, ...]]] = [
+        ("network", "models", (config.model,)),
+        ("data set", "datasets", (config.src, config.tgt, *config.score)),
+    ]
+    for what, kind, given in named:
+        for name in given:
+            if name is not None and name not in plugins.names(kind):
+                raise unknown(what, name, plugins.names(kind))
+
+
+def _stack(method: str | Sequence[str]) -> tuple[str, ...]:
+    from dagen.runs.plan import resolve
+
+    names = [name.strip() for name in (method.split(",") if isinstance(method, str) else method)]
+    recipes.check(names)
+    return resolve(recipes.strategies(names))

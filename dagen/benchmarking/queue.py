@@ -1,0 +1,90 @@
+"""Which cell comes next, and what became of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagen.benchmarking.cells import Cell
+from dagen.runs import results
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be done, and why, in one line."""
+
+    cell: Cell
+    reason: str
+
+
+class Watcher:
+    """What is told on the way; the base class keeps silent."""
+
+    def begins(self, cell: Cell) -> None:
+        """A cell is about to run."""
+
+    def ended(self, cell: Cell, failure: Failure | None) -> None:
+        """A cell is done, or has failed."""
+
+    def running(self, cells: Iterable[Cell]) -> None:
+        """These cells run at the moment; called every few seconds when there are several."""
+
+
+class Queue:
+    """Which cell comes next, and what became of the others.
+
+    Two rows may be the same run: it is done once.
+
+    Attributes:
+        failures: the cells that failed, or that need one that did.
+    """
+
+    def __init__(self, cells: Iterable[Cell], runs: Path, watcher: Watcher) -> None:
+        self.failures: list[Failure] = []
+        self._runs, self._watcher = runs, watcher
+        unique: dict[str, Cell] = {}
+        for cell in cells:
+            unique.setdefault(cell.config.name, cell)
+        self._waiting = [cell for cell in unique.values() if not self._done(cell)]
+        self._running: set[str] = set()
+        self._failed: dict[str, Cell] = {}
+
+    def take(self) -> Cell | None:
+        """The next cell that can run now; None where there is none, or none yet."""
+        for cell in list(self._waiting):
+            if cell.needs in self._failed:
+                self._waiting.remove(cell)
+                needed = self._failed[cell.needs].label
+                self._fail(cell, f"it starts from {needed}, which failed.")
+            elif cell.needs is None or not self._open(cell.needs):
+                self._waiting.remove(cell)
+                self._running.add(cell.config.name)
+                self._watcher.begins(cell)
+                return cell
+        return None
+
+    def end(self, cell: Cell, reason: str | None) -> None:
+        """The cell has run; ``reason`` says why it failed."""
+        self._running.discard(cell.config.name)
+        if reason is None and not self._done(cell):
+            reason = "it ended without a result."
+        if reason is None:
+            self._watcher.ended(cell, None)
+        else:
+            self._fail(cell, reason)
+
+    def look(self, cells: Iterable[Cell]) -> None:
+        """Tell the watcher what runs."""
+        self._watcher.running(cells)
+
+    def _fail(self, cell: Cell, reason: str) -> None:
+        self._failed[cell.config.name] = cell
+        self.failures.append(Failure(cell, reason))
+        self._watcher.ended(cell, self.failures[-1])
+
+    def _open(self, name: str) -> bool:
+        return name in self._running or any(cell.config.name == name for cell in self._waiting)
+
+    def _done(self, cell: Cell) -> bool:
+        return results.load(self._runs / cell.config.name) is not None

@@ -1,0 +1,86 @@
+"""What a benchmark tells MLflow: one run whose children are the cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagen.benchmarking.cells import Benchmark
+from dagen.benchmarking.tables.comparison import sections
+from dagen.benchmarking.tables.records import Record
+from dagen.errors import Stopped
+from dagen.runs.log import RunLog, Status, read_records
+from dagen.tracking import Delivery, deliver_pending
+
+if TYPE_CHECKING:
+    from dagen.runs.runtime import Runtime
+
+
+class BenchmarkLog:
+    """The log of a benchmark.
+
+    Attributes:
+        folder: where it lies; the cells' logs name it as their parent.
+        succeeded: whether to say in the end that all went well.
+    """
+
+    def __init__(self, log: RunLog) -> None:
+        self._log = log
+        self.folder = log.folder
+        self.succeeded = False
+
+    def results(self, records: Sequence[Record], files: Sequence[Path]) -> None:
+        """The headline figure of each row as a metric, the number of cells, the tables."""
+        figures = {"cells": float(len(records))}
+        for section in sections(records):
+            for row in section.rows:
+                name = "/".join([*section.title.split(", "), row, section.headline])
+                figures[re.sub(r"[^/\w.\- :]+", "-", name)] = section.headline_of(row).mean
+        self._log.metrics(figures, len(records))
+        for file in files:
+            self._log.artifact(file, "results")
+
+
+@contextmanager
+def logged(benchmark: Benchmark, runtime: Runtime) -> Iterator[BenchmarkLog]:
+    """The benchmark's log, begun or continued; how it ended is logged however it ends.
+
+    What of the cells' logs MLflow has not got by then, because several processes wrote to its
+    store at a time, is delivered in the end.
+    """
+    folder = _folder(benchmark, runtime.runs)
+    log = RunLog.open(folder)
+    delivery = None
+    if runtime.track:
+        name = f"benchmark {benchmark.name}"
+        delivery = Delivery(folder, runtime.experiment, name, runs=runtime.runs)
+    log.finish("RUNNING")
+    log.params({"rows": len(benchmark.rows), "cells": len(benchmark.cells)})
+    log.note(f"# {benchmark.title}\n\n{benchmark.note}")
+    ours = BenchmarkLog(log)
+    status: Status = "FAILED"
+    try:
+        yield ours
+        status = "FINISHED" if ours.succeeded else "FAILED"
+    except (KeyboardInterrupt, Stopped):
+        status = "KILLED"
+        raise
+    finally:
+        log.finish(status)
+        if delivery is not None:
+            delivery.close()
+            deliver_pending(runtime.runs)
+
+
+def is_finished(benchmark: Benchmark, runs: Path) -> bool:
+    """Whether the log says that the last call went well."""
+    entries = read_records(_folder(benchmark, runs))
+    ends = [entry["status"] for entry in entries if entry["kind"] == "status"]
+    return bool(ends) and ends[-1] == "FINISHED"
+
+
+def _folder(benchmark: Benchmark, runs: Path) -> Path:
+    return runs / f"benchmark-{benchmark.name}"

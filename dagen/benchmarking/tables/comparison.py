@@ -1,0 +1,219 @@
+"""Methods beside their baselines and ceilings, a table for each network and task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dagen.benchmarking.tables import protocol
+from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
+from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.statistics import Estimate, estimate, gap_closed
+from dagen.benchmarking.tables.tables import Table, Value
+
+HEADLINES = {"binary": "waste_iou", "material": "foreground_miou"}
+"""The figure that a task is about."""
+_NAMES = {
+    "waste_iou": "waste IoU",
+    "foreground_miou": "foreground mIoU",
+    "miou": "mIoU",
+    "pixel_accuracy": "accuracy",
+    "ece": "ECE",
+}
+_SHOWN = {
+    "binary": ("waste_iou", "miou"),
+    "material": (
+        "iou/aluminium",
+        "iou/paper",
+        "iou/bottle",
+        "iou/nylon",
+        "foreground_miou",
+        "waste_iou",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """The records of one table.
+
+    Attributes:
+        title: network, task, data set.
+        headline: the figure that the task is about.
+        rows: the records by row, the best row first and the ceilings last.
+        gaps: share of the gap that each row closed; None where that is not defined.
+    """
+
+    title: str
+    headline: str
+    rows: Rows
+    gaps: dict[str, float | None]
+
+    @property
+    def first(self) -> Record:
+        """Any record: all share network, task, source and target."""
+        return next(iter(self.rows.values()))[0]
+
+    def headline_of(self, row: str) -> Estimate:
+        """The row's mean headline figure."""
+        return _mean(self.rows[row], self.headline)
+
+
+def sections(records: Iterable[Record]) -> list[Section]:
+    """One section for each network, task and point on the other axes."""
+    groups: dict[tuple[str, ...], dict[str, list[Record]]] = {}
+    for record in records:
+        extra = ", ".join(f"{name} {value}" for name, value in sorted(record.axes.items()))
+        key = (record.task, record.model, record.source, record.domain, extra)
+        groups.setdefault(key, {}).setdefault(record.row, []).append(record)
+    return [_section(key, rows) for key, rows in groups.items()]
+
+
+def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
+    task, model, source, domain, extra = key
+    headline = HEADLINES[task]
+    means = {row: _mean(records, headline).mean for row, records in rows.items()}
+    tops = [means[row] for row in CEILINGS if row in rows and not math.isnan(means[row])]
+    below, top = means.get(SOURCE_ONLY, math.nan), max(tops, default=math.nan)
+
+    def place(row: str) -> tuple[bool, float, str]:
+        mean = means[row]
+        return row in CEILINGS, math.inf if math.isnan(mean) else -mean, row
+
+    where = f"{source} to {domain}" if source != domain else domain
+    return Section(
+        title=", ".join(part for part in (model, task, where, extra) if part),
+        headline=headline,
+        rows={row: rows[row] for row in sorted(rows, key=place)},
+        gaps={row: gap_closed(mean, below, top) for row, mean in means.items()},
+    )
+
+
+def table(section: Section) -> Table:
+    """The section as a table; figures are per cent unless the head says otherwise."""
+    budget, other = protocol.budgets(section.rows)
+    columns = _columns(section)
+    rows: list[list[str | Value]] = []
+    for row, records in section.rows.items():
+        name = f"{row}*" if row in other else row
+        rows.append([name, *(column.value(row, records) for column in columns)])
+    for i, column in enumerate(columns, 1):
+        _mark_best(rows, i, column.better, list(section.rows))
+    return Table(
+        title=section.title,
+        columns=("", *(column.head for column in columns)),
+        rows=tuple(tuple(row) for row in rows),
+        notes=tuple(_notes(section, budget)),
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers.
+
+    Attributes:
+        head: its name.
+        value: the entry of a row.
+        better: 1 where more is better, -1 where less is, 0 where neither.
+    """
+
+    head: str
+    value: Callable[[str, Sequence[Record]], Value]
+    better: int = 0
+
+
+def _columns(section: Section) -> list[Column]:
+    first = section.first
+    columns = [Column("seeds", lambda _, records: Value(len(records), digits=0))]
+    for figure in _SHOWN[first.task]:
+        columns.append(_score(figure, None, 1))
+        if figure == section.headline:
+            columns.append(Column("gap closed", lambda row, _: _gap(section.gaps[row]), 1))
+    columns += [_score("pixel_accuracy", None, 0), _score("ece", None, -1)]
+    if first.source != first.domain:
+        columns.append(_score(section.headline, first.source, 0))
+    return [
+        *columns,
+        Column("MB", lambda _, records: _weight(records, "bytes", 1e6, 2)),
+        Column("GMAC", lambda _, records: _weight(records, "macs", 1e9, 3)),
+        Column("s", lambda _, records: _seconds(records)),
+    ]
+
+
+def _score(figure: str, dataset: str | None, better: int) -> Column:
+    name = _NAMES.get(figure, figure.removeprefix("iou/"))
+
+    def value(row: str, records: Sequence[Record]) -> Value:
+        return percent(_mean(records, figure, dataset))
+
+    return Column(f"{dataset} {name}" if dataset else name, value, better)
+
+
+def _mean(records: Sequence[Record], figure: str, dataset: str | None = None) -> Estimate:
+    return estimate(record.score(figure, dataset) for record in records)
+
+
+def percent(found: Estimate) -> Value:
+    """An estimate of a fraction, in per cent."""
+    spread = None if found.spread is None else 100 * found.spread
+    return Value(100 * found.mean, spread, count=found.count)
+
+
+def _gap(share: float | None) -> Value:
+    return Value(math.nan if share is None else 100 * share, digits=0)
+
+
+def _weight(records: Sequence[Record], figure: str, unit: float, digits: int) -> Value:
+    return Value(estimate(r.profile.get(figure) for r in records).mean / unit, digits=digits)
+
+
+def _seconds(records: Sequence[Record]) -> Value:
+    return Value(estimate(record.seconds for record in records).mean, digits=0)
+
+
+def _mark_best(
+    rows: list[list[str | Value]], column: int, better: int, names: Sequence[str]
+) -> None:
+    """Print the best entry in bold; a ceiling is no competitor, and one row no competition."""
+    rivals = {
+        i: entry.mean
+        for i, (name, row) in enumerate(zip(names, rows, strict=True))
+        if name not in CEILINGS
+        and isinstance(entry := row[column], Value)
+        and not math.isnan(entry.mean)
+    }
+    if not better or len(rivals) < 2:
+        return
+    best = max(better * mean for mean in rivals.values())
+    for i, mean in rivals.items():
+        entry = rows[i][column]
+        if better * mean == best and isinstance(entry, Value):
+            rows[i][column] = replace(entry, best=True)
+
+
+def _notes(section: Section, budget: str) -> Iterable[str]:
+    first = section.first
+    many = any(len(records) > 1 for records in section.rows.values())
+    yield (
+        f"In % on {first.domain} val, at the labels' own resolution, of the file that would be "
+        f"deployed{'; mean over seeds ± 95 % t-interval' if many else ''}. MB are 1,000,000 "
+        "bytes; s are seconds of training."
+    )
+    yield budget
+    if (chosen := protocol.checkpoints(section.rows)) is not None:
+        yield chosen
+    if first.target is None:
+        return
+    if (absent := protocol.missing_rows(section.rows)) is not None:
+        yield absent
+    ceilings = [row for row in CEILINGS if row in section.rows]
+    if SOURCE_ONLY in section.rows and ceilings:
+        if all(gap is None for gap in section.gaps.values()):
+            yield (
+                "Gap closed is not defined: the better ceiling is less than 2 points above "
+                "source-only."
+            )
+        else:
+            top = max(ceilings, key=lambda row: section.headline_of(row).mean)
+            yield f"Gap closed is (row - source-only) / ({top} - source-only)."

@@ -1,0 +1,70 @@
+"""A figure of a benchmark: each row's mean, its interval and every seed, a panel for each table."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dagen.benchmarking.tables.comparison import Section
+from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe & Ito (2008): told apart with every kind of colour vision, and in grey.
+_METHOD, _BASELINE, _CEILING, _SEED = "#0072B2", "#555555", "#D55E00", "#999999"
+_LINE = 0.28  # inches for a row
+_NAMES = {"waste_iou": "waste IoU", "foreground_miou": "foreground mIoU"}
+
+
+def draw(sections: Sequence[Section]) -> bytes:
+    """The figure as a PNG file; the same sections give the same bytes.
+
+    Args:
+        sections: at least one.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    heights = [len(section.rows) for section in sections]
+    margins = 1.0 * len(sections)
+    picture = Figure(figsize=(7.5, _LINE * sum(heights) + margins), layout="constrained")
+    FigureCanvasAgg(picture)
+    panels = picture.subplots(
+        len(sections), 1, squeeze=False, gridspec_kw={"height_ratios": [n + 2 for n in heights]}
+    )
+    for axes, section in zip(panels[:, 0], sections, strict=True):
+        _panel(axes, section)
+    file = io.BytesIO()
+    picture.savefig(file, format="png", dpi=150, metadata={"Software": None})
+    return file.getvalue()
+
+
+def _panel(axes: Axes, section: Section) -> None:
+    rows = list(section.rows)
+    for position, row in enumerate(rows):
+        colour = _CEILING if row in CEILINGS else _BASELINE if row == SOURCE_ONLY else _METHOD
+        marker = "^" if row in CEILINGS else "s" if row == SOURCE_ONLY else "o"
+        known = [r.score(section.headline) for r in section.rows[row]]
+        seeds = [100 * value for value in known if value is not None]
+        mean = section.headline_of(row)
+        if math.isnan(mean.mean):
+            continue
+        axes.plot(seeds, [position] * len(seeds), "|", color=_SEED, markersize=9, zorder=1)
+        spread = None if mean.spread is None else 100 * mean.spread
+        axes.errorbar(
+            100 * mean.mean, position, xerr=spread, fmt=marker, color=colour, capsize=3, zorder=2
+        )
+        if row == SOURCE_ONLY or row in CEILINGS:
+            axes.axvline(100 * mean.mean, color=colour, linewidth=0.8, linestyle=":", zorder=0)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_title(section.title, loc="left", fontsize=10)
+    where = section.first.domain
+    many = any(len(records) > 1 for records in section.rows.values())
+    told = " (bars: 95 % t-interval, ticks: seeds)" if many else " (one seed)"
+    axes.set_xlabel(f"{_NAMES[section.headline]} on {where} val, %{told}")
+    axes.spines[["top", "right"]].set_visible(False)

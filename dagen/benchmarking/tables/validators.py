@@ -1,0 +1,61 @@
+"""What validators chose without a target label, beside the oracle's choice and the regret.
+
+Runs that judged their checkpoints have ``extra["validators"]``, an entry for each validator and
+for ``last`` and ``oracle`` (see :func:`dagen.validators.choice.judging.summary`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dagen.benchmarking.tables.comparison import Section, percent
+from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.statistics import estimate
+from dagen.benchmarking.tables.tables import Table, Value
+
+_LAST, _ORACLE = "last", "oracle"
+
+
+def table(section: Section) -> Table | None:
+    """The score of each pick by row, then its mean and largest regret; None without judgements."""
+    judged = {row: _judged(records) for row, records in section.rows.items()}
+    judged = {row: records for row, records in judged.items() if records}
+    names = {name for records in judged.values() for r in records for name in r.extra["validators"]}
+    if not judged:
+        return None
+    picks = [_LAST, *sorted(names - {_LAST, _ORACLE}), *({_ORACLE} & names)]
+    figure = section.headline
+    rows: list[tuple[str | Value, ...]] = [
+        (row, *(percent(estimate(_picked(r, pick, figure) for r in records)) for pick in picks))
+        for row, records in judged.items()
+    ]
+    everyone = [record for records in judged.values() for record in records]
+    regrets = {p: [_picked(r, p, "regret") for r in everyone] for p in picks}
+    worst = (max((v for v in values if v is not None), default=None) for values in regrets.values())
+    rows += [
+        ("mean regret", *(_plain(estimate(values).mean) for values in regrets.values())),
+        ("largest regret", *(_plain(value) for value in worst)),
+    ]
+    return Table(
+        title=f"Checkpoints that validators pick: {section.title}",
+        columns=("", *picks),
+        rows=tuple(rows),
+        notes=(
+            f"In % on {section.first.domain} val, of the checkpoint with the highest score of the "
+            "validator, which reads no target label. The oracle picks by the labels; a regret is "
+            "what its pick is better by, in points, over all rows and seeds.",
+        ),
+    )
+
+
+def _judged(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.extra.get("validators")]
+
+
+def _picked(record: Record, pick: str, figure: str) -> float | None:
+    value: float | None = record.extra["validators"].get(pick, {}).get(figure)
+    return value
+
+
+def _plain(value: float | None) -> Value:
+    return Value(float("nan") if value is None else 100 * value)

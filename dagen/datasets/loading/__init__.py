@@ -1,0 +1,1 @@
+"""From a data set to batches: opening, decode cache, crops, sampling."""

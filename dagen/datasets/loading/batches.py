@@ -1,0 +1,214 @@
+"""Data sets to batches, by counters instead of by state.
+
+Which image stands at position k of a run, and every random draw for it, follow from
+(seed, stream, k) alone. So the number of workers changes nothing, and a run that resumes at
+step N simply starts counting at N.
+
+With few target labels, half of the labelled images of each batch are the target's, as many as
+of the source (the "S+T" of semi-supervised adaptation, Saito et al., ICCV 2019), and the batch
+does not grow: they are the last rows of the source view. Without a source they are all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading import transforms
+from dagen.datasets.loading.rare_classes import RareClasses
+from dagen.datasets.loading.transforms import Pixels, to_tensor
+from dagen.system.memory import return_freed_memory
+from dagen.types import Batch, View
+
+Stream = Literal["source", "target", "labelled"]
+"""``labelled`` holds the target images whose labels may be used."""
+
+# The second word of the random key, apart for each stream and each use.
+_ORDER: dict[Stream, int] = {"source": 0, "target": 1, "labelled": 4}
+_CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
+_CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
+
+
+_Sample = tuple[Pixels, Pixels | None, int]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One stream's images and how they are drawn.
+
+    Attributes:
+        dataset: the images.
+        labelled: whether labels are read; False never opens one.
+        rare: draws labelled images by class; None takes each once an epoch.
+        salience: the map of what stands out in an image, (H, W) uint8, by its position; None
+            where nobody asks. Of a feed that is not labelled.
+    """
+
+    dataset: Dataset
+    labelled: bool
+    rare: RareClasses | None = None
+    salience: Callable[[int], Pixels] | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a run draws its samples; see the configuration's fields of the same names."""
+
+    size: tuple[int, int]
+    batch: int
+    zoom: float
+    seed: int
+    augment: str = "none"
+    rank: int = 0
+    world: int = 1
+
+
+class Steps(TorchDataset[Batch]):
+    """A run's batches: item s is the whole batch of step s."""
+
+    def __init__(self, feeds: dict[Stream, Feed], sampling: Sampling, steps: int) -> None:
+        self.feeds = feeds
+        self.sampling = sampling
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        share = self.sampling.batch // self.sampling.world
+        granted = 0
+        if "labelled" in self.feeds:
+            granted = share // 2 if "source" in self.feeds else share
+        source = [*self._rows("source", step, share - granted)]
+        source += self._rows("labelled", step, granted)
+        return Batch(_view(source, granted), self._target(step, share))
+
+    def _target(self, step: int, share: int) -> View | None:
+        view = _view([*self._rows("target", step, share)])
+        if view is None or view.label is None:
+            return view
+        # What stands where a label would is the map of what stands out: labels are never read.
+        return replace(view, label=None, salience=view.label.float().div_(255))
+
+    def names(self, batch: Batch) -> list[str]:
+        """The file names of a batch's images, for error messages."""
+        parts: list[tuple[Stream, list[int]]] = []
+        if batch.source is not None:
+            index = batch.source.index.tolist()
+            ours = len(index) - batch.source.target_rows
+            parts += [("source", index[:ours]), ("labelled", index[ours:])]
+        if batch.target is not None:
+            parts.append(("target", batch.target.index.tolist()))
+        return [self.feeds[stream].dataset.name(i) for stream, rows in parts for i in rows]
+
+    def _rows(self, stream: Stream, step: int, count: int) -> Iterator[_Sample]:
+        """This process's ``count`` samples of a step; none where there is no such stream."""
+        feed = self.feeds.get(stream)
+        if feed is None:
+            return
+        first = (step * self.sampling.world + self.sampling.rank) * count
+        for k in range(first, first + count):
+            yield self._sample(stream, feed, k)
+
+    def _sample(self, stream: Stream, feed: Feed, k: int) -> _Sample:
+        how = self.sampling
+        geometry = how.size, how.zoom
+
+        def draws(attempt: int) -> np.random.Generator:
+            return _generator(how.seed, _CROP[stream], k, attempt)
+
+        image: Pixels
+        label: Pixels | None
+        if feed.rare is not None:
+            drawn, index = feed.rare.draw(_generator(how.seed, _CLASS[stream], k))
+            whole = feed.dataset.image(index), feed.dataset.label(index)
+            image, label, draw = feed.rare.crop(*whole, drawn, geometry, draws)
+        else:
+            count, draw = len(feed.dataset), draws(0)
+            index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
+            image = feed.dataset.image(index)
+            label = feed.dataset.label(index) if feed.labelled else None
+            if feed.salience is not None:
+                label = feed.salience(index)
+            image, label = transforms.crop(image, label, *geometry, draw)
+        if how.augment == "camera":
+            image = transforms.camera(image, draw)
+        return image, label, index
+
+
+def _view(samples: list[_Sample], target_rows: int = 0) -> View | None:
+    """The samples as one view; None without any."""
+    if not samples:
+        return None
+    labels = [label for _, label, _ in samples if label is not None]
+    return View(
+        image=torch.stack([to_tensor(image) for image, _, _ in samples]),
+        index=torch.tensor([index for _, _, index in samples]),
+        label=torch.stack([_label_tensor(label) for label in labels]) if labels else None,
+        target_rows=target_rows,
+    )
+
+
+def _generator(seed: int, use: int, k: int, attempt: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed, use], counter=[0, 0, attempt, k]))
+
+
+@lru_cache(maxsize=8)
+def _order(
+    seed: int, stream: int, epoch: int, count: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The order of all images in one epoch."""
+    return _generator(seed, stream, epoch).permutation(count)
+
+
+def _label_tensor(label: Pixels) -> Tensor:
+    return torch.from_numpy(np.array(label)).long()  # a copy: cached arrays are read-only
+
+
+def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:
+    """The batches from step ``start`` on, made ahead by ``workers`` processes."""
+    return DataLoader(
+        steps,
+        batch_size=None,
+        sampler=range(start, steps.steps),
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=2 if workers else None,
+        worker_init_fn=_start_worker,
+    )
+
+
+def _start_worker(worker: int) -> None:
+    """A worker leaves signals to the loop, and gives freed memory back.
+
+    A signal to the whole process group (``timeout``, schedulers, Ctrl-C) ends the loop alone,
+    which saves its state first; a worker that died at once would end the run before that.
+    Workers end with the loop, which closes them.
+    """
+    return_freed_memory()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, signal.SIG_IGN)
+
+
+def every_image(dataset: Dataset, size: tuple[int, int], multiple: int) -> Iterator[Tensor]:
+    """All images of a data set in order, each (1, 3, H, W) as it would be scored."""
+    for index in range(len(dataset)):
+        image = dataset.image(index)
+        fitted = transforms.cover((image.shape[0], image.shape[1]), size, multiple)
+        yield to_tensor(transforms.resize(image, fitted))[None]
+
+
+def default_workers() -> int:
+    """One process for every core but the one that trains, at most eight."""
+    return min(8, max(0, len(os.sched_getaffinity(0)) - 1))

@@ -1,0 +1,230 @@
+"""Decoded images at training resolution, in memory-mapped files.
+
+Photographs of 12 megapixels take a tenth of a second to decode; a training loop reads each of
+them many times at a small fraction of that size. The cache decodes each once, shrinks it as far
+as the training resolution allows, and keeps one file an image::
+
+    FOLDER/ab/abcdef....npy     a NumPy array file, and the CRC-32 of all before in its last 4 bytes
+
+The file's name is the SHA-256 of what the array was made from: path, size and time of the image
+file, the resolution, image or label. An entry is therefore never wrong, only unused: nothing is
+ever evicted, and the folder may be deleted whenever one likes, also its older files alone
+(``find FOLDER -mtime +30 -delete``). Files are written under a temporary name (``.*.tmp``; one is
+left where a process was killed), synced and renamed, so that several processes may share a
+folder; at worst two make the same file. A file is checked when a process first opens it, and
+made again when it is damaged. Where nothing can be written a warning is given, once, and the
+data set works on without a cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dagen.datasets.base import Dataset, Image, Label
+from dagen.errors import DagenError
+from dagen.system.files import make_folder, write_atomically
+
+VARIABLE = "DAGEN_CACHE"
+"""The environment variable that names the cache's folder."""
+
+_VERSION = 1  # part of each key: raise it when an entry would be made in another way
+_CHECKSUM = 4  # bytes
+Array = NDArray[np.uint8]
+
+
+def default_folder() -> Path:
+    """``$DAGEN_CACHE``, or ``~/.cache/dagen``."""
+    return Path(os.environ.get(VARIABLE) or "~/.cache/dagen").expanduser()
+
+
+class DecodeCache:
+    """Arrays on disk, each under a key and made at most once."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Opens a cache; creates nothing yet.
+
+        Args:
+            folder: where the files lie; None is :func:`default_folder`.
+        """
+        self.folder = folder or default_folder()
+        self._writable = True
+        self._sound: set[str] = set()
+
+    def get(self, key: str, make: Callable[[], Array]) -> Array:
+        """The array of ``key``: from its file, or made and stored.
+
+        Args:
+            key: everything that the array depends on.
+            make: makes the array, uint8 of any shape; what it raises goes through.
+
+        Returns:
+            A read-only array, mapped from its file where there is one.
+        """
+        name = hashlib.sha256(f"{_VERSION}|{key}".encode()).hexdigest()
+        path = self.folder / name[:2] / f"{name}.npy"
+        array = self._read(path)
+        if array is None:
+            made = make().view()  # the maker's own array stays as it is
+            made.flags.writeable = False
+            array = self._write(path, made)
+        return array
+
+    def _read(self, path: Path) -> Array | None:
+        """The stored array; None where there is none or it is damaged."""
+        try:
+            if path.name not in self._sound:
+                content = path.read_bytes()
+                checksum = int.from_bytes(content[-_CHECKSUM:], "little")
+                if checksum != zlib.crc32(content[:-_CHECKSUM]):
+                    return None
+            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        self._sound.add(path.name)
+        return np.asarray(array)
+
+    def _write(self, path: Path, array: Array) -> Array:
+        """Stores ``array``; gives the mapped one, or ``array`` itself where that fails."""
+        if not self._writable:
+            return array
+        content = io.BytesIO()
+        np.save(content, array, allow_pickle=False)
+        content.write(zlib.crc32(content.getbuffer()).to_bytes(_CHECKSUM, "little"))
+        try:
+            make_folder(path.parent)
+            write_atomically(path, content.getvalue())
+        except DagenError as error:
+            self._writable = False
+            warnings.warn(
+                f"images are decoded every time, for the cache does not work: {error} "
+                f"{VARIABLE} names another folder.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return array
+        stored = self._read(path)
+        return array if stored is None else stored
+
+
+def cover(size: tuple[int, int], limit: tuple[int, int]) -> tuple[int, int]:
+    """The smallest size of the same shape that is nowhere below ``limit``.
+
+    Args:
+        size: (H, W) in pixels.
+        limit: (H, W) in pixels.
+
+    Returns:
+        (H, W); ``size`` itself where it is smaller than ``limit`` on a side, since nothing is
+        ever enlarged.
+    """
+    (height, width), (low, narrow) = size, limit
+    scale = max(low / height, narrow / width)
+    if scale >= 1:
+        return size
+    return max(low, round(height * scale)), max(narrow, round(width * scale))
+
+
+class CachedDataset(Dataset):
+    """A data set whose images and labels come shrunk and from a cache.
+
+    All else is the data set's own. An image never opens a label; a label is stored when it is
+    first asked for, where the data set can tell whether it has changed (``label_key``).
+    """
+
+    def __init__(self, dataset: Dataset, limit: tuple[int, int], cache: DecodeCache) -> None:
+        """Wraps ``dataset``.
+
+        Args:
+            dataset: what to read from.
+            limit: (H, W) in pixels that the images still cover; see :func:`cover`.
+            cache: where to keep them.
+        """
+        super().__init__(dataset.root, dataset.split, dataset.task)
+        self.dataset = dataset
+        self.limit = limit
+        self.cache = cache
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def name(self, index: int) -> str:
+        """The data set's name of image ``index``."""
+        return self.dataset.name(index)
+
+    def image(self, index: int) -> Image:
+        """(h, w, 3) uint8 RGB, averaged down (``cv2.INTER_AREA``); read-only."""
+        key = f"image|{self.limit}|{self.dataset.image_key(index)}"
+        return self.cache.get(key, lambda: self._shrink(self.dataset.image(index), cv2.INTER_AREA))
+
+    def label(self, index: int) -> Label:
+        """(h, w) uint8 ids of the same size, each the nearest pixel's; read-only."""
+
+        def make() -> Label:
+            # The exact kind keeps pixel centres in place; INTER_NEAREST shifts them by a half.
+            return self._shrink(self.dataset.label(index), cv2.INTER_NEAREST_EXACT)
+
+        key = self.dataset.label_key(index)
+        return make() if key is None else self.cache.get(f"label|{self.limit}|{key}", make)
+
+    def derived(self, index: int, name: str, make: Callable[[Image], Array]) -> Array:
+        """What ``make`` makes of image ``index``, kept under ``name``; read-only.
+
+        Args:
+            index: of the image.
+            name: of what is made; another way of making it needs another name.
+            make: from the image as :meth:`image` gives it to a uint8 array.
+        """
+        key = f"{name}|{self.limit}|{self.dataset.image_key(index)}"
+        return self.cache.get(key, lambda: make(self.image(index)))
+
+    def _shrink(self, array: Array, how: int) -> Array:
+        height, width = cover((array.shape[0], array.shape[1]), self.limit)
+        if (height, width) == array.shape[:2]:
+            return array
+        return np.asarray(cv2.resize(array, (width, height), interpolation=how), dtype=np.uint8)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether labels can be read."""
+        return self.dataset.has_labels
+
+    def image_key(self, index: int) -> str:
+        """The data set's key of image ``index``."""
+        return self.dataset.image_key(index)
+
+    def label_key(self, index: int) -> str | None:
+        """The data set's key of label ``index``."""
+        return self.dataset.label_key(index)
+
+    def fingerprint(self) -> str:
+        """The data set's fingerprint."""
+        return self.dataset.fingerprint()
+
+    def instances(self, index: int) -> int | None:
+        """The data set's number of objects in image ``index``."""
+        return self.dataset.instances(index)
+
+    def scene(self, index: int) -> str | None:
+        """The data set's scene tag of image ``index``."""
+        return self.dataset.scene(index)
+
+
+def cached(dataset: Dataset, limit: tuple[int, int], folder: Path | None = None) -> CachedDataset:
+    """``dataset`` with its images kept decoded, at a size that still covers ``limit``.
+
+    Args:
+        dataset: any data set.
+        limit: (H, W) in pixels: the training resolution times the largest zoom.
+        folder: where the files lie; None is :func:`default_folder`.
+    """
+    return CachedDataset(dataset, limit, DecodeCache(folder))

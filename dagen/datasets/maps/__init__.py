@@ -1,0 +1,1 @@
+"""Per-image maps made without labels, such as salience. One file a kind."""

@@ -1,0 +1,1 @@
+"""Files as arrays: images, masks, annotations and paths."""

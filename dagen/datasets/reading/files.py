@@ -1,0 +1,95 @@
+"""The common base of the data sets on disk: a list of image files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dagen.datasets.base import Dataset, Image
+from dagen.datasets.reading.images import image_size, read_image
+from dagen.datasets.reading.paths import stamp
+from dagen.errors import DataError, UsageError, unknown
+from dagen.types import Task
+
+
+class MissingSplit(DataError):
+    """The data set is there, but the split holds no image; not every set has a test split."""
+
+
+class Files(Dataset):
+    """Base of the data sets on disk: a sorted list of names below ``root``.
+
+    The list and everything told of an image come from folders and split lists alone; labels
+    are opened by :meth:`label`, :meth:`instances` and :meth:`scene` only.
+    """
+
+    def __init__(self, root: Path, split: str, task: Task) -> None:
+        super().__init__(Path(root), split, Task(task))
+        if split not in self.splits:
+            raise unknown("split", split, self.splits)
+        if task not in self.tasks:
+            allowed = ", ".join(self.tasks)
+            raise UsageError(f"these labels cannot serve the task '{task}'; allowed: {allowed}.")
+        if not self.root.is_dir():
+            raise DataError(
+                f"the data set's folder {self.root} is missing: get the data, or set --data-root "
+                "or DAGEN_DATA to the folder that holds it."
+            )
+        names = list(self._listing())
+        if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+            raise DataError(
+                f"the split '{split}' of {self.root} names {len(twice)} file(s) more than once "
+                f"({', '.join(twice[:5])}): list each once."
+            )
+        if not names:
+            raise MissingSplit(
+                f"the split '{split}' of {self.root} holds no image: {self._layout()}"
+            )
+        self._names = sorted(names)
+
+    def _listing(self) -> Iterable[str]:
+        """Paths of the split's images below ``root``; opens no label."""
+        raise NotImplementedError
+
+    def _layout(self) -> str:
+        """Where the images of the split belong, for the error about an empty one."""
+        raise NotImplementedError
+
+    def _path(self, index: int) -> Path:
+        return self.root / self._names[index]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def name(self, index: int) -> str:
+        """Path of image ``index`` below ``root``, with ``/``."""
+        return self._names[index]
+
+    def image(self, index: int) -> Image:
+        """(H, W, 3) uint8 RGB, upright; see :meth:`Dataset.image`."""
+        return read_image(self._path(index))
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(H, W) of the upright image, without decoding it where possible."""
+        return image_size(self._path(index))
+
+    def image_key(self, index: int) -> str:
+        """Path, size and modification time of the image file."""
+        return stamp(self._path(index))
+
+    def audit(self) -> Iterator[tuple[str, str]]:
+        """Defects that no single image shows, as (file, what is wrong with it)."""
+        yield from ()
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the names and file contents of the split's images, in order."""
+        total = hashlib.sha256()
+        for index, name in enumerate(self._names):
+            path = self._path(index)
+            stamp(path)  # one clear error for a missing file
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{name}\0{content}\n".encode())
+        return total.hexdigest()

@@ -1,0 +1,157 @@
+"""Image files as arrays: upright photographs and index masks."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pil
+from PIL import ImageOps
+
+from dagen.datasets.base import Image, Label
+from dagen.errors import DataError, UsageError
+from dagen.types import IGNORE
+
+_ORIENTATION = 0x0112
+_TRANSPOSED = frozenset({5, 6, 7, 8})
+# What Pillow raises for a file that is not what it claims to be.
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    struct.error,
+    OverflowError,
+    Pil.DecompressionBombError,
+)
+
+
+def open_image(path: Path) -> Pil.Image:
+    """The image file, its header read and its pixels not yet.
+
+    Raises:
+        DataError: there is no such file, or it is no image.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at 89 megapixels and refuses at twice that; the first is no concern.
+            warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
+            return Pil.open(path)
+    except FileNotFoundError:
+        raise DataError(f"the image {path} is missing: restore it or get the data again.") from None
+    except _DAMAGED as error:
+        raise DataError(
+            f"{path} cannot be read as an image ({_short(error)}): replace it."
+        ) from None
+
+
+def read_image(path: Path) -> Image:
+    """Decodes an image file.
+
+    Returns:
+        (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
+
+    Raises:
+        DataError: the file is missing, damaged, truncated, or has more than 8 bits a channel.
+    """
+    with open_image(path) as image:
+        if image.mode.startswith(("I", "F")):
+            raise DataError(
+                f"{path} has more than 8 bits a channel (mode {image.mode}): save it as 8-bit RGB."
+            )
+        try:
+            upright = ImageOps.exif_transpose(image)
+            return np.array(upright.convert("RGB"), dtype=np.uint8)
+        except _DAMAGED as error:
+            raise DataError(
+                f"the image {path} is damaged or truncated ({_short(error)}): replace it."
+            ) from None
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(H, W) of the upright image in pixels, from the file's header where that tells it.
+
+    Raises:
+        DataError: the file is missing or no image.
+    """
+    with open_image(path) as image:
+        if image.width == image.height:  # however it lies; EXIF may stand behind a PNG's pixels
+            return image.height, image.width
+        try:
+            turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
+        except _DAMAGED as error:
+            raise DataError(
+                f"{path} has damaged EXIF data ({_short(error)}): replace it."
+            ) from None
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def read_mask(path: Path, allowed: Collection[int], size: tuple[int, int]) -> Label:
+    """Decodes an index mask: one channel whose values are class ids.
+
+    Args:
+        path: a file of mode L (grey), P (palette, whose indices count) or 1 (bits).
+        allowed: the ids it may hold besides 255.
+        size: (H, W) of the image that it belongs to.
+
+    Returns:
+        (H, W) uint8, the ids as they are in the file.
+
+    Raises:
+        DataError: the mask is missing, damaged, of another size, no index mask, or holds
+            another id.
+    """
+    if not path.is_file():
+        raise DataError(f"the mask {path} is missing: restore it or get the data again.")
+    with open_image(path) as image:
+        if image.mode not in ("L", "P", "1"):
+            raise DataError(
+                f"the mask {path} has mode {image.mode}; it must be an index mask, one 8-bit "
+                "channel holding class ids (mode L or P): convert its colours to ids."
+            )
+        try:
+            mask = np.array(image, dtype=np.uint8)
+        except _DAMAGED as error:
+            raise DataError(
+                f"the mask {path} is damaged or truncated ({_short(error)}): replace it."
+            ) from None
+    if mask.shape != size:
+        raise DataError(
+            f"the mask {path} is {mask.shape[1]}x{mask.shape[0]} (W x H), its image "
+            f"{size[1]}x{size[0]}: both must be of one size."
+        )
+    found = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
+    if strange := sorted({*found} - {*allowed, IGNORE}):
+        ids = ", ".join(map(str, strange[:5])) + (", ..." if len(strange) > 5 else "")
+        raise DataError(
+            f"the mask {path} holds the unknown id {ids}; allowed: "
+            f"{', '.join(map(str, sorted(allowed)))} and {IGNORE} (ignored)."
+        )
+    return mask
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def find_images(path: Path) -> list[Path]:
+    """The image at ``path``, or all images below it in order.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UsageError(f"{path} does not exist; give an image or a folder of images.")
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise UsageError(f"{path} holds no image ({', '.join(SUFFIXES)}).")
+    return found

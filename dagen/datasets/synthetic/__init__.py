@@ -1,0 +1,1 @@
+"""The parts that the procedural twins are drawn from."""

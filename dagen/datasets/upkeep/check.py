@@ -1,0 +1,173 @@
+"""Every defect of a data set at once, and what is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from dagen import plugins
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading import opening
+from dagen.datasets.reading.files import Files, MissingSplit
+from dagen.errors import DataError
+from dagen.types import IGNORE, Task
+
+Progress = Callable[[str, int, int], None]
+"""Called with the split, the number of images done and their total."""
+
+_NEEDED = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Defect:
+    """Something to mend; ``file`` is None where it concerns the whole split."""
+
+    split: str
+    file: str | None
+    problem: str
+
+
+@dataclass
+class SplitSummary:
+    """What a split holds, counted over its sound images.
+
+    Attributes:
+        images: number of images listed.
+        labelled: number of labels that could be read.
+        smallest: (H, W) of the image with the fewest pixels.
+        largest: (H, W) of the image with the most pixels.
+        share: class name, or "ignore", -> part of all labelled pixels in [0, 1].
+        instances: number of labelled objects, None where the labels do not tell.
+    """
+
+    images: int
+    labelled: int = 0
+    smallest: tuple[int, int] | None = None
+    largest: tuple[int, int] | None = None
+    share: dict[str, float] = field(default_factory=dict)
+    instances: int | None = None
+
+
+@dataclass
+class Report:
+    """The outcome of a check."""
+
+    name: str
+    task: Task
+    splits: dict[str, SplitSummary] = field(default_factory=dict)
+    defects: list[Defect] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.defects
+
+
+def check(
+    name: str, task: Task, data_root: Path | None = None, progress: Progress | None = None
+) -> Report:
+    """Opens every image and every label of every split.
+
+    Found are: empty splits, names listed twice, missing, truncated or damaged images, sizes
+    other than declared, masks that are missing, of another size or with unknown ids, paths that
+    leave the folder, and pictures that stand in two splits. Splits other than train and val
+    may be absent.
+
+    Args:
+        name: the data set.
+        task: what its labels shall mean.
+        data_root: see :func:`dagen.datasets.loading.opening.root`.
+        progress: told after each image.
+
+    Raises:
+        UsageError: an unknown name, or a task that the labels cannot serve.
+        DataError: the data set's folder is missing.
+    """
+    found = plugins.get("datasets", name)
+    folder = opening.root(name, data_root) if found.on_disk else Path()
+    report = Report(name, task)
+    seen: dict[bytes, tuple[str, str]] = {}
+    for split in found.splits:
+        try:
+            dataset: Dataset = found(folder, split, task)
+        except MissingSplit as error:
+            if split in _NEEDED:
+                report.defects.append(Defect(split, None, str(error)))
+        except DataError as error:
+            report.defects.append(Defect(split, None, str(error)))
+        else:
+            checked = _SplitCheck(dataset, seen)
+            checked.run(progress)
+            report.splits[split] = checked.summary
+            report.defects += checked.defects
+    return report
+
+
+class _SplitCheck:
+    """The check of one split; ``seen`` holds the pictures of all splits before it."""
+
+    def __init__(self, dataset: Dataset, seen: dict[bytes, tuple[str, str]]) -> None:
+        self.dataset = dataset
+        self.seen = seen
+        self.summary = SplitSummary(len(dataset))
+        self.defects: list[Defect] = []
+        self._pixels = np.zeros(256, dtype=np.int64)
+        self._told: set[str] = set()
+
+    def run(self, progress: Progress | None) -> None:
+        total = len(self.dataset)
+        for index in range(total):
+            name = self.dataset.name(index)
+            try:
+                self._image(index, name)
+                if self.dataset.has_labels:
+                    self._label(index)
+            except DataError as error:
+                self._tell(name, error)
+            if progress:
+                progress(self.dataset.split, index + 1, total)
+        if isinstance(self.dataset, Files):
+            try:
+                for file, problem in self.dataset.audit():
+                    self.defects.append(Defect(self.dataset.split, file, problem))
+            except DataError as error:
+                self._tell(None, error)
+        self.summary.share = self._shares()
+
+    def _tell(self, file: str | None, error: DataError) -> None:
+        # The message names what is damaged: a broken annotation file is told once, not for
+        # each of its images.
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            self.defects.append(Defect(self.dataset.split, file, str(error)))
+
+    def _image(self, index: int, name: str) -> None:
+        image = self.dataset.image(index)
+        size = (image.shape[0], image.shape[1])
+        known = [known for known in (self.summary.smallest, self.summary.largest) if known]
+        self.summary.smallest = min(*known, size, size, key=math.prod)
+        self.summary.largest = max(*known, size, size, key=math.prod)
+        split, first = self.seen.setdefault(
+            hashlib.sha256(image.tobytes()).digest(), (self.dataset.split, name)
+        )
+        if split != self.dataset.split:
+            problem = f"is the same picture as {first} of the split '{split}'"
+            self.defects.append(Defect(self.dataset.split, name, problem))
+
+    def _label(self, index: int) -> None:
+        label = self.dataset.label(index)
+        count = self.dataset.instances(index)
+        self._pixels += np.bincount(label.ravel(), minlength=256)
+        self.summary.labelled += 1
+        if count is not None:
+            self.summary.instances = (self.summary.instances or 0) + count
+
+    def _shares(self) -> dict[str, float]:
+        total = int(self._pixels.sum())
+        names = {**dict(enumerate(self.dataset.task.classes)), IGNORE: "ignore"}
+        return {name: int(self._pixels[value]) / total for value, name in names.items() if total}

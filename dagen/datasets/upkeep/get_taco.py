@@ -1,0 +1,180 @@
+"""Gets TACO: its annotation file and the photographs that the file gives the addresses of.
+
+The photographs lie on Flickr, 1,500 of them in some gigabytes, and connections break: a file
+grows as ``NAME.part``, goes on where it stopped, and takes its name only after it was decoded
+whole and has the size that the annotations declare. What cannot be had is told at the end.
+
+The originals that Flickr keeps as PNG are stored as JPEG (quality 95), as their names in TACO
+say; TACO's own script does the same to every photograph, at Pillow's default quality of 75. A
+photograph that is a JPEG already is kept byte by byte.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dagen.datasets.reading.coco_json import ImageEntry, load
+from dagen.datasets.reading.images import image_size, open_image, read_image
+from dagen.datasets.reading.paths import inside
+from dagen.datasets.upkeep.fetch import BrokenError, Fetcher, Patience, RefusedError
+from dagen.errors import DagenError, DataError, UsageError
+from dagen.system.files import make_folder, write_atomically
+
+TACO_ANNOTATIONS = "https://raw.githubusercontent.com/pedropro/TACO/master/data/annotations.json"
+"""The official annotation file: 1,500 photographs, 4,784 objects, 60 categories."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of files dealt with and their total."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be had; ``reason`` says why in one line."""
+
+    file: str
+    reason: str
+
+
+@dataclass
+class Summary:
+    """What came of a download.
+
+    Attributes:
+        total: number of photographs in the annotation file.
+        present: those that were there and sound before.
+        fetched: those that were downloaded now.
+        failures: the others.
+    """
+
+    total: int
+    present: int = 0
+    fetched: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def get_taco(
+    folder: Path,
+    *,
+    workers: int = 8,
+    patience: Patience | None = None,
+    annotations: str = TACO_ANNOTATIONS,
+    progress: Progress | None = None,
+) -> Summary:
+    """Downloads TACO into ``folder``; call it again to go on or to mend.
+
+    Args:
+        folder: the data set's own folder, made where it is missing. An annotation file that is
+            there (``data/annotations.json``, or without ``data``) is used, not fetched.
+        workers: number of files fetched at once.
+        patience: how often and how long to try; None is the usual.
+        annotations: address of the annotation file.
+        progress: told after each photograph.
+
+    Raises:
+        UsageError: the package httpx is not installed, or ``workers`` is below 1.
+        DataError: the annotation file cannot be had or is damaged.
+        DagenError: the folder cannot be made.
+    """
+    if workers < 1:
+        raise UsageError(f"{workers} download workers were asked for; at least 1 is needed.")
+    data = folder if (folder / "annotations.json").is_file() else make_folder(folder / "data")
+    with Fetcher(patience or Patience()) as fetcher:
+        file = data / "annotations.json"
+        if not file.is_file():
+            _get_annotations(fetcher, annotations, file)
+        declared = load(file)
+        summary = Summary(len(declared.images))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="download")
+        jobs: dict[Future[bool], str] = {
+            pool.submit(_get_photograph, fetcher, data, declared.path, entry): name
+            for name, entry in declared.images.items()
+        }
+        try:
+            for done, job in enumerate(as_completed(jobs), start=1):
+                _count(summary, jobs[job], job)
+                if progress:
+                    progress(done, summary.total)
+        finally:  # also when interrupted: what is under way stops at its next block
+            fetcher.stop.set()
+            pool.shutdown(cancel_futures=True)
+    summary.failures.sort(key=lambda failure: failure.file)
+    return summary
+
+
+def _count(summary: Summary, name: str, job: Future[bool]) -> None:
+    try:
+        if job.result():
+            summary.fetched += 1
+        else:
+            summary.present += 1
+    except (RefusedError, BrokenError, DagenError, OSError) as error:
+        summary.failures.append(Failure(name, " ".join(str(error).split())))
+
+
+def _get_annotations(fetcher: Fetcher, address: str, file: Path) -> None:
+    part = file.with_name(file.name + ".part")
+    try:
+        fetcher.fetch(address, part, lambda: load(part))
+    except (RefusedError, BrokenError) as error:
+        raise DataError(
+            f"the annotation file could not be had from {address} ({error}); download it in "
+            f"another way, put it at {file} and run again."
+        ) from None
+    os.replace(part, file)
+
+
+def _get_photograph(fetcher: Fetcher, data: Path, source: Path, entry: ImageEntry) -> bool:
+    """Whether the photograph had to be fetched.
+
+    Raises:
+        RefusedError: no address gives it, or it is another picture than declared.
+        BrokenError: the connection kept breaking.
+        DataError: its path leaves the folder.
+        OSError: it cannot be written.
+    """
+    path = inside(data, entry.file_name, str(source))
+    size = (entry.height, entry.width)
+    if path.is_file():
+        try:
+            _check_photograph(path, size)
+            return False
+        except (RefusedError, DataError):
+            pass  # damaged, or of the small edition: it is fetched anew and then replaced
+    addresses = [url for url in (entry.flickr_url, entry.flickr_640_url) if url]
+    if not addresses:
+        raise RefusedError("the annotation file gives no address")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    reasons = []
+    for address in dict.fromkeys(addresses):
+        try:
+            fetcher.fetch(address, part, lambda: _check_photograph(part, size))
+        except RefusedError as error:
+            part.unlink(missing_ok=True)
+            reasons.append(f"{address}: {error}")
+        else:
+            _store(part, path)
+            return True
+    raise RefusedError("; ".join(reasons))
+
+
+def _check_photograph(path: Path, size: tuple[int, int]) -> None:
+    found = image_size(path)
+    if found != size:
+        raise RefusedError(f"it is {found[1]}x{found[0]} (W x H), declared is {size[1]}x{size[0]}")
+    read_image(path)
+
+
+def _store(part: Path, path: Path) -> None:
+    with open_image(part) as image:
+        if path.suffix.lower() in (".jpg", ".jpeg") and image.format not in ("JPEG", "MPO"):
+            exif = image.getexif()  # as it lies in the file, and the tag that turns it upright
+            flat = image.convert("RGB")
+            write_atomically(path, lambda out: flat.save(out, "JPEG", quality=95, exif=exif))
+            part.unlink()
+            return
+    os.replace(part, path)

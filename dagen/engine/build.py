@@ -1,0 +1,91 @@
+"""From a configuration to the student and the strategies around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from dagen.engine.stack import Stack
+from dagen.errors import UsageError
+from dagen.methods.base import Setting
+from dagen.models.base import Network, create_network
+from dagen.models.deployed.file import Card, load_deployed
+from dagen.runs.config import Config
+from dagen.runs.plan import SUPERVISED, reads_source
+from dagen.system.seeding import hash_seed
+from dagen.types import Task
+
+
+def build_network(config: Config) -> Network:
+    """The student with its first weights: fresh ones by the seed, or those of ``init``.
+
+    Raises:
+        UsageError: an unknown network or keyword, or an ``init`` of another kind.
+    """
+    # Fresh weights depend on the seed alone, whatever ran in this process before.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(hash_seed(config.seed, 0, "weights"))
+        network = create_network(
+            config.model, Task(config.task), config.width, config.model_options
+        )
+    if config.init is not None:
+        start, card = load_deployed(config.init)
+        check_init(config, config.init, card)
+        given, own = start.deployed(), network.deployed()
+        if _shapes(given) != _shapes(own):  # an option such as ibn changes the layers
+            raise UsageError(
+                f"--init {config.init} was made with model_options {card.options}, which has "
+                f"other layers than this run's {config.model_options}; give the same."
+            )
+        # Auxiliary heads are not in the file: they stay as the seed made them.
+        network.load_state_dict(given, strict=False)
+    return network
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
+def build_stack(config: Config, network: Network, processes: int = 1) -> Stack:
+    """The student with the strategies around it.
+
+    Args:
+        config: of the run.
+        network: the student.
+        processes: that share each batch.
+
+    Raises:
+        UsageError: whatever is wrong with the strategies or their parameters.
+    """
+    share = config.batch // processes
+    setting = Setting(
+        task=Task(config.task),
+        num_classes=Task(config.task).num_classes,
+        feature_channels=network.feature_channels,
+        stride=network.stride,
+        steps=config.steps,
+        size=config.size,
+        seed=config.seed,
+        source_images=share - share // 2 if config.target_labels else share,
+    )
+    method = config.method
+    if config.target_labels and not reads_source(config):
+        method = (SUPERVISED, *method)  # learns from the target's labels alone
+    return Stack(
+        network, method, config.parts, setting, config.batch_norm, config.freeze_batch_norm
+    )
+
+
+def check_init(config: Config, init: str, card: Card) -> None:
+    """Refuse a deployed file that holds another network than the run trains.
+
+    Raises:
+        UsageError: network, task or width differ.
+    """
+    if (card.model, card.task, card.width) != (config.model, config.task, config.width):
+        raise UsageError(
+            f"--init {init} holds {card.model} (width {card.width}, {card.task}); this run trains "
+            f"{config.model} (width {config.width}, {config.task})."
+        )

@@ -1,0 +1,73 @@
+"""From a configuration to the images that a run trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading import few_labels
+from dagen.datasets.loading.batches import Feed, Stream
+from dagen.datasets.loading.cache import CachedDataset, cached
+from dagen.datasets.loading.opening import open_dataset, require_images
+from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
+from dagen.datasets.loading.wrappers import Joined
+from dagen.datasets.maps.salience import Salience
+from dagen.runs.config import Config
+from dagen.runs.plan import reads_source
+from dagen.types import Domain, Task
+
+
+def open_feeds(
+    config: Config,
+    streams: Collection[Domain],
+    data_root: Path | None,
+    *,
+    salience: bool = False,
+) -> dict[Stream, Feed]:
+    """The images of a run: the source's with labels, the target's without, and chosen ones.
+
+    Args:
+        config: of the run.
+        streams: the domains whose images the strategies need.
+        data_root: see :func:`dagen.datasets.loading.opening.root`.
+        salience: whether they need to know what stands out in target images.
+
+    Returns:
+        ``source`` and ``target`` as far as they are needed, and ``labelled``: the target
+        images whose labels ``target_labels`` grants.
+
+    Raises:
+        DataError: a data set or its labels are missing or damaged.
+        UsageError: more target labels than there are images.
+    """
+    feeds: dict[Stream, Feed] = {}
+    if "source" in streams and reads_source(config):
+        own = [_training_images(config, n, data_root) for n in (config.src, *config.extra_src)]
+        source = own[0] if len(own) == 1 else Joined(own)
+        feeds["source"] = Feed(source, True, _rare(config, source, config.src))
+    if config.tgt is None:
+        return feeds
+    if "target" in streams:
+        images = _training_images(config, config.tgt, data_root)
+        feeds["target"] = Feed(images, False, salience=Salience(images) if salience else None)
+    if config.target_labels:
+        target = _training_images(config, config.tgt, data_root)
+        chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
+        few_labels.warn_of_missing_classes(chosen, config.tgt)
+        feeds["labelled"] = Feed(chosen, True, _rare(config, chosen, config.tgt))
+    return feeds
+
+
+def _training_images(config: Config, name: str, data_root: Path | None) -> CachedDataset:
+    dataset = open_dataset(name, "train", Task(config.task), data_root)
+    require_images(dataset, name)
+    height, width = config.size
+    # Magnified crops never need more pixels than this.
+    return cached(dataset, (round(height * config.zoom), round(width * config.zoom)))
+
+
+def _rare(config: Config, dataset: Dataset, name: str) -> RareClasses | None:
+    if config.rare_class_sampling == "off":
+        return None
+    return rare_classes(dataset, config.rare_class_sampling, config.size, name)

@@ -1,0 +1,258 @@
+"""Test-time adaptation: a network that goes on learning from the images that it is asked about.
+
+One pass over a stream: each batch is answered first (what the strategy predicts before its step)
+and learnt from then, so that every image is scored by a network that has never learnt from it.
+The stream is the target's ``val`` split in the data set's order: the very pictures that other
+runs are scored on. Labels are opened for scoring alone, and need not be there.
+
+A batch is up to ``batch`` images in a row that are scored at one size; where the size changes
+(an upright photograph after a broad one) it ends early, and the order is never changed.
+
+Of the configuration, ``steps``, ``lr``, ``warmup``, ``power``, ``clip``, ``zoom``, ``augment``,
+``weight_decay``, ``batch_norm``, ``freeze_batch_norm`` and ``candidates`` belong to training runs
+and change nothing here: a strategy has its own rate and its own batch norm, and the stream its own
+length and one end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading import transforms
+from dagen.datasets.loading.transforms import to_tensor
+from dagen.engine.loop import Hooks, sigterm
+from dagen.engine.stack import Stack
+from dagen.engine.states import load_state, save_state
+from dagen.errors import DagenError, Stopped
+from dagen.models.base import upsample
+from dagen.scoring.metrics import Scores
+from dagen.system.seeding import hash_seed
+from dagen.types import Batch, View
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images in a row that are answered together.
+
+    Attributes:
+        indices: their positions in the data set.
+        image: (B, 3, H, W) float32 in [0, 1], at the size at which they are scored.
+        shapes: their own heights and widths in pixels.
+    """
+
+    indices: tuple[int, ...]
+    image: Tensor
+    shapes: tuple[tuple[int, int], ...]
+
+
+def groups(
+    dataset: Dataset, size: tuple[int, int], batch: int, multiple: int, start: int = 0
+) -> Iterator[Group]:
+    """A data set as a stream, from image ``start`` on.
+
+    Args:
+        dataset: its images are read one after the other, never its labels.
+        size: height and width in pixels that each image covers.
+        batch: images in a group, at most.
+        multiple: of which both sides of an image are.
+        start: where to go on; the groups are those of a whole pass if one of them began there.
+    """
+    waiting: list[tuple[int, Tensor, tuple[int, int]]] = []
+    for index in range(start, len(dataset)):
+        pixels = dataset.image(index)
+        shape = (pixels.shape[0], pixels.shape[1])
+        image = to_tensor(transforms.resize(pixels, transforms.cover(shape, size, multiple)))
+        if waiting and image.shape != waiting[0][1].shape:
+            yield _group(waiting)
+            waiting = []
+        waiting.append((index, image, shape))
+        if len(waiting) == batch:
+            yield _group(waiting)
+            waiting = []
+    if waiting:
+        yield _group(waiting)
+
+
+def _group(items: list[tuple[int, Tensor, tuple[int, int]]]) -> Group:
+    indices, images, shapes = zip(*items, strict=True)
+    return Group(indices, torch.stack(images), shapes)
+
+
+class Learner:
+    """A network with an online strategy: called with images, it answers, then learns from them.
+
+    Attributes:
+        stack: the student and the strategy.
+        optimizers: the strategy's.
+        step: batches seen so far.
+        figures: loss terms and figures of the last step, by name.
+    """
+
+    def __init__(self, stack: Stack, device: torch.device) -> None:
+        """Take up a stack, which is changed in place.
+
+        Args:
+            stack: with an online strategy.
+            device: where the images are going to be.
+        """
+        self.stack = stack.to(device).to(memory_format=torch.channels_last).eval()
+        self.optimizers = stack.optimizers()
+        self.device = device
+        self.step = 0
+        self.figures: dict[str, float] = {}
+
+    def __call__(self, image: Tensor, names: Sequence[str] = ()) -> Tensor:
+        """One step.
+
+        Args:
+            image: (B, 3, H, W) float32 in [0, 1], sides multiples of the network's.
+            names: of the images, for error messages.
+
+        Returns:
+            (B, C, h, w) logits from before the step.
+
+        Raises:
+            DagenError: a loss is not finite.
+        """
+        torch.manual_seed(hash_seed(self.stack.setting.seed, self.step, "online"))
+        view = View(image, torch.arange(len(image))).to(self.device)
+        logits, losses, metrics = self.stack.answer(Batch(target=view), self.step)
+        total = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total):
+            bad = [name for name, value in losses.items() if not value.isfinite()]
+            raise DagenError(
+                f"step {self.step}: {', '.join(bad)} is not finite (batch: {', '.join(names)}). "
+                f"Lower {self.stack.online}.lr, or look at these files."
+            )
+        total.backward()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.stack.after_step(self.step)
+        self.step += 1
+        self.figures = {
+            name: float(value.detach())
+            for name, value in {"loss": total, **losses, **metrics}.items()
+        }
+        return logits
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        return {
+            "step": self.step,
+            "stack": self.stack.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.step = state["step"]
+        self.stack.load_state_dict(state["stack"])
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+
+
+def answers(
+    stream: Iterable[Group], respond: Callable[[Tensor], Tensor]
+) -> Iterator[tuple[int, Tensor]]:
+    """What ``respond`` predicts for each image of a stream.
+
+    Args:
+        stream: the images.
+        respond: from images (B, 3, H, W) to logits (B, C, h, w).
+
+    Yields:
+        The image's position and its class probabilities (C, H, W) at its own size, on the CPU.
+    """
+    for group in stream:
+        logits = respond(group.image).float()
+        for i, (index, shape) in enumerate(zip(group.indices, group.shapes, strict=True)):
+            yield index, upsample(logits[i : i + 1], shape)[0].softmax(0).cpu()
+
+
+def adapt(
+    learner: Learner,
+    dataset: Dataset,
+    size: tuple[int, int],
+    batch: int,
+    folder: Path,
+    hooks: Hooks | None = None,
+) -> Scores | None:
+    """Adapt to a data set, image by image, from the newest state in ``folder`` if there is one.
+
+    Args:
+        learner: changed in place.
+        dataset: the stream; labels are read where it has them.
+        size: height and width in pixels that the network's input covers.
+        batch: images that are answered together, at most.
+        folder: where states are written.
+        hooks: progress and logging; a step is an image.
+
+    Returns:
+        The scores of all predictions; None where there are no labels.
+
+    Raises:
+        DagenError: a loss is not finite, or an image or label is damaged.
+        Stopped: SIGTERM came; the state is saved.
+    """
+    hooks = hooks or Hooks()
+    scores, done = Scores(dataset.task), 0
+    if (state := load_state(folder)) is not None:
+        learner.load_state_dict(state["learner"])
+        scores.confusion, scores.calibration = state["confusion"], state["calibration"]
+        done = state["done"]
+    hooks.on_resume(done)
+    multiple = int(getattr(learner.stack.student, "multiple", 1))
+    with sigterm() as asked_to_stop:
+        for group in groups(dataset, size, batch, multiple, done):
+            names = [dataset.name(index) for index in group.indices]
+            for index, probability in answers([group], partial(learner, names=names)):
+                if dataset.has_labels:
+                    label = torch.from_numpy(dataset.label(index)).long()
+                    scores.update(probability, label)
+            before, done = done, done + len(group.indices)
+            hooks.on_step(done, learner.figures)
+            stopping = bool(asked_to_stop) and done < len(dataset)
+            if stopping or done // hooks.save_every > before // hooks.save_every:
+                kept = {"confusion": scores.confusion, "calibration": scores.calibration}
+                state = {"learner": learner.state_dict(), "done": done, **kept}
+                save_state(folder, done, state)
+            if stopping:
+                raise Stopped(
+                    f"stopped after image {done} of {len(dataset)}; resume by running it again."
+                )
+    return scores if dataset.has_labels else None
+
+
+@torch.no_grad()
+def score_normalised(
+    stack: Stack, network: nn.Module, dataset: Dataset, size: tuple[int, int], batch: int
+) -> Scores:
+    """The same stream by a network that learns nothing but has its batch norm adapted.
+
+    Args:
+        stack: whose online strategy says how to normalise.
+        network: as it came, in evaluation mode.
+        dataset: with labels.
+        size: see :func:`adapt`.
+        batch: see :func:`adapt`.
+    """
+    scores, device = Scores(dataset.task), next(network.parameters()).device
+    multiple = int(getattr(network, "multiple", 1))
+
+    def respond(image: Tensor) -> Tensor:
+        logits: Tensor = network(image.to(device, memory_format=torch.channels_last)).logits
+        return logits
+
+    with stack.online_part.normalised(network):
+        for index, probability in answers(groups(dataset, size, batch, multiple), respond):
+            scores.update(probability, torch.from_numpy(dataset.label(index)).long())
+    return scores

@@ -1,0 +1,210 @@
+"""The student and its strategies as one module: what the training loop and DDP see."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dagen import plugins
+from dagen.batch_norm import BatchNormPolicy
+from dagen.errors import UsageError, unknown
+from dagen.methods.base import Context, Method, Setting
+from dagen.parameters import build_config
+from dagen.runs.plan import resolve
+from dagen.system.distributed import rank
+from dagen.system.seeding import hash_seed
+from dagen.types import Batch, Domain
+
+
+class Stack(nn.Module):
+    """A student and the parts that train it.
+
+    Parts see one context, so that the student forwards each domain once however many parts
+    there are.
+
+    Attributes:
+        student: the network that is trained.
+        parts: the strategies by name, in the order in which they act.
+        batch_norm: whose images update the running statistics.
+        setting: what the run is about.
+        streams: the domains whose images the parts need.
+        salience: whether a part needs to know what stands out in target images.
+        needs_checkpoint: whether a part starts from a trained network.
+        online: name of the part that adapts to a stream; None in a stack that is trained.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        names: Sequence[str],
+        configs: Mapping[str, Mapping[str, Any]],
+        setting: Setting,
+        batch_norm: str = "source",
+        freeze_batch_norm: float = 1.0,
+    ) -> None:
+        """Build the parts; whatever can be wrong with them is found here.
+
+        Args:
+            student: registered here.
+            names: the strategies as they were asked for; :func:`resolve` completes them.
+            configs: parameters by strategy; what is left out keeps its default.
+            setting: what the run is about.
+            batch_norm: a policy of :class:`~dagen.batch_norm.BatchNormPolicy`.
+            freeze_batch_norm: share of the steps after which its running statistics are frozen;
+                1 is never. Parts that are online normalise in their own way.
+
+        Raises:
+            UsageError: an unknown or repeated part, parts in the wrong order, one that undoes what
+                a part before it is for, a task that a part cannot serve, or a parameter that does
+                not exist or is out of range.
+        """
+        super().__init__()
+        ordered = resolve(names)
+        for name in configs:
+            if name not in ordered:
+                raise unknown("part of this stack", name, ordered)
+        built = {name: _config(name, configs.get(name, {}), setting) for name in ordered}
+        self.setting = setting
+        self.student = student
+        self.batch_norm = BatchNormPolicy(student, batch_norm)
+        self.parts = nn.ModuleDict(
+            {name: _build(name, student, setting, config) for name, config in built.items()}
+        )
+        _check_predictors(self._each())
+        self.streams: frozenset[Domain] = frozenset().union(*(m.streams for _, m in self._each()))
+        self.salience = any(part.salience for _, part in self._each())
+        self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
+        self.online = next((name for name, part in self._each() if part.online), None)
+        never = self.online is not None or freeze_batch_norm >= 1
+        self._freeze = math.inf if never else freeze_batch_norm * setting.steps
+
+    def forward(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """One step's loss terms and figures, both by ``part/name``.
+
+        Args:
+            batch: the images; the target has no label.
+            step: from 0.
+
+        Returns:
+            The weighted loss terms (their sum is what to minimise) and detached scalars.
+        """
+        return self._step(batch, step)[1:]
+
+    def answer(
+        self, batch: Batch, step: int
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """As :meth:`forward`, and first what the online part predicts for the target images."""
+        ctx, losses, metrics = self._step(batch, step)
+        return self.online_part.answer(ctx).detach(), losses, metrics
+
+    @property
+    def online_part(self) -> Method:
+        """The part that adapts to a stream of images."""
+        part = self.parts[self.online or ""]
+        assert isinstance(part, Method)
+        return part
+
+    def _step(
+        self, batch: Batch, step: int
+    ) -> tuple[Context, dict[str, Tensor], dict[str, Tensor]]:
+        parts = dict(self._each())
+        self.batch_norm.frozen = step >= self._freeze
+        ctx = Context(
+            self.student,
+            batch,
+            task=self.setting.task,
+            step=step,
+            steps=self.setting.steps,
+            # Processes see different images and must not all draw the same augmentation.
+            seed=self.setting.seed + (rank() << 32),
+            parts=parts,
+            domain=self.batch_norm.domain,
+            target_frozen=self.batch_norm.is_frozen("target"),
+        )
+        losses: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
+
+        def collect(name: str) -> None:
+            metrics.update({f"{name}/{k}": v.detach() for k, v in ctx.metrics.items()})
+            ctx.metrics.clear()
+
+        for name, part in parts.items():
+            ctx.batch = part.transform(ctx)
+            collect(name)
+        for name, part in parts.items():
+            losses.update({f"{name}/{k}": v for k, v in part.losses(ctx).items()})
+            collect(name)
+        return ctx, losses, metrics
+
+    def after_step(self, step: int) -> None:
+        """To be called after the optimisers have stepped."""
+        for _, part in self._each():
+            part.after_step(self.student, step)
+
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """The parts' own optimisers, always in the same order."""
+        return [optimizer for _, part in self._each() for optimizer in part.optimizers()]
+
+    def predictor(self, target: Callable[[], Iterator[Tensor]] | None = None) -> nn.Module:
+        """A copy of the student as the parts want it scored and saved, in evaluation mode.
+
+        Args:
+            target: makes an iterator over all target training images, (B, 3, H, W) in [0, 1].
+        """
+        network = copy.deepcopy(self.student).eval()
+        for _, part in self._each():
+            network = part.predictor(network, target)
+        return network.eval()
+
+    def scoring(self, network: nn.Module, domain: Domain) -> AbstractContextManager[None]:
+        """Within, ``network`` (of the student's make) is ready to be scored on ``domain``."""
+        return self.batch_norm.swapped(domain, network)
+
+    def _each(self) -> Iterator[tuple[str, Method]]:
+        for name, part in self.parts.items():
+            assert isinstance(part, Method)
+            yield name, part
+
+
+def _check_predictors(parts: Iterable[tuple[str, Method]]) -> None:
+    """Parts that give their own weights or statistics stand before those that build on them."""
+    earlier: tuple[str, Method] | None = None
+    for name, part in parts:
+        if not part.predicts:
+            continue
+        if earlier and part.replaces:
+            before, other = earlier
+            if not other.replaces:
+                advice = f"change the order to {name},{before}."
+            else:
+                advice = f"name one of the two, {before} or {name}"
+                mute = [n for n, p in (earlier, (name, part)) if hasattr(p.config, "predict")]
+                advice += f", or set {mute[0]}.predict to false." if mute else "."
+            raise UsageError(
+                f"what {before} makes of the network would be lost, because {name} replaces it; "
+                f"{advice}"
+            )
+        earlier = name, part
+
+
+def _config(name: str, values: Mapping[str, Any], setting: Setting) -> Any:
+    method: type[Method] = plugins.get("methods", name)
+    if setting.task not in method.tasks:
+        raise UsageError(
+            f"'{name}' cannot segment {setting.task}; it serves: {', '.join(method.tasks)}."
+        )
+    return build_config(method.Config, values, name)
+
+
+def _build(name: str, student: nn.Module, setting: Setting, config: Any) -> Method:
+    """The part, its first weights a function of seed and name alone, not of its neighbours."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(hash_seed(setting.seed, 0, f"part/{name}"))
+        part: Method = plugins.get("methods", name)(student, setting, config)
+    return part

@@ -1,0 +1,60 @@
+"""States of a run that is under way, from which it resumes to the bit.
+
+A state file is a 32-byte BLAKE2b digest and what ``torch.save`` wrote; it is read back with
+``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dagen.system.files import write_atomically
+
+_DIGEST = 32
+
+
+_KEEP = 2
+
+
+log = logging.getLogger("dagen")
+
+
+def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
+    """Write the state after ``step`` steps and drop all but the newest two.
+
+    Raises:
+        DagenError: it cannot be written; older states stay.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getvalue()
+    digest = hashlib.blake2b(payload, digest_size=_DIGEST).digest()
+    write_atomically(folder / f"state-{step:08d}.pt", digest + payload)
+    for old in sorted(folder.glob("state-*.pt"))[:-_KEEP]:
+        old.unlink(missing_ok=True)
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """The newest state that is whole, on the CPU; damaged ones are skipped with a warning."""
+    for path in sorted(folder.glob("state-*.pt"), reverse=True):
+        data = path.read_bytes()
+        payload = data[_DIGEST:]
+        if hashlib.blake2b(payload, digest_size=_DIGEST).digest() == data[:_DIGEST]:
+            state: dict[str, Any] = torch.load(
+                io.BytesIO(payload), map_location="cpu", weights_only=True
+            )
+            return state
+        log.warning("%s is damaged and is skipped.", path)
+    return None
+
+
+def drop_states(folder: Path) -> None:
+    """Remove all states of a run that is done."""
+    for path in folder.glob("state-*.pt"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,190 @@
+"""What test-time strategies share: batch norm that works for one image, and what is trained.
+
+The papers normalise by the statistics of the batch, which one image can hardly give. Here each
+layer mixes the checkpoint's running statistics (s) with those of the images in hand (t), as if
+the former came from ``prior`` images beside the n in hand (Schneider et al., NeurIPS 2020):
+``mean = N / (N + n) mean_s + n / (N + n) mean_t`` and the same for the variance. ``prior = 0`` is
+the papers' batch statistics, a large one no adaptation.
+
+Passes are otherwise those of evaluation: what they answer is the prediction, so nothing is
+dropped out and auxiliary heads are silent (the papers' code leaves the network in training mode,
+where dropout would blur it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from dagen.errors import UsageError
+from dagen.methods.base import Context, Method, Setting
+from dagen.types import Batch, Domain
+
+PRIOR = 4.0
+"""Images that the checkpoint's statistics count for; chosen here, the paper has it depend on n."""
+
+Moments = dict[_BatchNorm, tuple[Tensor, Tensor]]
+"""Mean and variance (C,) that layers have used in a pass."""
+
+
+def layers(network: nn.Module) -> list[_BatchNorm]:
+    """The batch-norm layers of ``network`` that hold statistics, whether they follow them or not.
+
+    Inside the student's passes a run's batch-norm policy may have told them not to.
+    """
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.running_mean is not None
+    ]
+
+
+@contextmanager
+def mixed(network: nn.Module, prior: float, used: Moments | None = None) -> Iterator[None]:
+    """Within, ``network`` is in evaluation mode and its batch norm mixes the two statistics.
+
+    Gradients reach the statistics of the images, as in training. A layer that sees one value per
+    channel (a globally pooled image) has no variance to mix and keeps the running statistics.
+
+    Args:
+        network: its running statistics stay as they are, its mode comes back.
+        prior: N, at least 0.
+        used: filled with what each layer used in its last pass.
+    """
+
+    def mix(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> Tensor:
+        x = inputs[0]
+        ours, theirs = layer.running_mean, layer.running_var
+        assert ours is not None and theirs is not None
+        n = len(x) if x.numel() > x.shape[1] else 0
+        variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0)
+        share = n / (prior + n) if n else 0.0
+        mean, variance = torch.lerp(ours, mean, share), torch.lerp(theirs, variance, share)
+        if used is not None:
+            used[layer] = (mean.detach(), variance.detach())
+        # The layer goes on to take off its running statistics: what comes in is prepared so that
+        # this equals normalising by the mixed ones.
+        scale = ((theirs + layer.eps) / (variance + layer.eps)).sqrt()
+        return (x - mean[:, None, None]) * scale[:, None, None] + ours[:, None, None]
+
+    modes = {module: module.training for module in network.modules()}
+    handles = [layer.register_forward_pre_hook(mix) for layer in layers(network)]
+    try:
+        network.eval()
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, mode in modes.items():
+            module.training = mode
+
+
+class Online(Method):
+    """Base of the strategies that adapt to a stream of images, one step for each batch of it.
+
+    Their ``Config`` has ``lr`` and ``prior``. They own the optimiser of the student's parameters:
+    plain SGD with momentum 0.9 and no schedule, because a stream has no known end. What is saved
+    in the end carries the moments of all mixed statistics that were used on the way.
+    """
+
+    family = "source-free"
+    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
+    needs_checkpoint = True
+    online = True
+
+    def __init__(
+        self, student: nn.Module, setting: Setting, config: Any, trained: list[nn.Parameter]
+    ) -> None:
+        """Let the student want gradients for ``trained`` alone.
+
+        Raises:
+            UsageError: the network has no batch norm.
+        """
+        super().__init__(student, setting, config)
+        bound = layers(student)
+        if not bound:
+            raise UsageError("the network has no batch norm, which test-time adaptation changes.")
+        student.requires_grad_(False)
+        for parameter in trained:
+            parameter.requires_grad_(True)
+        self._optimizer = torch.optim.SGD(trained, lr=config.lr, momentum=0.9)
+        self.moments = nn.ModuleList(_Moments(layer.num_features) for layer in bound)
+
+    def normalised(self, network: nn.Module) -> AbstractContextManager[None]:
+        """See :func:`mixed`."""
+        return mixed(network, self.config.prior)
+
+    def transform(self, ctx: Context) -> Batch:
+        """The images as they are; the student's passes become those of :func:`mixed`."""
+        ctx.around.append(lambda domain: self._noted(ctx.student))
+        return ctx.batch
+
+    def optimizers(self) -> tuple[torch.optim.Optimizer, ...]:
+        """That of the student."""
+        return (self._optimizer,)
+
+    def predictor(
+        self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
+    ) -> nn.Module:
+        """``network`` with the statistics that the stream has used."""
+        for layer, moments in zip(layers(network), self.moments, strict=True):
+            assert isinstance(moments, _Moments)
+            if moments.count:
+                layer.running_mean, layer.running_var = moments.total()
+        return network
+
+    @contextmanager
+    def _noted(self, student: nn.Module) -> Iterator[None]:
+        used: Moments = {}
+        with mixed(student, self.config.prior, used):
+            yield
+        for layer, moments in zip(layers(student), self.moments, strict=True):
+            if layer in used:  # those of auxiliary heads are not
+                assert isinstance(moments, _Moments)
+                moments.add(*used[layer])
+
+
+class _Moments(nn.Module):
+    """Mean and variance of a mixture of distributions, each given by its own."""
+
+    mean: Tensor
+    square: Tensor
+    count: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels, dtype=torch.float64))
+        self.register_buffer("square", torch.zeros(channels, dtype=torch.float64))
+        self.register_buffer("count", torch.tensor(0))
+
+    def add(self, mean: Tensor, variance: Tensor) -> None:
+        self.count += 1
+        share = 1 / int(self.count)
+        self.mean.lerp_(mean.double(), share)
+        self.square.lerp_(variance.double() + mean.double().square(), share)
+
+    def total(self) -> tuple[Tensor, Tensor]:
+        variance = (self.square - self.mean.square()).clamp(min=0)
+        return self.mean.float(), variance.float()
+
+
+def deployed_parameters(student: nn.Module) -> dict[str, nn.Parameter]:
+    """The student's parameters by name, without those that serve training alone."""
+    extra = tuple(f"{name}." for name in getattr(student, "training_only", ()))
+    return {k: v for k, v in student.named_parameters() if not k.startswith(extra)}
+
+
+def affine_parameters(student: nn.Module) -> list[nn.Parameter]:
+    """Scale and shift of every batch-norm layer that is deployed."""
+    deployed = {id(parameter) for parameter in deployed_parameters(student).values()}
+    return [
+        parameter
+        for layer in layers(student)
+        for parameter in layer.parameters()
+        if id(parameter) in deployed
+    ]

@@ -1,0 +1,1 @@
+"""The deployed file: what it holds, how it is read, what it costs."""

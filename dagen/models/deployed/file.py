@@ -1,0 +1,101 @@
+"""What is written: training states (to resume) and the deployed file (to ship).
+
+A state file is a 32-byte BLAKE2b digest and what ``torch.save`` wrote; it is read back with
+``weights_only=True``. The deployed file is safetensors with one metadata key, ``dagen``, a JSON
+object that says how to build the network. Nothing unpickles a file that it was given.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from dagen.errors import DagenError
+from dagen.models.base import Network, create_network
+from dagen.system.files import write_atomically
+from dagen.types import Task
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a deployed file says of itself.
+
+    Attributes:
+        model: the network's plug-in name.
+        task: what it segments.
+        size: height and width in pixels that scoring covers.
+        width: the network's width.
+        options: the network's own keywords.
+        run: the configuration of the run that made it; empty when no run did.
+        metrics: the scores that the run measured.
+    """
+
+    model: str
+    task: str
+    size: tuple[int, int]
+    width: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def save_deployed(path: Path, network: Network, card: Card) -> None:
+    """Write the deployed file: no auxiliary heads, no optimiser, one metadata key.
+
+    Raises:
+        DagenError: it cannot be written.
+    """
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.deployed().items()}
+    metadata = {"dagen": json.dumps(asdict(card), sort_keys=True)}
+    write_atomically(path, save(tensors, metadata))
+
+
+def load_deployed(path: Path | str) -> tuple[Network, Card]:
+    """The network of a deployed file, in evaluation mode on the CPU, and its card.
+
+    Raises:
+        DagenError: no such file, a damaged one, or one that dagen did not write.
+    """
+    path = Path(path)
+    card = read_card(path)
+    network = create_network(card.model, Task(card.task), card.width, offline(card.options))
+    try:
+        tensors = load_file(path)
+        missing, unexpected = network.load_state_dict(tensors, strict=False)
+        wanted = set(network.deployed())
+    except (SafetensorError, RuntimeError) as error:
+        raise DagenError(
+            f"{path} does not fit {card.model}: {str(error).splitlines()[0]}"
+        ) from None
+    if unexpected or wanted & set(missing):
+        raise DagenError(f"{path} does not fit {card.model}: it lacks or adds weights.")
+    return network.eval(), card
+
+
+def read_card(path: Path) -> Card:
+    """The metadata of a deployed file.
+
+    Raises:
+        DagenError: no such file, a damaged one, or one that dagen did not write.
+    """
+    if not path.is_file():
+        raise DagenError(f"{path} is no file; give a deployed network, such as model.safetensors.")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise DagenError(f"{path} is no whole safetensors file: {error}.") from None
+    if "dagen" not in metadata:
+        raise DagenError(f"{path} was not written by dagen: its metadata has no key 'dagen'.")
+    values = json.loads(metadata["dagen"])
+    return Card(**{**values, "size": tuple(values["size"])})
+
+
+def offline(options: dict[str, Any]) -> dict[str, Any]:
+    """A network's keywords for a build whose weights will be replaced: nothing is downloaded."""
+    return {key: value for key, value in options.items() if key != "pretrained"}

@@ -1,0 +1,276 @@
+"""The log of a run, as lines of JSON in the run's own folder.
+
+A run writes here and nowhere else, so it needs no server and loses nothing when it is killed.
+MLflow gets the log from :mod:`dagen.tracking.delivery`. Lines are only ever added; going back
+to a checkpoint is a line, too. Every line has ``kind`` and ``time`` (milliseconds since 1970):
+
+=========  ==================================================================
+kind       further keys
+=========  ==================================================================
+params     ``values``: text by name
+tags       ``values``: text by name
+metrics    ``step``; ``values``: number by name, ``"nan"``, ``"inf"``, ``"-inf"``
+artifact   ``path`` (below the run's folder, or absolute), ``folder``
+model      ``path``; ``registered``, ``description``, ``tags`` where it is registered
+dataset    ``name``, ``fingerprint``, ``role``, ``images`` where their number is known
+rewind     ``step``: metrics of later steps no longer count
+status     ``status``: one of :data:`Status`
+=========  ==================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import posixpath
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, SupportsFloat, get_args
+
+from dagen.errors import DagenError, UsageError
+from dagen.system.files import append_line, make_folder, read_lines
+
+LOG = "log.jsonl"
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+Record = dict[str, Any]
+
+# What MLflow takes as a name (mlflow.utils.validation), said before the run starts.
+_NAME = re.compile(r"[/\w.\- :]{1,250}")
+
+
+class RunLog:
+    """The log of one run; opened again, it is continued.
+
+    Attributes:
+        folder: the run's folder; the log is its file ``log.jsonl``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use :meth:`open`."""
+        self.folder = folder
+        self._params: dict[str, str] = {}
+
+    @classmethod
+    def open(cls, folder: Path) -> RunLog:
+        """The log in ``folder``, which is made where it is missing.
+
+        Raises:
+            DagenError: the folder cannot be made, or its log is damaged.
+        """
+        log = cls(make_folder(folder))
+        for record in read_records(folder):
+            if record["kind"] == "params":
+                log._params.update(record["values"])
+        return log
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters; nested mappings get dotted names.
+
+        MLflow's parameters never change. One that was logged before is not logged again, and
+        one that has changed since becomes the tag ``resumed.<name>``.
+
+        Raises:
+            UsageError: a name that MLflow does not take.
+        """
+        flat = _flat(values)
+        new = {name: value for name, value in flat.items() if name not in self._params}
+        changed = {
+            f"resumed.{name}": value
+            for name, value in flat.items()
+            if self._params.get(name, value) != value
+        }
+        if new:
+            self._add("params", values=_named(new))
+            self._params.update(new)
+        if changed:
+            self.tags(changed)
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Set tags; the last value counts.
+
+        Raises:
+            UsageError: a name that MLflow does not take.
+        """
+        self._add("tags", values=_named(_flat(values)))
+
+    def note(self, text: str) -> None:
+        """Set the description that MLflow shows above the run (Markdown)."""
+        self.tags({"mlflow.note.content": text})
+
+    def metrics(self, values: Mapping[str, SupportsFloat], step: int) -> None:
+        """Log figures.
+
+        Args:
+            values: numbers by name; tensors of one element will do.
+            step: the step that they belong to, at least 0.
+
+        Raises:
+            UsageError: a name that MLflow does not take.
+        """
+        numbers = {name: _number(float(value)) for name, value in values.items()}
+        self._add("metrics", step=int(step), values=_named(numbers))
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Log a file, or a folder with all that is in it.
+
+        Args:
+            path: it must still be there when it is delivered.
+            folder: folder among the run's artifacts in MLflow.
+
+        Raises:
+            DagenError: there is nothing at ``path``.
+        """
+        self._add("artifact", path=self._existing(path), folder=folder)
+
+    def model(
+        self,
+        path: Path,
+        *,
+        registered: str | None = None,
+        description: str = "",
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Log the deployed file ``path`` as an MLflow model that takes and gives arrays.
+
+        Args:
+            path: the file.
+            registered: the registered model that it becomes a version of; None registers
+                nothing.
+            description: of that version (Markdown).
+            tags: of that version.
+
+        Raises:
+            DagenError: there is no such file.
+            UsageError: a name that MLflow does not take.
+        """
+        entry: dict[str, Any] = {"path": self._existing(path)}
+        if registered is not None:
+            _named({registered: None})
+            entry |= {
+                "registered": registered,
+                "description": description,
+                "tags": _named(_flat(tags or {})),
+            }
+        self._add("model", **entry)
+
+    def dataset(self, name: str, fingerprint: str, role: str, images: int | None = None) -> None:
+        """Log what the run has read.
+
+        Args:
+            name: the data set and split, such as ``"taco/train"``.
+            fingerprint: SHA-256 (hex) over its contents.
+            role: what it is to the run, such as ``"source"`` or ``"target"``.
+            images: their number, if it is known.
+        """
+        known = {} if images is None else {"images": images}
+        self._add("dataset", name=name, fingerprint=fingerprint, role=role, **known)
+
+    def rewind(self, step: int) -> None:
+        """Go on from a checkpoint: metrics of steps after ``step`` no longer count.
+
+        Args:
+            step: the last step that still counts; -1 when the run starts over.
+        """
+        if (self.folder / LOG).exists():
+            self._add("rewind", step=int(step))
+
+    def finish(self, status: Status = "FINISHED") -> None:
+        """Say how the run ended."""
+        if status not in get_args(Status):
+            raise ValueError(f"status {status!r} is none of {get_args(Status)}")
+        self._add("status", status=status)
+
+    def _add(self, kind: str, **values: Any) -> None:
+        record = {"kind": kind, "time": time.time_ns() // 1_000_000, **values}
+        append_line(self.folder / LOG, json.dumps(record, allow_nan=False))
+
+    def _existing(self, path: Path) -> str:
+        if not path.exists():
+            raise DagenError(f"{path} cannot be logged: there is no such file.")
+        path, home = path.resolve(), self.folder.resolve()
+        # Files of the run itself are found again when its folder is moved.
+        return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+
+
+def read_records(folder: Path, start: int = 0) -> list[Record]:
+    """The lines of the log in ``folder``, parsed; empty where there is no log.
+
+    Args:
+        folder: the run's folder.
+        start: the byte at which the first line begins.
+
+    Raises:
+        DagenError: a line is damaged.
+    """
+    return [record for record, _ in read_with_ends(folder, start)]
+
+
+def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
+    """As :func:`read_records`, each record with the byte after its line."""
+    path = folder / LOG
+    if not path.exists():
+        return []
+    records: list[tuple[Record, int]] = []
+    end = start
+    for line in read_lines(path, start):
+        begin, end = end, end + len(line.encode()) + 1
+        try:
+            record = json.loads(line)
+            kind = record["kind"]
+        except (ValueError, TypeError, KeyError):
+            kind = None
+        if not isinstance(kind, str):
+            raise DagenError(
+                f"{path} is damaged at byte {begin}: no log record there. Remove that line, or "
+                "move the file away to begin a new log."
+            )
+        records.append((record, end))
+    return records
+
+
+def history(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """The metrics of a run by name: (step, value) by step, the last value where there are more.
+
+    Raises:
+        DagenError: the log is damaged.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    for record in read_records(folder):
+        if record["kind"] == "metrics":
+            for name, value in record["values"].items():
+                curves.setdefault(name, {})[record["step"]] = float(value)
+        elif record["kind"] == "rewind":
+            limit = record["step"]
+            curves = {
+                name: {step: value for step, value in points.items() if step <= limit}
+                for name, points in curves.items()
+            }
+    return {name: sorted(points.items()) for name, points in curves.items() if points}
+
+
+def _number(value: float) -> float | str:
+    """JSON has no infinities; ``float`` reads their names back."""
+    return value if math.isfinite(value) else str(value)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = str(value)
+    return flat
+
+
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    for name in values:
+        plain = posixpath.normpath(name) == name and not name.startswith(("..", "/"))
+        if not _NAME.fullmatch(name) or not plain:
+            raise UsageError(
+                f"'{name}' cannot be logged to MLflow; a name has at most 250 letters, digits, "
+                "and _-.:/ or spaces, and is no path that starts with / or holds empty parts."
+            )
+    return values

@@ -1,0 +1,110 @@
+"""A run's settings from a TOML file, ``--set`` and flags; the later wins over the earlier."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from dagen import plugins
+from dagen.runs import recipes
+from dagen.runs.config import Config, from_mapping
+from dagen.errors import UsageError, unknown
+
+_ONLY = "method."
+"""Key under which parameters of the only strategy wait for its name."""
+
+
+def load(
+    file: Path | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
+) -> Config:
+    """The configuration of a command line.
+
+    What is not given is taken from the deployed file, if ``init`` names one (network, width,
+    task and size), and else has its default.
+
+    Args:
+        file: a TOML file whose keys are those of :class:`Config`; a table named after a
+            strategy (``[advent]``) holds that strategy's parameters.
+        sets: ``key=value`` each, value in TOML; ``advent.weight=0.01`` sets a strategy's
+            parameter, and ``method.weight`` that of the only strategy.
+        flags: settings given as flags; None values are left out.
+
+    Raises:
+        UsageError: a file that is missing or no TOML, a malformed ``key=value``, or what
+            :func:`dagen.runs.config.from_mapping` refuses.
+    """
+    values: dict[str, Any] = {} if file is None else _read(file)
+    nested = [(key, _value(text)) for key, text in map(_split, sets)]
+    for key, value in nested:
+        if "." not in key:
+            values[key] = value
+    values.update({key: value for key, value in (flags or {}).items() if value is not None})
+    for key, value in nested:
+        if "." in key:
+            table, name = key.split(".", 1)
+            table = _ONLY if table == "method" else table
+            values.setdefault(table, {})[name] = value
+    values = _gather_parts(values)
+    return from_mapping({**_of_checkpoint(values.get("init")), **values})
+
+
+def _of_checkpoint(init: object) -> dict[str, Any]:
+    """What a deployed file settles, so that ``--init FILE`` alone says which network it is."""
+    from dagen.models.deployed.file import offline, read_card
+    from dagen.runs.results import RUN
+
+    if not isinstance(init, str) or init.startswith(RUN):
+        return {}
+    card = read_card(Path(init))
+    settled = {"model": card.model, "task": card.task, "width": card.width, "size": card.size}
+    options = offline(card.options)
+    return {**settled, "model_options": options} if options else settled
+
+
+def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
+    """Tables named after strategies become ``parts``; ``method.x`` is the only strategy's."""
+    known = {f.name for f in fields(Config)}
+    strategies = plugins.names("methods")
+    only = values.pop(_ONLY, {})
+    tables = {k: v for k, v in values.items() if isinstance(v, dict) and k not in known}
+    for name in tables:
+        if name not in strategies:
+            raise unknown("setting", name, [*known, *strategies])
+    parts = {**values.get("parts", {}), **tables}
+    if only:
+        names = values.get("method", ())
+        names = recipes.strategies(names.split(",") if isinstance(names, str) else list(names))
+        if len(names) != 1:
+            raise UsageError(
+                "method.<name>=... needs exactly one method; with a stack write the strategy's "
+                "own name, such as advent.weight=0.01."
+            )
+        parts[names[0]] = {**parts.get(names[0], {}), **only}
+    rest = {key: value for key, value in values.items() if key not in tables}
+    return {**rest, "parts": parts} if parts else rest
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not valid TOML: {error}.") from None
+
+
+def _split(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise UsageError(f"--set {text}: write key=value, such as lr=0.001.")
+    return key.strip(), value.strip()
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word is a string: --set task=binary

@@ -1,0 +1,1 @@
+"""What a network says of images, and what that is worth. Knows runs, data sets, networks."""

@@ -1,0 +1,1 @@
+"""This machine and its disk. Knows no image and no run."""

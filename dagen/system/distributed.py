@@ -1,0 +1,79 @@
+"""One process, or several under ``torchrun``.
+
+``torchrun --nproc-per-node 2 -m dagen adapt ...`` starts several processes; each takes its share
+of every batch. Rank 0 alone scores, saves and logs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import distributed as dist
+from torch import nn
+
+from dagen.system.device import choose_device
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among all."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process scores, saves and logs."""
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """``module``, its gradients averaged over all processes."""
+        if self.size == 1:
+            return module
+        return nn.parallel.DistributedDataParallel(module)
+
+    def barrier(self) -> None:
+        """Wait for the others."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def world(device: str) -> Iterator[World]:
+    """Join the processes that ``torchrun`` started; alone without it.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: the device does not exist here.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    where = choose_device(device)
+    if size == 1:
+        yield World(0, 1, where)
+        return
+    if where.type == "cuda":
+        where = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(where)
+    joined = dist.is_initialized()
+    if not joined:
+        # Rank 0 scores while the others wait; the default of minutes is too short for that.
+        backend = "nccl" if where.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(hours=12))
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), where)
+    finally:
+        if not joined:
+            dist.destroy_process_group()
+
+
+def rank() -> int:
+    """This process's number among all; 0 when it is alone."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0

@@ -1,0 +1,221 @@
+"""What a run tells MLflow, and when."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from dagen import plugins
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading.batches import Stream
+from dagen.errors import Stopped
+from dagen.parameters import build_config
+from dagen.runs import describe
+from dagen.runs.baseline import baseline
+from dagen.runs.config import Config
+from dagen.runs.log import RunLog, history
+from dagen.runs.note import FIGURES, note, roles
+from dagen.runs.plan import resolve
+from dagen.runs.results import RunResult
+from dagen.system import device
+from dagen.system.device import choose_device
+from dagen.tracking import Delivery
+from dagen.version import __version__
+
+if TYPE_CHECKING:
+    from dagen.runs.runtime import Runtime
+
+_SECONDS = "seconds"
+
+
+class Tracked:
+    """The log of one run and its delivery.
+
+    Attributes:
+        seconds: spent in training so far, earlier attempts included.
+    """
+
+    def __init__(self, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
+        self._log, self._delivery, self._hardware = log, delivery, hardware
+        self._started = time.monotonic()
+        self._before = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those of earlier attempts up to their states included."""
+        return self._before + time.monotonic() - self._started
+
+    def describe(self, config: Config, data: Mapping[Stream, Dataset]) -> None:
+        """Parameters, tags and data sets, once at the start."""
+        self._log.params(parameters(config))
+        revision = commit() or "unknown"
+        stored = config.to_dict()
+        self._log.tags(
+            {
+                "dagen.version": __version__,
+                "dagen.folder": config.name,
+                "git.commit": revision,
+                "mlflow.source.git.commit": revision,  # MLflow's own column
+                "torch.version": torch.__version__,
+                "hardware": self._hardware,
+                "src": config.src,
+                "tgt": config.tgt or "none",
+                "method": describe.title(stored),
+                "model": config.model,
+                "task": config.task,
+                "seed": config.seed,
+                "budget": describe.budget(stored),
+                "recipe": config.recipe or "none",
+                "ceiling": config.ceiling or "none",
+            }
+        )
+        names = {"source": config.src, "target": config.tgt, "labelled": config.tgt}
+        for stream, dataset in data.items():
+            name = f"{names[stream]}/{dataset.split}"
+            self._log.dataset(name, dataset.fingerprint(), stream, images=len(dataset))
+
+    def metrics(self, figures: Mapping[str, float], step: int) -> None:
+        """Figures of a training step."""
+        values = {f"train/{name}": value for name, value in figures.items()}
+        self._log.metrics({**values, f"train/{_SECONDS}": self.seconds}, step)
+        if self._delivery:
+            self._delivery.poll()
+
+    def resumed(self, step: int) -> None:
+        """Training begins at ``step``: later figures of earlier attempts no longer count."""
+        self._log.rewind(step)
+        spent = history(self._log.folder).get(f"train/{_SECONDS}", [])
+        self._before = spent[-1][1] if spent else 0.0
+        self._started = time.monotonic()
+
+    def result(self, result: RunResult, pictures: list[Path]) -> None:
+        """Scores, size, pictures, the model and what it all says, once at the end."""
+        before = baseline(result)
+        for candidate in result.extra.get("candidates", []):
+            known = candidate["scores"]
+            seen = {**{k: known[k] for k in FIGURES if k in known}, **candidate["values"]}
+            self._log.metrics({f"candidates/{k}": v for k, v in seen.items()}, candidate["step"])
+        stream = result.extra.get("stream", {})
+        step = stream.get("images", result.config["steps"])
+        self._log.metrics({**figures(result), **gains(result, before)}, step)
+        text = note(result, before)
+        self._log.note(text)
+        for picture in pictures:
+            self._log.artifact(picture, "pictures")
+        config = result.config
+        self._log.model(
+            result.model,
+            registered=f"{config['model']}-{config['task']}-{describe.domains(config)}".replace(
+                " ", "-"
+            ),
+            description=text,
+            tags={
+                "method": describe.title(config),
+                "budget": describe.budget(config, stream.get("images")),
+                "seed": config["seed"],
+                "dagen.folder": result.name,
+            },
+        )
+
+
+def parameters(config: Config) -> dict[str, str]:
+    """The settings of a run as MLflow's parameters, the same names in every run.
+
+    Strategies' parameters are there with their defaults, so that a run that set one can be
+    compared with a run that did not. What decides nothing, or is not set, is left out.
+    """
+    stored = config.to_dict()
+    left_out = ("score", "init", *config.parts)
+    named = {
+        name: value
+        for name, value in describe.settings(stored).items()
+        if name.split(".")[0] not in left_out
+    }
+    named["method"] = describe.title(stored)  # `supervised` is source-only, or the oracle
+    if config.init is not None:
+        named["init"] = config.init
+    for part in resolve(config.method):
+        built = build_config(plugins.get("methods", part).Config, config.parts.get(part, {}), part)
+        # Behind `method` and `model` in the alphabet: MLflow compares the first few.
+        named |= {f"parts.{part}.{key}": value for key, value in asdict(built).items()}
+    return {name: describe.text(value) for name, value in named.items()}
+
+
+def figures(result: RunResult) -> dict[str, float]:
+    """Everything that was measured at the end, under names that do not depend on the data.
+
+    ``target/miou`` is the mIoU on the target, whatever it is called, and so for ``source``;
+    further data sets that were scored keep their names.
+    """
+    found = {f"profile/{name}": value for name, value in result.profile.items()}
+    known = roles(result.config)
+    for dataset, scores in result.scores.items():
+        found |= {f"{known.get(dataset, dataset)}/{name}": v for name, v in scores.items()}
+    found |= {
+        f"validators/{name}/{figure}": value
+        for name, pick in result.extra.get("validators", {}).items()
+        for figure, value in pick.items()
+        if figure != "value"  # `candidates/` has it beside those of the other checkpoints
+    }
+    found |= {
+        f"target/{row}/{name}": value
+        for row, scores in result.extra.get("stream", {}).get("rows", {}).items()
+        if row != "after"  # these are the run's own scores
+        for name, value in scores.items()
+    }
+    return found
+
+
+def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
+    """What the run gained over its baseline, such as ``gain/target/miou``; fractions of 1."""
+    if before is None:
+        return {}
+    known = roles(result.config)
+    return {
+        f"gain/{known.get(name, name)}/{figure}": scores[figure] - before.scores[name][figure]
+        for name, scores in result.scores.items()
+        for figure in FIGURES
+        if figure in scores and figure in before.scores.get(name, {})
+    }
+
+
+@contextmanager
+def tracked(config: Config, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
+    """The log of a run in ``folder``; how it ended is logged however it ends."""
+    log = RunLog.open(folder)
+    delivery = None
+    if runtime.track:
+        name = describe.run_name(config.to_dict(), config.name)
+        delivery = Delivery(
+            folder, runtime.experiment, name, parent=runtime.parent, runs=runtime.runs
+        )
+    status: str = "FAILED"
+    try:
+        yield Tracked(log, delivery, device.describe(choose_device(runtime.device)))
+        status = "FINISHED"
+    except (KeyboardInterrupt, Stopped):
+        status = "KILLED"
+        raise
+    finally:
+        log.finish(status)  # type: ignore[arg-type]
+        if delivery:
+            delivery.close()
+
+
+def commit() -> str | None:
+    """The commit of the checkout that dagen runs from; None outside one or without git."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None

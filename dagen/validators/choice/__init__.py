@@ -1,0 +1,1 @@
+"""Which kept checkpoint is deployed: candidates, probes, judging, choosing."""

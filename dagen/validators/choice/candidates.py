@@ -1,0 +1,101 @@
+"""The checkpoints of a run among which the deployed one is chosen.
+
+Each is what would be deployed at its step: the strategies' predictor (a teacher's or a mean of
+weights, say) with its batch-norm statistics, as a deployed file in the run's folder
+``candidates/``. It is written before the state of the same step, so a run that is killed and
+resumed has them all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from dagen.batch_norm import BatchNormPolicy
+from dagen.errors import DagenError
+from dagen.models.base import Network
+from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.system.files import make_folder, write_atomically
+
+_ANEW = "run again with --fresh to train anew"
+
+
+def evenly_spaced(steps: int, count: int) -> tuple[int, ...]:
+    """After which of ``steps`` steps a checkpoint is kept: ``count`` of them, the last one too.
+
+    A run of fewer steps keeps one after each.
+    """
+    return tuple(sorted({-(-steps * k // count) for k in range(1, count + 1)}))
+
+
+class Candidates:
+    """The files of one run's candidates.
+
+    Attributes:
+        steps: after which they are kept, ascending; the last is the end of the run.
+    """
+
+    def __init__(self, folder: Path, steps: tuple[int, ...]) -> None:
+        """Write nothing yet.
+
+        Args:
+            folder: the run's.
+            steps: see :func:`evenly_spaced`.
+        """
+        self.folder = folder / "candidates"
+        self.steps = steps
+
+    def path(self, step: int) -> Path:
+        """The deployed file of the candidate after ``step`` steps."""
+        return self.folder / f"{step:08d}.safetensors"
+
+    def save(self, step: int, network: Network, card: Card, batch_norm: BatchNormPolicy) -> None:
+        """Keep what would be deployed now.
+
+        Raises:
+            DagenError: it cannot be written.
+        """
+        make_folder(self.folder)
+        # First, so that a candidate that is there is complete.
+        if batch_norm.source_statistics:
+            write_atomically(self._beside(step), save(_whole(batch_norm)))
+        save_deployed(self.path(step), network, card)
+
+    def load(self, step: int) -> Network:
+        """The candidate on the CPU, in evaluation mode.
+
+        Raises:
+            DagenError: the file is missing or damaged.
+        """
+        network, _ = load_deployed(_existing(self.path(step)))
+        return network
+
+    def restore(self, step: int, batch_norm: BatchNormPolicy) -> None:
+        """Give the policy the source's statistics as they were then, where it keeps its own.
+
+        Raises:
+            DagenError: the file is missing or damaged.
+        """
+        if batch_norm.source_statistics:
+            path = _existing(self._beside(step))
+            try:
+                batch_norm.load_state_dict(load_file(path))
+            except (SafetensorError, RuntimeError) as error:
+                reason = str(error).splitlines()[0]
+                raise DagenError(f"{path} is damaged ({reason}); {_ANEW}.") from None
+
+    def _beside(self, step: int) -> Path:
+        return self.folder / f"{step:08d}.batch-norm.safetensors"
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DagenError(f"{path} is missing; {_ANEW}.")
+    return path
+
+
+def _whole(batch_norm: BatchNormPolicy) -> dict[str, torch.Tensor]:
+    return {key: value.detach().cpu().clone() for key, value in batch_norm.state_dict().items()}

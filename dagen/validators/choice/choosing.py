@@ -1,0 +1,127 @@
+"""Which of a run's checkpoints is deployed, and how well each validator would have chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dagen.batch_norm import BatchNormPolicy
+from dagen.datasets.loading.opening import open_dataset
+from dagen.models.base import Network
+from dagen.runs.config import Config
+from dagen.scoring.evaluation import evaluate
+from dagen.system.progress import Progress
+from dagen.types import Task
+from dagen.validators.base import Evidence, Probes
+from dagen.validators.choice import judging
+from dagen.validators.choice.candidates import Candidates
+from dagen.validators.choice.judging import Judgement
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The checkpoint that is deployed.
+
+    Attributes:
+        step: after which it was kept.
+        extra: for ``RunResult.extra``.
+        scores: by data set, those that are known of it already.
+    """
+
+    step: int
+    extra: dict[str, Any]
+    scores: dict[str, dict[str, float]]
+
+
+def choose(
+    config: Config,
+    candidates: Candidates,
+    batch_norm: BatchNormPolicy,
+    probes: Probes,
+    *,
+    device: torch.device,
+    data_root: Path | None,
+    progress: Progress,
+) -> Choice:
+    """Judge all candidates, choose one, and only then look at the target's ``val`` labels.
+
+    Args:
+        config: of the run.
+        candidates: all of them written.
+        batch_norm: the policy of the trained stack; it is left as it was at the choice.
+        probes: the pictures to judge by.
+        device: where to forward.
+        data_root: see :func:`dagen.datasets.loading.opening.root`.
+        progress: where to show it.
+
+    Raises:
+        DagenError: a candidate is missing or damaged, or an image or label is.
+    """
+
+    def load(step: int) -> Network:
+        candidates.restore(step, batch_norm)
+        network = candidates.load(step).to(device)
+        return network.to(memory_format=torch.channels_last)
+
+    bar = progress.task("judging checkpoints", len(candidates.steps))
+
+    def shown() -> Iterator[tuple[int, Evidence]]:
+        for step in candidates.steps:
+            network = load(step)
+            yield step, Evidence(network, probes, partial(batch_norm.swapped, network=network))
+            bar.advance()
+
+    judgement = judging.judge(shown(), judging.applicable(probes.domains))
+    chosen = judgement.pick(config.select)
+
+    name = config.tgt or next(iter(config.score), None)
+    scores: dict[int, dict[str, float]] = {}
+    dataset = open_dataset(name, "val", Task(config.task), data_root) if name else None
+    if dataset is not None and dataset.has_labels:
+        bar = progress.task(f"scoring checkpoints on {name}", len(candidates.steps))
+        for step in candidates.steps:
+            network = load(step)
+            with batch_norm.swapped("source" if name == config.src else "target", network):
+                scores[step] = evaluate(network, dataset, config.size).to_dict()
+            bar.advance()
+    candidates.restore(chosen, batch_norm)
+    return Choice(
+        chosen,
+        _extra(config, judgement, chosen, scores, name),
+        {name: scores[chosen]} if name and scores else {},
+    )
+
+
+def _extra(
+    config: Config,
+    judgement: Judgement,
+    chosen: int,
+    scores: dict[int, dict[str, float]],
+    name: str | None,
+) -> dict[str, Any]:
+    verdicts = judgement.verdicts
+    return {
+        "validators": judging.summary(judgement, scores),
+        "candidates": [
+            {
+                "step": step,
+                "scores": scores.get(step, {}),
+                "values": {
+                    v: verdicts[v].values[step] for v in verdicts if step in verdicts[v].values
+                },
+            }
+            for step in judgement.steps
+        ],
+        "selection": {
+            "select": config.select,
+            "step": chosen,
+            "scored_on": name if scores else None,
+            "forwards_per_candidate": judgement.forwards,
+            "not_applicable": {v: verdicts[v].reason for v in verdicts if verdicts[v].reason},
+        },
+    }

@@ -1,0 +1,204 @@
+"""Choosing among checkpoints, and what the choice was worth.
+
+:func:`judge` and :meth:`Judgement.pick` know no target label: they end before the first one is
+opened. :func:`summary` then sets the picks beside the target's ``val`` scores, for the report.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dagen import plugins
+from dagen.errors import UsageError, unknown
+from dagen.runs.config import Config
+from dagen.types import Domain
+from dagen.validators.base import Evidence, NotApplicable
+
+LAST = "last"
+ORACLE = "oracle"
+FIGURE = "foreground_miou"
+"""What the oracle maximises on the target's ``val`` split: with ``binary`` the waste IoU."""
+
+logger = logging.getLogger("dagen")
+
+
+def check(config: Config, trained_on: Collection[Domain]) -> None:
+    """Whether ``config.select`` may choose in this run.
+
+    It may look at no domain that the run does not train on: source-only is chosen without any
+    target image, source-free adaptation without the source.
+
+    Args:
+        config: of the run.
+        trained_on: the domains whose images the run trains on.
+
+    Raises:
+        UsageError: an unknown validator, one that looks elsewhere, or nothing to choose from.
+    """
+    select = config.select
+    if select == LAST:
+        return
+    if select not in (names := plugins.names("validators")):
+        raise unknown("validator", select, [LAST, *names])
+    if config.candidates == 1:
+        raise UsageError(
+            f"select is {select}, but one checkpoint leaves no choice; set candidates to 2 or "
+            "more, or select to last."
+        )
+    elsewhere = sorted(_domains(select) - set(trained_on))
+    if elsewhere:
+        allowed = [name for name in names if _domains(name) <= set(trained_on)]
+        raise UsageError(
+            f"select is {select}, which looks at {elsewhere[0]} images, and "
+            f"{'+'.join(config.method)} trains without any; allowed here: "
+            f"{', '.join([LAST, *allowed])}."
+        )
+    if "source" in _domains(select) and (config.src == config.tgt or config.ceiling == ORACLE):
+        other = "last" if config.tgt is None else "a validator that reads none, such as infomax"
+        raise UsageError(
+            f"select is {select}, which reads labels of {config.src} val, and that is the target; "
+            f"choose {other}."
+        )
+
+
+def require(config: Config, pictured: Collection[Domain]) -> None:
+    """Refuse a choice by pictures or labels that are not there.
+
+    Args:
+        config: of the run.
+        pictured: the domains of which there are pictures; of the source they have labels.
+
+    Raises:
+        UsageError: ``config.select`` looks at a domain that is missing.
+    """
+    if config.select == LAST or _domains(config.select) <= set(pictured):
+        return
+    raise UsageError(
+        f"select is {config.select}, which reads labels of {config.src} val, and there are none; "
+        f"allowed here: {', '.join([LAST, *applicable(pictured)])}."
+    )
+
+
+def applicable(domains: Collection[Domain]) -> list[str]:
+    """The validators that can judge by pictures of ``domains``."""
+    return [name for name in plugins.names("validators") if _domains(name) <= set(domains)]
+
+
+def _domains(name: str) -> frozenset[Domain]:
+    found: frozenset[Domain] = plugins.get("validators", name).domains
+    return found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one validator says.
+
+    Attributes:
+        values: its score of each candidate, by step; those that it cannot judge are left out.
+        reason: why it could not judge one, the latest such.
+    """
+
+    values: dict[int, float]
+    reason: str | None = None
+
+    @property
+    def pick(self) -> int | None:
+        """The step of the highest score, the latest of equals; None without any."""
+        best = max(((value, step) for step, value in self.values.items()), default=None)
+        return None if best is None else best[1]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What all validators say of the candidates.
+
+    Attributes:
+        steps: of the candidates, ascending.
+        verdicts: by validator.
+        forwards: images that were forwarded for each candidate.
+    """
+
+    steps: tuple[int, ...]
+    verdicts: dict[str, Verdict]
+    forwards: int
+
+    def pick(self, select: str) -> int:
+        """The step that ``select`` chooses.
+
+        Where that validator can judge none, a warning says why, and it is the last.
+        """
+        if select == LAST:
+            return self.steps[-1]
+        verdict = self.verdicts.get(select, Verdict({}, "it has no pictures to look at."))
+        if verdict.pick is None:
+            logger.warning(
+                "%s cannot choose (%s) The last checkpoint stays.", select, verdict.reason
+            )
+            return self.steps[-1]
+        return verdict.pick
+
+
+def judge(candidates: Iterable[tuple[int, Evidence]], names: Sequence[str]) -> Judgement:
+    """Let validators judge candidates.
+
+    Args:
+        candidates: step and evidence of each, in the order of their steps; one is held at a time.
+        names: the validators.
+    """
+    validators = {name: plugins.get("validators", name)() for name in names}
+    looks: dict[str, dict[int, Any]] = {name: {} for name in names}
+    reasons: dict[str, str] = {}
+    steps: list[int] = []
+    forwards = 0
+    for step, evidence in candidates:
+        steps.append(step)
+        for name, validator in validators.items():
+            try:
+                looks[name][step] = validator.look(evidence)
+            except NotApplicable as error:
+                reasons[name] = f"step {step}: {error}"
+        forwards = max(forwards, evidence.forwards)
+    verdicts = {}
+    for name, validator in validators.items():
+        seen = looks[name]
+        values = validator.compare(list(seen.values())) if seen else []
+        scored = dict(zip(seen, values, strict=True))
+        finite = {step: value for step, value in scored.items() if math.isfinite(value)}
+        for step in scored.keys() - finite.keys():
+            reasons[name] = f"step {step}: its score is no finite number."
+        verdicts[name] = Verdict(finite, reasons.get(name))
+    return Judgement(tuple(steps), verdicts, forwards)
+
+
+def summary(
+    judgement: Judgement, scores: Mapping[int, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Each validator's pick and what it is worth; see ``RunResult.extra``.
+
+    Args:
+        judgement: with its picks made.
+        scores: of each candidate on the target's ``val`` split, by step; empty where that has
+            no labels. They decide the entry ``oracle`` and the regrets, and no other pick.
+    """
+    known = {step: s[FIGURE] for step, s in scores.items() if FIGURE in s}
+    best = max(((value, step) for step, value in known.items()), default=None)
+    picks: dict[str, tuple[int, float]] = {}
+    if best is not None:
+        picks[ORACLE] = best[1], best[0]
+    last = judgement.steps[-1]
+    picks[LAST] = last, float(last)
+    for name, verdict in judgement.verdicts.items():
+        if verdict.pick is not None:
+            picks[name] = verdict.pick, verdict.values[verdict.pick]
+    table: dict[str, dict[str, float]] = {}
+    for name, (step, value) in picks.items():
+        worth = scores.get(step, {})
+        table[name] = {"step": step, "value": value}
+        table[name] |= {f: worth[f] for f in ("waste_iou", FIGURE) if f in worth}
+        if best is not None and step in known:
+            table[name]["regret"] = best[0] - known[step]
+    return table

@@ -1,0 +1,79 @@
+"""The pictures by which the checkpoints of a run are judged.
+
+At most 32 of the target's training images and 32 of the source's ``val`` images with labels,
+drawn by the run's seed and cropped as in training, without magnification: objects have the size
+that they have when images are scored. No target label is opened, no target image where the run
+names none, and no source image in a source-free run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading import transforms
+from dagen.datasets.loading.cache import cached
+from dagen.datasets.loading.opening import open_dataset, require_images
+from dagen.datasets.loading.transforms import to_tensor
+from dagen.runs.config import Config
+from dagen.runs.plan import reads_source
+from dagen.types import Task, View
+from dagen.validators.base import Probes
+
+IMAGES = 32
+"""Most images of each domain."""
+_SOURCE, _TARGET = 100, 101  # apart from the streams of the training loop
+
+
+def open_probes(config: Config, data_root: Path | None) -> Probes:
+    """Read the pictures of a run.
+
+    Args:
+        config: of the run.
+        data_root: see :func:`dagen.datasets.loading.opening.root`.
+
+    Raises:
+        DataError: a data set or an image is missing or damaged, or a split is empty.
+    """
+    task = Task(config.task)
+    source = target = None
+    if reads_source(config):
+        dataset = open_dataset(config.src, "val", task, data_root)
+        require_images(dataset, config.src)
+        if dataset.has_labels:
+            source = pictures(dataset, config.size, config.seed, _SOURCE, labelled=True)
+    if config.tgt is not None:
+        dataset = open_dataset(config.tgt, "train", task, data_root)
+        require_images(dataset, config.tgt)
+        target = pictures(dataset, config.size, config.seed, _TARGET).image
+    return Probes(task, target, source, config.seed)
+
+
+def pictures(
+    dataset: Dataset, size: tuple[int, int], seed: int, stream: int, *, labelled: bool = False
+) -> View:
+    """Some images of a data set, each a random window of the largest size that fits.
+
+    Args:
+        dataset: not empty.
+        size: height and width in pixels.
+        seed: decides, with ``stream``, which images and which windows.
+        stream: tells uses of one seed apart.
+        labelled: whether labels are opened.
+    """
+    shrunk = cached(dataset, size)
+    draw = np.random.Generator(np.random.Philox(key=[seed, stream]))
+    chosen = np.sort(draw.permutation(len(dataset))[:IMAGES])
+    images, labels = [], []
+    for index in chosen.tolist():
+        whole = shrunk.image(index), shrunk.label(index) if labelled else None
+        image, label = transforms.crop(*whole, size, 1.0, draw)
+        images.append(to_tensor(image))
+        if label is not None:
+            labels.append(torch.from_numpy(label.astype(np.int64)))
+    return View(
+        torch.stack(images), torch.from_numpy(chosen), torch.stack(labels) if labels else None
+    )

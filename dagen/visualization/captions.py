@@ -1,0 +1,61 @@
+"""What stands below every figure: what was run, on which data, with which seed."""
+
+from __future__ import annotations
+
+from dagen.version import __version__
+from dagen.visualization.networks import Checkpoint
+from dagen.visualization.survey import Side, Survey
+
+
+def networks(checkpoints: list[Checkpoint]) -> str:
+    """Each network: title, architecture, budget and seed of its training."""
+    return "; ".join(f"{c.title}: {_trained(c)}" for c in checkpoints)
+
+
+def _trained(c: Checkpoint) -> str:
+    height, width = c.card.size
+    run = c.card.run
+    facts = [c.card.model, c.card.task, f"{height}x{width}"]
+    if run:
+        data = str(run["src"]) + (f" to {run['tgt']}" if run["tgt"] else "")
+        facts += [f"trained on {data}", f"{run['steps']} steps", f"seed {run['seed']}"]
+    else:
+        facts.append("its file does not say how it was trained")
+    return ", ".join(facts)
+
+
+def data(sides: tuple[Side, ...] | list[Side]) -> str:
+    """Which images were looked at."""
+    return " and ".join(side.told for side in sides)
+
+
+def of_map(survey: Survey) -> str:
+    """The caption of the feature map."""
+    count = len(survey.points)
+    return (
+        f"UMAP of dense features, one map for all networks: {count * len(survey.checkpoints):,} "
+        f"points, the same {count:,} pixels in each, balanced over classes and domains, drawn "
+        f"from {data(survey.sides)}, seed {survey.seed}. {networks(survey.checkpoints)}. "
+        f"The picture is no evidence; the numbers are measured on the features themselves. "
+        f"{version()}"
+    )
+
+
+def of_figure(what: str, survey: Survey, sides: list[Side] | None = None) -> str:
+    """The caption of any other figure.
+
+    Args:
+        what: one sentence on what is drawn, with its full stop.
+        survey: where it comes from.
+        sides: the images that it shows; None is both domains.
+    """
+    shown = list(survey.sides) if sides is None else sides
+    return (
+        f"{what} Measured on {data(shown)}, at the labels' own resolution. "
+        f"{networks(survey.checkpoints)}. {version()}"
+    )
+
+
+def version() -> str:
+    """Who drew it."""
+    return f"dagen {__version__}."

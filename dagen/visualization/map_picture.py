@@ -1,0 +1,124 @@
+"""The feature map as a still picture, with its numbers under it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dagen.visualization import captions, distance_table, style
+from dagen.visualization.distances import FIGURES
+from dagen.visualization.embedding import Floats
+from dagen.visualization.survey import DOMAINS, Survey
+
+_BELOW = ("a_distance", "mmd", "silhouette_domain", "silhouette_class", "knn_transfer")
+
+
+def draw(survey: Survey, places: Floats, numbers: list[dict[str, float]], path: Path) -> list[Path]:
+    """Write the map as PNG and SVG: a panel for each network, all with the same axes.
+
+    Args:
+        survey: the points.
+        places: (K, P, 2), see :func:`dagen.visualization.embedding.joint_map`.
+        numbers: of each network, see :func:`dagen.visualization.distances.measure`.
+        path: without suffix.
+
+    Returns:
+        Both files.
+    """
+    caption = captions.of_map(survey)
+    count = len(survey.checkpoints)
+    columns = min(count, 3)
+    bands = -(-count // columns)
+    (left, right), (low, high) = _frame(places)
+    aspect = (high - low) / (right - left)
+    with style.figure(3.7 * columns + 0.4, (7.4 * aspect + 0.5) * bands + 0.5, caption) as drawn:
+        axes = drawn.subplots(2 * bands, columns, squeeze=False, sharex=True, sharey=True)
+        for ax in axes.ravel():
+            ax.set_axis_off()  # until it has points
+        for k, checkpoint in enumerate(survey.checkpoints):
+            band, column = divmod(k, columns)
+            above, below = axes[2 * band, column], axes[2 * band + 1, column]
+            _points(above, survey, places[k], _class_colours(survey), aspect)
+            _points(below, survey, places[k], _domain_colours(survey), aspect)
+            above.set_title(checkpoint.title)
+            below.set_xlabel(_told(numbers[k]), fontsize=7.5, linespacing=1.6)
+        axes[0, 0].set_ylabel("by class")
+        axes[1, 0].set_ylabel("by domain")
+        axes[0, 0].set(xlim=(left, right), ylim=(low, high))
+        drawn.legend(
+            handles=_legend(survey), loc="outside upper center", ncols=4 if columns == 1 else 7,
+            fontsize=8.5, handletextpad=0.2, columnspacing=1.2,
+        )  # fmt: skip
+        return style.save(drawn, path, caption)
+
+
+def _told(numbers: dict[str, float]) -> str:
+    """The main numbers in two lines."""
+    parts = [f"{FIGURES[name].title} {distance_table.told(name, numbers[name])}" for name in _BELOW]
+    return "  ·  ".join(parts[:3]) + "\n" + "  ·  ".join(parts[3:])
+
+
+def _class_colours(survey: Survey) -> Any:
+    return np.array([style.class_colour(name) for name in survey.classes])[survey.points.label]
+
+
+def _domain_colours(survey: Survey) -> Any:
+    return np.array(style.DOMAINS)[survey.points.domain]
+
+
+def _points(ax: Any, survey: Survey, places: Floats, colours: Any, aspect: float) -> None:
+    points = survey.points
+    size = float(np.clip(40_000 / max(len(points), 1), 3, 26))
+    # Shuffled, in portions of both domains in turn: no class and no domain lies on top.
+    order = np.random.default_rng(0).permutation(len(points))
+    for portion in np.array_split(order, 16):
+        for domain, marker in enumerate(style.MARKERS):
+            chosen = portion[points.domain[portion] == domain]
+            # Source filled, target open: told apart without any colour.
+            fill = {"c": colours[chosen], "linewidths": 0} if domain == 0 else {
+                "facecolors": "none", "edgecolors": colours[chosen], "linewidths": 0.6,
+            }  # fmt: skip
+            ax.scatter(*places[chosen].T, s=size, marker=marker, alpha=0.8, rasterized=True, **fill)
+    ax.set_box_aspect(aspect)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_axis_on()
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+        spine.set_color("#BBBBBB")
+
+
+def _frame(places: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Ends of both axes, with a margin; the picture is no flatter than 0.6 and never upright."""
+    low, high = places.min((0, 1)), places.max((0, 1))
+    middle, (width, height) = (low + high) / 2, 1.08 * (high - low).clip(1e-6)
+    height = max(height, 0.6 * width)
+    half = max(width, height) / 2, height / 2
+    left, right, bottom, top = (
+        float(middle[axis] + sign * half[axis]) for axis in (0, 1) for sign in (-1, 1)
+    )
+    return (left, right), (bottom, top)
+
+
+def _legend(survey: Survey) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    shapes = [
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker=style.MARKERS[domain],
+            color=style.DOMAINS[domain],
+            fillstyle="none" if domain else "full",
+            label=f"{side.name} ({DOMAINS[domain]})",
+        )
+        for domain, side in enumerate(survey.sides)
+    ]
+    colours = [
+        Line2D([], [], ls="", marker="s", color=style.class_colour(name), label=name)
+        for name in survey.classes
+    ]
+    return [*colours, *shapes]

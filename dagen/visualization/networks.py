@@ -1,0 +1,115 @@
+"""The networks that are looked at: run folders or deployed files, and what to call them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagen.errors import UsageError
+from dagen.models.base import Network
+from dagen.models.deployed.file import Card, load_deployed
+from dagen.runs.log import LOG
+
+FILE = "model.safetensors"
+_TELLING = ("model", "width", "src", "tgt", "seed", "steps", "batch_norm", "size", "init")
+"""Settings that tell two runs of one method apart, the most telling first."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One deployed network.
+
+    Attributes:
+        title: what pictures call it, such as ``source-only`` or ``advent``.
+        network: in evaluation mode on the CPU.
+        card: what its file says of it.
+        path: the file.
+    """
+
+    title: str
+    network: Network
+    card: Card
+    path: Path
+
+    @property
+    def run(self) -> Path | None:
+        """The folder of the run that made it; None where no run's log lies beside the file."""
+        return self.path.parent if (self.path.parent / LOG).is_file() else None
+
+
+def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
+    """The networks of run folders and deployed files, in the order in which they were given.
+
+    Args:
+        given: folders of finished runs, or ``.safetensors`` files.
+        src: the source data set: a network that learned on it alone is ``source-only``.
+
+    Raises:
+        UsageError: none is given, one twice, or networks of different tasks.
+        DagenError: a folder without a deployed file, or a damaged file.
+    """
+    if not given:
+        raise UsageError("no network is given; name a run's folder or a model.safetensors.")
+    paths = [_file(path) for path in given]
+    twice = [str(path) for path, count in Counter(map(Path.resolve, paths)).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice; give each network once.")
+    loaded = [load_deployed(path) for path in paths]
+    tasks = sorted({card.task for _, card in loaded})
+    if len(tasks) > 1:
+        raise UsageError(f"the networks serve the tasks {' and '.join(tasks)}; give those of one.")
+    names = titles([card for _, card in loaded], paths, src)
+    return [
+        Checkpoint(name, network, card, path)
+        for name, (network, card), path in zip(names, loaded, paths, strict=True)
+    ]
+
+
+def _file(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    if not (path / FILE).is_file():
+        raise UsageError(
+            f"{path} holds no {FILE}; give the folder of a finished run, or a deployed file."
+        )
+    return path / FILE
+
+
+def titles(cards: Sequence[Card], paths: Sequence[Path], src: str | None = None) -> list[str]:
+    """A short title for each network; those of one method get the settings that differ."""
+    short = [_method(card, path, src) for card, path in zip(cards, paths, strict=True)]
+    for key in _TELLING:
+        values = [_text(card.run.get(key)) for card in cards]
+        kinds = Counter(name for name, _ in set(zip(short, values, strict=True)))
+        # Only where it helps: a setting that differs between runs of one title.
+        short = [
+            f"{name}, {_said(key, value)}" if kinds[name] > 1 else name
+            for name, value in zip(short, values, strict=True)
+        ]
+    shared = Counter(short)
+    return [
+        f"{name} ({short[: k + 1].count(name)})" if shared[name] > 1 else name
+        for k, name in enumerate(short)
+    ]
+
+
+def _method(card: Card, path: Path, src: str | None) -> str:
+    run = card.run
+    if not run:
+        return path.parent.name if path.name == FILE and path.parent.name else path.stem
+    names = list(run["method"])
+    if names == ["supervised"] and run["tgt"] is None:
+        trained = str(run["src"])
+        return "source-only" if src in (None, trained) else f"trained on {trained}"
+    return "+".join(names)
+
+
+def _said(key: str, value: str) -> str:
+    return value if key in ("model", "src", "tgt") else f"{key} {value}"
+
+
+def _text(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,1 @@
+"""One self-contained HTML page about finished runs (`dagen report`)."""

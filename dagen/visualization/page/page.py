@@ -1,0 +1,186 @@
+"""One page about runs, in one file that needs no network: ``dagen report``.
+
+Markup and style lie beside this file (``page.html``, ``page.css``); everything on the page comes
+from the folders of the runs, so that the same runs make the same page. Its content policy forbids
+every load from elsewhere, and there is no script.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dagen.errors import UsageError
+from dagen.runs import describe
+from dagen.runs.note import headline, percent, roles
+from dagen.system import device
+from dagen.system.files import write_atomically
+from dagen.version import __version__
+from dagen.visualization.page import charts, pictures, tables
+from dagen.visualization.page.subjects import Subject, open_all
+
+_HERE = Path(__file__).parent
+_LEFT_OUT = {"train/seconds", "train/lr"}
+_MOST = 6  # curves of training
+_CANDIDATES = {"candidates/miou": "mIoU on the target, by checkpoint",
+               "candidates/waste_iou": "waste IoU on the target, by checkpoint"}  # fmt: skip
+
+
+def write(
+    given: Sequence[str],
+    runs: Path,
+    out: Path | None = None,
+    *,
+    latency: bool = False,
+    track: bool = True,
+) -> tuple[Path, list[Path]]:
+    """Write the page about some runs.
+
+    Args:
+        given: folders, names or hashes of finished runs; the one before adaptation first. Where
+            it is the same for all and was not given, it is added.
+        runs: folder of all runs.
+        out: the HTML file; None is ``report.html`` in the run's folder, and for several runs a
+            file named after them in the last one's.
+        latency: measure the networks' latency on this machine now.
+        track: add the page to the runs' MLflow runs.
+
+    Returns:
+        The file, and the folders of the runs whose MLflow run has it.
+
+    Raises:
+        UsageError: a run that is not there, not finished or given twice.
+        DagenError: a result, log or picture is damaged, or the file cannot be written.
+    """
+    from dagen.tracking import add_to_run
+
+    subjects = open_all(given, runs)
+    path = out or _place(subjects)
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder; make it, or give another --out.")
+    write_atomically(path, render(subjects, latency=latency).encode())
+    asked = [subject.result.folder for subject in subjects if not subject.added] if track else []
+    return path, [folder for folder in asked if add_to_run(folder, {}, 0, [path], "report")]
+
+
+def render(subjects: Sequence[Subject], *, latency: bool = False) -> str:
+    """The page as HTML."""
+    import torch
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    measured = [_latency(subject) for subject in subjects] if latency else None
+    different, same = tables.differences(subjects)
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    last = subjects[-1]
+    return environment.get_template("page.html").render(
+        style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        title=_title(subjects),
+        headlines=_headlines(subjects),
+        subjects=subjects,
+        colours=charts.COLOURS,
+        dashes=charts.dashes,
+        told="; ".join(subject.told for subject in subjects),
+        scores=tables.scores(subjects),
+        different=different,
+        same=same,
+        curves=[(name, Markup(svg)) for name, svg in _curves(subjects)],
+        choices=tables.choices(subjects),
+        streams=tables.streams(subjects),
+        sheets=pictures.sheets(subjects),
+        drawn=pictures.drawn(subjects),
+        costs=tables.costs(subjects, measured),
+        machine=device.describe(torch.device("cpu")) if latency else None,
+        commands=[describe.command(subject.result.config) for subject in subjects],
+        made=[_made(subject) for subject in subjects],
+        task=last.result.config["task"],
+        version=__version__,
+    )
+
+
+def _place(subjects: Sequence[Subject]) -> Path:
+    asked = [subject.result for subject in subjects if not subject.added]
+    codes = "" if len(asked) == 1 else "-" + "-".join(r.name.rsplit("-", 1)[-1] for r in asked[:6])
+    return asked[-1].folder / f"report{codes}.html"
+
+
+def _title(subjects: Sequence[Subject]) -> str:
+    last = subjects[-1]
+    told = {1: last.title, 2: f"{last.title} beside {subjects[0].title}"}
+    what = told.get(len(subjects), f"{len(subjects)} runs compared")
+    return f"{what}: {describe.domains(last.result.config)}"
+
+
+def _headlines(subjects: Sequence[Subject]) -> list[str]:
+    """A sentence on each domain: a run with its change from the first, or the mIoU of them all."""
+    last = subjects[-1].result
+    known = roles(last.config)
+    order = sorted(last.scores, key=lambda name: known.get(name) != "target")
+    shown = [name for name in order if name in known]
+    if len(subjects) < 3:
+        first = subjects[0].result if len(subjects) > 1 else None
+        return [headline(last, name, first) for name in shown]
+    sentences = []
+    for name in shown:
+        values = {s.title: s.result.scores.get(name, {}).get("miou") for s in subjects}
+        sentences.append(
+            f"mIoU on {name} val: {'; '.join(f'{t} {percent(v)} %' for t, v in values.items())}."
+        )
+    return sentences
+
+
+def _curves(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
+    """Charts of what was logged while training, the loss first, then scores by checkpoint."""
+    names = Counter(
+        name
+        for subject in subjects
+        for name, points in subject.curves.items()
+        if name.startswith("train/") and name not in _LEFT_OUT and len(points) > 1
+    )
+    common = [name for name, _ in sorted(names.items(), key=lambda item: -item[1])]
+    shown = sorted(common, key=lambda name: name != "train/loss")[:_MOST]
+    titles = {k: subject.title for k, subject in enumerate(subjects)}
+    found = []
+    for name in (*shown, *_CANDIDATES):
+        curves = {k: s.curves[name] for k, s in enumerate(subjects) if name in s.curves}
+        label = _CANDIDATES.get(name, name.removeprefix("train/"))
+        if svg := charts.lines(label, curves, titles):
+            found.append((label, svg))
+    return found
+
+
+def _latency(subject: Subject) -> float:
+    from dagen.models.deployed.cost import latency
+    from dagen.models.deployed.file import load_deployed
+
+    network, card = load_deployed(subject.result.model)
+    return latency(network.eval(), card.size)
+
+
+def _made(subject: Subject) -> list[tuple[str, str]]:
+    """Where the figures come from."""
+    tags = subject.tags
+    facts = [
+        ("commit", tags.get("git.commit", "unknown")),
+        ("versions", f"dagen {tags.get('dagen.version', 'unknown')}, "
+                     f"torch {tags.get('torch.version', 'unknown')}"),
+    ]  # fmt: skip
+    if subject.ended is not None:
+        when = datetime.fromtimestamp(subject.ended / 1000, UTC)
+        facts.append(("finished", f"{when:%Y-%m-%d %H:%M} UTC"))
+    facts += [(f"data ({record['role']})", _data(record)) for record in subject.data]
+    return facts
+
+
+def _data(record: dict[str, Any]) -> str:
+    count = f", {record['images']:,} images" if "images" in record else ""
+    return f"{record['name']}{count}, SHA-256 {record['fingerprint'][:16]}…"

@@ -1,0 +1,97 @@
+"""The pictures that lie in the folders of runs, made part of the page itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from dagen.errors import DataError
+from dagen.runs.note import roles
+from dagen.visualization.page.subjects import Subject
+
+_WIDEST = 2000  # pixels; a page is read on a screen
+_QUALITY = 85
+_DRAWN = {
+    "map": "Feature space: UMAP of both domains",
+    "confusion": "Confusion matrices",
+    "reliability": "Reliability",
+    "failure-groups": "Where it fails",
+    "cases-*": "Cases",
+}
+"""What ``dagen visualize`` leaves in ``visualize/``, in the order of the page."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        title: above it.
+        caption: what was run, on which data, with which seed.
+        address: the picture itself, as a ``data:`` address.
+        width: pixels.
+        height: pixels.
+    """
+
+    title: str
+    caption: str
+    address: str
+    width: int
+    height: int
+
+
+def sheets(subjects: Sequence[Subject]) -> list[Picture]:
+    """The prediction sheets of the runs that were asked for, the target's first."""
+    found = []
+    for subject in subjects:
+        result = subject.result
+        known = roles(result.config)
+        order = sorted(result.scores, key=lambda name: known.get(name) != "target")
+        for name in order:
+            path = result.folder / f"predictions-{name}.png"
+            if path.is_file() and not subject.added:
+                caption = f"Images of {name} val with their truth and predictions. {subject.told}."
+                found.append(_picture(path, f"{subject.title} on {name}", caption))
+    return found
+
+
+def drawn(subjects: Sequence[Subject]) -> list[Picture]:
+    """What ``dagen visualize`` has drawn beside the runs that were asked for."""
+    return [
+        _picture(path, title, f"{subject.told}.")
+        for subject in subjects
+        if not subject.added
+        for title, path in _drawn(subject.result.folder / "visualize")
+    ]
+
+
+def _drawn(folder: Path) -> Iterator[tuple[str, Path]]:
+    for pattern, title in _DRAWN.items():
+        for path in sorted(folder.glob(f"{pattern}.png")):
+            kind = path.stem.removeprefix("cases-").replace("-", " ")
+            yield (f"{title}: {kind}" if pattern == "cases-*" else title), path
+
+
+def _picture(path: Path, title: str, caption: str) -> Picture:
+    """A picture file as WebP, with its own caption where it carries one."""
+    try:
+        with Image.open(path) as opened:
+            told = opened.info.get("Description", caption)
+            image = opened.convert("RGB")
+    except (OSError, UnidentifiedImageError) as error:
+        raise DataError(
+            f"{path} is no picture that can be read ({error}); remove it, or draw it again."
+        ) from None
+    if image.width > _WIDEST:
+        height = round(image.height * _WIDEST / image.width)
+        image = image.resize((_WIDEST, height), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "webp", quality=_QUALITY, method=4)
+    content = base64.b64encode(file.getvalue()).decode()
+    address = f"data:image/webp;base64,{content}"
+    return Picture(title, str(told), address, image.width, image.height)

@@ -1,0 +1,171 @@
+"""The runs that a page is about: found by folder, name or hash, read, and told apart."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagen.errors import DagenError, UsageError
+from dagen.runs import describe, results
+from dagen.runs.baseline import baseline
+from dagen.runs.log import history, read_records
+from dagen.runs.results import RunResult
+
+_TELLING = ("model", "width", "src", "tgt", "task", "steps", "batch", "size", "seed")
+"""Settings that tell two runs of one method apart, the most telling first."""
+
+Curve = list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One run.
+
+    Attributes:
+        title: what tables and legends call it.
+        result: what it found out.
+        added: whether it is here as the baseline of the others, without having been asked for.
+        tags: what its log says of code and machine.
+        data: the log's records of the data sets that it read.
+        ended: milliseconds since 1970, or None where the log does not say.
+        curves: everything that it logged, by name.
+    """
+
+    title: str
+    result: RunResult
+    added: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    data: tuple[dict[str, Any], ...] = ()
+    ended: int | None = None
+    curves: dict[str, Curve] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """What was run, for captions."""
+        config = self.result.config
+        images = self.result.extra.get("stream", {}).get("images")
+        return (
+            f"{self.title}: {config['model']}, {describe.domains(config)}, "
+            f"{describe.budget(config, images)}, seed {config['seed']}"
+        )
+
+
+def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
+    """The runs, in the order in which they were given, after the baseline that they share.
+
+    The baseline is added where all runs have the same one and it was not given.
+
+    Args:
+        given: folders, names of runs, or the hashes at the end of names.
+        runs: folder of all runs.
+
+    Raises:
+        UsageError: none, one twice, or one that is not there or not finished.
+        DagenError: a result or a log is damaged.
+    """
+    if not given:
+        raise UsageError("no run is given; name a run or its folder.")
+    found = [_load(_folder(name, runs)) for name in given]
+    twice = [
+        name for name, count in Counter(r.folder.resolve() for r in found).items() if count > 1
+    ]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice; give each run once.")
+    added = _shared(found)
+    everything = [*added, *found]
+    titles = _titles([r.config for r in everything])
+    return [
+        _subject(title, result, result in added)
+        for title, result in zip(titles, everything, strict=True)
+    ]
+
+
+def _shared(found: Sequence[RunResult]) -> list[RunResult]:
+    """The baseline of all runs that have a target, unless it is among them; else none."""
+    wanted = [baseline(result) for result in found if result.config["tgt"] is not None]
+    there = {result.name: result for result in wanted if result is not None}
+    if None in wanted or len(there) != 1 or there.keys() & {result.name for result in found}:
+        return []
+    return list(there.values())
+
+
+def _folder(given: str, runs: Path) -> Path:
+    """The folder of a finished run."""
+    path = Path(given)
+    if path.is_file():
+        path = path.parent
+    for folder in (path, runs / given):
+        if folder.is_dir():
+            if (folder / results.FILE).is_file():
+                return folder
+            raise UsageError(
+                f"{folder} is not the folder of a finished run: it has no {results.FILE}. Run the "
+                "same command again to finish the run."
+            )
+    finished = sorted(each.parent.name for each in runs.glob(f"*/{results.FILE}"))
+    ending = [name for name in finished if name.endswith(f"-{given}")]
+    if len(ending) == 1:
+        return runs / ending[0]
+    near = [name for name in finished if given in name] or difflib.get_close_matches(
+        given, finished
+    )
+    hint = f" Did you mean {' or '.join(near[:3])}?" if near else ""
+    raise UsageError(
+        f"there is no run {given}; {runs} holds {len(finished)} finished run(s).{hint} Give a "
+        "run's name, the hash at its end or its folder, and --runs FOLDER if they lie elsewhere."
+    )
+
+
+def _load(folder: Path) -> RunResult:
+    try:
+        result = results.load(folder)
+        assert result is not None
+        for key in ("method", "model", "src", "tgt", "task", "size", "seed", "steps", "batch"):
+            result.config[key]
+        return result
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DagenError(
+            f"{folder / results.FILE} is damaged ({error}); remove it and run the same command "
+            "again to score the run anew."
+        ) from None
+
+
+def _titles(configs: Sequence[describe.Stored]) -> list[str]:
+    """A short title each; runs of one method get the settings that differ."""
+    short = [describe.title(config) for config in configs]
+    known = [describe.settings(config) for config in configs]
+    others = sorted({name for one in known for name in one} - {*_TELLING, "method", "score"})
+    for name in (*_TELLING, *others):
+        values = [describe.text(one.get(name)) for one in known]
+        kinds = Counter(title for title, _ in set(zip(short, values, strict=True)))
+        if name in others and max(Counter(short).values()) == 1:
+            break
+        plain = name in ("model", "src", "tgt", "task")
+        short = [
+            f"{title}, {value if plain else f'{name} {value}'}" if kinds[title] > 1 else title
+            for title, value in zip(short, values, strict=True)
+        ]
+    shared = Counter(short)
+    return [
+        f"{title} ({short[: k + 1].count(title)})" if shared[title] > 1 else title
+        for k, title in enumerate(short)
+    ]
+
+
+def _subject(title: str, result: RunResult, added: bool) -> Subject:
+    tags: dict[str, str] = {}
+    data: dict[str, dict[str, Any]] = {}
+    ended = None
+    for record in read_records(result.folder):
+        if record["kind"] == "tags":
+            tags |= record["values"]
+        elif record["kind"] == "dataset":
+            data[record["role"]] = record
+        elif record["kind"] == "status":
+            ended = record["time"]
+    curves = history(result.folder)
+    return Subject(title, result, added, tags, tuple(data.values()), ended, curves)

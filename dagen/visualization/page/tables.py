@@ -1,0 +1,184 @@
+"""The tables of a report page, as rows of text for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dagen.runs import describe
+from dagen.runs.note import FIGURES, classes, percent, points, roles, told
+from dagen.visualization.page.subjects import Subject
+
+_ORDER = ("target", "source", "also scored")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A score with its bar.
+
+    Attributes:
+        text: in per cent, or a dash.
+        change: in points from the first run; empty for the first run itself.
+        share: length of the bar, 0 to 100.
+        best: whether no run has a higher one, and one has a lower.
+    """
+
+    text: str
+    change: str
+    share: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """All runs on one data set.
+
+    Attributes:
+        dataset: its name.
+        role: what it is to the runs.
+        rows: (figure, is it a class, a cell each run).
+    """
+
+    dataset: str
+    role: str
+    rows: list[tuple[str, bool, list[Cell]]]
+
+
+def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
+    """A table for each data set that a run was scored on, the target first."""
+    known: dict[str, str] = {}
+    for subject in subjects:
+        own = roles(subject.result.config)
+        for name in subject.result.scores:
+            role = own.get(name, "also scored")
+            known[name] = min(known.get(name, role), role, key=_ORDER.index)
+    ordered = sorted(known, key=lambda name: _ORDER.index(known[name]))
+    return [_scores(subjects, name, known[name]) for name in ordered]
+
+
+def _scores(subjects: Sequence[Subject], dataset: str, role: str) -> ScoreTable:
+    columns = [subject.result.scores.get(dataset, {}) for subject in subjects]
+    rows = []
+    for figure in (*FIGURES, *classes(columns)):
+        values = [column.get(figure) for column in columns]
+        if any(value is not None for value in values):
+            rows.append((told(figure), figure not in FIGURES, _cells(values)))
+    return ScoreTable(dataset, role, rows)
+
+
+def _cells(values: Sequence[float | None]) -> list[Cell]:
+    known = [value for value in values if value is not None]
+    best = max(known) if len(set(known)) > 1 else None
+    return [
+        Cell(
+            percent(value),
+            points(value, values[0]) if k else "",
+            100 * min(1.0, value or 0.0),
+            value is not None and value == best,
+        )
+        for k, value in enumerate(values)
+    ]
+
+
+def differences(subjects: Sequence[Subject]) -> tuple[list[tuple[str, list[str]]], list[Any]]:
+    """The settings that differ, and those that all runs share, each by name."""
+    known = [describe.settings(subject.result.config) for subject in subjects]
+    for one in known:
+        one.pop("score", None)
+    names = list(dict.fromkeys(name for one in known for name in one))
+    rows = {name: [describe.text(o[name]) if name in o else "–" for o in known] for name in names}
+    different = [(name, cells) for name, cells in rows.items() if len(set(cells)) > 1]
+    same = [(name, cells[0]) for name, cells in rows.items() if len(set(cells)) == 1]
+    return different, same
+
+
+def costs(
+    subjects: Sequence[Subject], latency: Sequence[float] | None
+) -> list[tuple[str, list[str]]]:
+    """What the deployed networks weigh and what training took.
+
+    Args:
+        subjects: the runs.
+        latency: milliseconds for one image, by run, if they were measured.
+    """
+    profiles = [subject.result.profile for subject in subjects]
+    rows = [
+        ("parameters", [f"{p['parameters']:,.0f}" for p in profiles]),
+        ("deployed file", [f"{p['bytes'] / 1e6:.2f} MB" for p in profiles]),
+        ("multiply-accumulates", [f"{p['macs'] / 1e9:.3f} G" for p in profiles]),
+        ("FLOPs (2 per MAC)", [f"{p['flops'] / 1e9:.3f} G" for p in profiles]),
+        ("input", [describe.text(s.result.config["size"]) for s in subjects]),
+    ]
+    if latency is not None:
+        rows.append(("latency, one image", [f"{value:.1f} ms" for value in latency]))
+    rows.append(("training", [_duration(subject.result.seconds) for subject in subjects]))
+    rows.append(("on", [subject.tags.get("hardware", "unknown") for subject in subjects]))
+    return rows
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of a run's checkpoints each validator picks.
+
+    Attributes:
+        title: of the run.
+        where: the data set behind the scores, or None where it has no labels.
+        heads: of the columns after the validator's.
+        rows: (validator, a cell each column, is its choice deployed).
+        told: which one is deployed, what did not apply, what was run.
+    """
+
+    title: str
+    where: str | None
+    heads: list[str]
+    rows: list[tuple[str, list[str], bool]]
+    told: list[str]
+
+
+def choices(subjects: Sequence[Subject]) -> list[Choice]:
+    """A table for each run that judged its checkpoints."""
+    judged = [subject for subject in subjects if "selection" in subject.result.extra]
+    return [_choice(subject) for subject in judged]
+
+
+def _choice(subject: Subject) -> Choice:
+    extra = subject.result.extra
+    selection = extra["selection"]
+    figures = {"waste IoU": "waste_iou", "foreground mIoU": "foreground_miou"}
+    if subject.result.config["task"] == "binary":
+        del figures["foreground mIoU"]
+    where = selection["scored_on"]
+    rows = []
+    for name, pick in extra["validators"].items():
+        own = "" if name == "last" else f"{pick['value']:.4f}"
+        worth = [percent(pick.get(each)) for each in (*figures.values(), "regret")]
+        cells = [str(int(pick["step"])), own, *(worth if where else [])]
+        rows.append((name, cells, name == selection["select"]))
+    heads = ["step", "its own score", *((*figures, "regret") if where else ())]
+    reasons = [f"{name} does not apply: {why}" for name, why in selection["not_applicable"].items()]
+    deployed = f"Deployed: step {selection['step']}, chosen by {selection['select']}."
+    return Choice(subject.title, where, heads, rows, [deployed, *reasons, f"{subject.told}."])
+
+
+def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list[Any]]]:
+    """Of each run over a stream: title, data set, columns, and figures before and after."""
+    found = []
+    for subject in subjects:
+        rows = subject.result.extra.get("stream", {}).get("rows", {})
+        if rows:
+            figures = [*FIGURES, *classes(rows.values())]
+            lines = [
+                (told(figure), [percent(rows[row].get(figure)) for row in rows])
+                for figure in figures
+            ]
+            found.append((subject.title, str(subject.result.config["tgt"]), list(rows), lines))
+    return found

@@ -1,0 +1,114 @@
+"""One look for every figure: colours that everyone can tell apart, and shapes for print."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagen.scoring.overlay import COLOURS
+from dagen.system.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Colours of networks, "before" first (Okabe and Ito, 2008)."""
+HATCHES = ("", "////", "....", "xxxx", "----", "++++")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+MARKERS = ("o", "^")
+"""Of the source and of the target."""
+DOMAINS = ("#0072B2", "#D55E00")
+"""Likewise their colours, where classes have none."""
+SHADES = "cividis"
+"""Colour map of amounts: even in lightness, so in print too."""
+_GROUND = "#999999"  # of background points, which black would make the loudest of all
+
+_LETTERS_AN_INCH = 17  # of a caption's typeface
+_SETTINGS: Any = {  # matplotlib types every name of a setting
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.grid": False,
+    "grid.color": "#DDDDDD",
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.hashsalt": "dagen",  # the same figure is the same file
+}
+
+
+def class_colour(name: str) -> str:
+    """The colour of a class as ``#RRGGBB``: that of every overlay, background in grey."""
+    if name == "background":
+        return _GROUND
+    return "#{:02X}{:02X}{:02X}".format(*COLOURS[name])
+
+
+def run_style(k: int) -> dict[str, Any]:
+    """Colour and hatch of the bars of network ``k``."""
+    return {
+        "facecolor": RUNS[k % len(RUNS)],
+        "hatch": HATCHES[k % len(HATCHES)],
+        "edgecolor": "white",
+        "linewidth": 0,
+    }
+
+
+@contextmanager
+def figure(width: float, height: float, caption: str) -> Iterator[Figure]:
+    """A figure with its caption below it; no global state of matplotlib is touched or left.
+
+    Args:
+        width: inches.
+        height: inches, without the caption.
+        caption: what was run, on which data, with which seed; broken into lines here.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    lines = textwrap.wrap(caption, round(width * _LETTERS_AN_INCH))
+    with rc_context(_SETTINGS):
+        drawn = Figure((width, height + 0.16 * len(lines) + 0.1), layout="constrained")
+        drawn.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color="#444444")
+        yield drawn
+
+
+def save(drawn: Figure, path: Path, caption: str) -> list[Path]:
+    """Write a figure as PNG (200 dots an inch) and SVG beside one another.
+
+    Args:
+        drawn: the figure.
+        path: without suffix; its folder exists.
+        caption: goes into the files, for readers that cannot see them.
+
+    Returns:
+        Both files.
+    """
+    files = {
+        path.with_name(f"{path.name}.png"): {"Title": path.name, "Description": caption},
+        path.with_name(f"{path.name}.svg"): {
+            "Title": path.name,
+            "Description": caption,
+            "Date": None,
+        },
+    }
+    for file, metadata in files.items():
+        how = partial(drawn.savefig, format=file.suffix[1:], dpi=200, metadata=metadata)
+        write_atomically(file, how)
+    return list(files)
+
+
+def panels(drawn: Figure, count: int, most: int = 3, **shared: Any) -> Sequence[Any]:
+    """``count`` axes in rows of at most ``most``; places that stay over are empty."""
+    columns = min(count, most)
+    rows = -(-count // columns)
+    axes = drawn.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for unused in axes[count:]:
+        unused.set_axis_off()
+    return list(axes[:count])

@@ -1,0 +1,210 @@
+"""One pass over the images of both domains: what every later picture and number is made from.
+
+An image is decoded once and forwarded through every network. Of each, the scores at the label's
+own resolution are kept, the features below the drawn points, and pictures small enough for a
+page of hundreds.
+
+Networks run as they would be deployed, with the batch-norm statistics of their files, on both
+domains.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dagen.datasets.base import Label
+from dagen.datasets.loading import transforms
+from dagen.errors import DataError
+from dagen.scoring.evaluation import probabilities
+from dagen.scoring.metrics import Scores
+from dagen.types import SegOut
+from dagen.visualization import sampling, thumbnails
+from dagen.visualization.networks import Checkpoint
+from dagen.visualization.objects import objects
+from dagen.visualization.survey import Floats, Picture, Points, Side, Survey
+
+
+def draw_points(
+    sides: tuple[Side, Side],
+    grid_of: Callable[[tuple[int, int]], tuple[int, int]],
+    quota: int,
+    seed: int,
+    on_image: Callable[[], None] = lambda: None,
+) -> Points:
+    """Draw as many pixels of every class from both domains; reads labels alone.
+
+    Args:
+        sides: source and target.
+        grid_of: from an image's height and width to rows and columns of its feature map.
+        quota: points of each class and domain.
+        seed: of the draw.
+        on_image: called after each label.
+
+    Raises:
+        DataError: not one pixel of a class that counts.
+    """
+    parts: list[NDArray[np.float64]] = []
+    first = 0
+    for domain, side in enumerate(sides):
+        grids: list[Label] = []
+        for index in side.chosen:
+            label = side.dataset.label(index)
+            grids.append(sampling.on_grid(label, grid_of((label.shape[0], label.shape[1]))))
+            on_image()
+        count = side.dataset.task.num_classes
+        cells = sampling.balanced(grids, count, quota, (seed, domain))
+        if not len(cells):
+            raise DataError(f"{side.told} has no labelled pixel; give another --split.")
+        shapes = np.array([grids[image].shape for image in cells[:, 0]])
+        middle = (cells[:, 1:3] + 0.5) / shapes
+        ends = np.full(len(cells), domain), cells[:, 0] + first
+        parts.append(np.column_stack([*ends, middle, cells[:, 3]]))
+        first += len(side.chosen)
+    domain_, picture, y, x, label_ = np.concatenate(parts).T
+    return Points(
+        domain_.astype(np.uint8),
+        picture.astype(np.int64),
+        y.astype(np.float32),
+        x.astype(np.float32),
+        label_.astype(np.uint8),
+    )
+
+
+def look(
+    checkpoints: list[Checkpoint],
+    sides: tuple[Side, Side],
+    points: Points,
+    seed: int,
+    device: torch.device,
+    on_image: Callable[[], None] = lambda: None,
+) -> Survey:
+    """Forward every image through every network.
+
+    On a CPU several images are looked at at once, each by one thread: small convolutions gain
+    little from more threads, and lose much when those wait for one another on a busy machine.
+
+    Args:
+        checkpoints: the networks; they are moved to ``device``.
+        sides: source and target.
+        points: where features are kept.
+        seed: of the draw of ``points``; only passed on.
+        device: where the networks run.
+        on_image: called after each image.
+    """
+    networks = [c.network.to(device) for c in checkpoints]
+    size = len(checkpoints), len(points)
+    predictions, confidence = np.zeros(size, np.uint8), np.zeros(size, np.float32)
+    features = [np.zeros((len(points), n.feature_channels), np.float32) for n in networks]
+    watchers = [_Watcher(network) for network in networks]
+    images = [(domain, index) for domain, side in enumerate(sides) for index in side.chosen]
+
+    def one(place: int) -> Picture:
+        domain, index = images[place]
+        dataset = sides[domain].dataset
+        image, label = dataset.image(index), dataset.label(index)
+        truth = torch.from_numpy(label).long()
+        here = np.flatnonzero(points.picture == place)
+        y, x = points.y[here], points.x[here]
+        scores, answers = [], []
+        for k, c in enumerate(checkpoints):
+            p = probabilities(c.network, image, c.card.size).cpu()
+            features[k][here] = watchers[k].at(y, x)
+            best, answer = (each.numpy() for each in p.max(0))
+            at = _cells(y, label.shape[0]), _cells(x, label.shape[1])
+            predictions[k, here], confidence[k, here] = answer[at], best[at]
+            answers.append(answer.astype(np.uint8))
+            scores.append(Scores(dataset.task))
+            scores[k].update(p, truth)
+        classes = dataset.task.classes
+        return Picture(
+            domain=domain,
+            index=index,
+            name=dataset.name(index),
+            scene=dataset.scene(index),
+            photo=thumbnails.photo(image),
+            truth=thumbnails.label(label, classes),
+            predictions=[thumbnails.label(found, classes) for found in answers],
+            scores=scores,
+            objects=objects(label, answers, len(classes)) if domain == 1 else [],
+        )
+
+    pictures = []
+    for picture in _in_threads(one, len(images), device):
+        pictures.append(picture)
+        on_image()
+    for watcher in watchers:
+        watcher.close()
+    task = sides[0].dataset.task
+    return Survey(
+        task, checkpoints, sides, pictures, points, features, predictions, confidence, seed
+    )
+
+
+def _in_threads(
+    one: Callable[[int], Picture], count: int, device: torch.device
+) -> Iterator[Picture]:
+    """``one`` of 0, 1, ... in order: as many at once as torch may use threads, on a CPU."""
+    threads = torch.get_num_threads()
+    if device.type != "cpu":
+        yield from map(one, range(count))
+        return
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield from pool.map(one, range(count))
+    finally:
+        torch.set_num_threads(threads)  # some of what it sets is the whole process's
+
+
+def feature_grid(checkpoints: Sequence[Checkpoint]) -> Callable[[tuple[int, int]], tuple[int, int]]:
+    """From an image's size to the rows and columns of the coarsest feature map of it."""
+    strides = [_feature_stride(c) for c in checkpoints]
+
+    def grid(shape: tuple[int, int]) -> tuple[int, int]:
+        maps = []
+        for c, stride in zip(checkpoints, strides, strict=True):
+            height, width = transforms.cover(shape, c.card.size, c.network.multiple)
+            maps.append((height // stride, width // stride))
+        return min(maps, key=math.prod)
+
+    return grid
+
+
+@torch.inference_mode()
+def _feature_stride(c: Checkpoint) -> int:
+    """Input pixels per feature, which no network declares."""
+    side = 4 * c.network.multiple
+    features: Tensor = c.network(torch.zeros(1, 3, side, side)).features
+    return side // features.shape[2]
+
+
+def _cells(where: Floats, count: int) -> NDArray[np.int64]:
+    return np.minimum((where * count).astype(np.int64), count - 1)
+
+
+class _Watcher:
+    """Keeps the features of a network's last forward, for each thread by itself."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._last = threading.local()
+        self._hook = network.register_forward_hook(self._keep)
+
+    def _keep(self, _module: nn.Module, _args: object, out: SegOut) -> None:
+        self._last.features = out.features[0].float().cpu().numpy()
+
+    def at(self, y: Floats, x: Floats) -> Floats:
+        """The feature vectors (n, D) of the cells that hold the points."""
+        features: Floats = self._last.features
+        _, height, width = features.shape
+        found: Floats = features[:, _cells(y, height), _cells(x, width)].T
+        return found
+
+    def close(self) -> None:
+        self._hook.remove()

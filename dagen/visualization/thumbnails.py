@@ -1,0 +1,48 @@
+"""Images and labels small enough that hundreds of them fit into one page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dagen.scoring.overlay import palette
+from dagen.types import IGNORE
+
+Pixels = NDArray[np.uint8]
+
+SIDE = 320
+"""Longest side of a thumbnail in pixels."""
+_QUALITY = 72
+_GREY = (128, 128, 128)  # of ignored pixels
+
+
+def photo(image: Pixels) -> bytes:
+    """An image (H, W, 3) uint8 as a small JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(image).resize(_fitted(image), Image.Resampling.LANCZOS).save(
+        file, "jpeg", quality=_QUALITY, optimize=True
+    )
+    return file.getvalue()
+
+
+def label(ids: Pixels, classes: Sequence[str]) -> bytes:
+    """A label (H, W) uint8 as a small PNG of class colours, background transparent."""
+    small = Image.fromarray(ids).resize(_fitted(ids), Image.Resampling.NEAREST)
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(classes)] = palette(classes)
+    colours[IGNORE] = _GREY
+    small.putpalette(colours.tobytes())
+    file = io.BytesIO()
+    small.save(file, "png", optimize=True, transparency=0)
+    return file.getvalue()
+
+
+def _fitted(pixels: Pixels) -> tuple[int, int]:
+    """Width and height with the long side at :data:`SIDE`; nothing is enlarged."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -1,0 +1,73 @@
+"""Rows beside their baselines and ceilings."""
+
+import pytest
+
+from dagen.benchmarking.tables.comparison import sections, table
+from dagen.benchmarking.tables.tables import Table, Value, markdown
+from tests.benchmarking.tables import made
+
+
+def entry(found: Table, row: str, column: str) -> Value:
+    line = next(line for line in found.rows if line[0] == row)
+    value = line[found.columns.index(column)]
+    assert isinstance(value, Value)
+    return value
+
+
+def test_rows_are_sorted_the_ceilings_last_and_the_best_is_bold() -> None:
+    (section,) = sections(made.table())
+    found = table(section)
+    assert [row[0] for row in found.rows] == [
+        "best", "source + strong augmentation", "adabn", "source-only", "oracle+source", "oracle",
+    ]  # fmt: skip
+    best = entry(found, "best", "waste IoU")
+    assert (best.text(), best.best, best.count) == ("25.0 ± 2.5", True, 3)
+    assert not entry(found, "oracle+source", "waste IoU").best
+    assert entry(found, "best", "ECE").best  # the lowest
+    assert not any(entry(found, str(row[0]), "accuracy").best for row in found.rows)
+
+
+def test_the_gap_is_that_to_the_better_ceiling() -> None:
+    found = table(sections(made.table())[0])
+    shares = {row[0]: entry(found, str(row[0]), "gap closed").mean for row in found.rows}
+    assert shares == pytest.approx(
+        {
+            "source-only": 0, "best": 50, "oracle": 200 / 3, "oracle+source": 100,
+            "adabn": 40 / 3, "source + strong augmentation": 20,
+        }
+    )  # fmt: skip
+    assert "(row - source-only) / (oracle+source - source-only)" in markdown(found)
+
+
+def test_a_small_gap_is_no_gap() -> None:
+    records = [made.record("source-only", 0.2), made.record("x", 0.9), made.record("oracle", 0.21)]
+    found = table(sections(records)[0])
+    assert entry(found, "x", "gap closed").text() == "–"
+    assert "Gap closed is not defined" in markdown(found)
+
+
+def test_networks_tasks_and_axes_have_tables_of_their_own() -> None:
+    records = [
+        made.record(),
+        made.record(task="material"),
+        made.record(model="icnet"),
+        made.record(axes={"width": 0.5}),
+    ]
+    titles = [section.title for section in sections(records)]
+    assert titles == [
+        "enet, binary, resortit to taco",
+        "enet, material, resortit to taco",
+        "icnet, binary, resortit to taco",
+        "enet, binary, resortit to taco, width 0.5",
+    ]
+    material = table(sections(records)[1])
+    assert material.columns[2:8] == (
+        "aluminium", "paper", "bottle", "nylon", "foreground mIoU", "gap closed",
+    )  # fmt: skip
+    assert entry(material, "adabn", "resortit foreground mIoU").mean == pytest.approx(90)
+
+
+def test_what_was_not_scored_is_a_dash() -> None:
+    found = table(sections([made.record(scores={}), made.record("other", 0.3)])[0])
+    assert entry(found, "adabn", "waste IoU").text() == "–"
+    assert [row[0] for row in found.rows] == ["other", "adabn"]

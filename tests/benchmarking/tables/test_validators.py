@@ -1,0 +1,46 @@
+"""Picks, oracle and regret, where runs have judged their checkpoints."""
+
+from dagen.benchmarking.tables import validators
+from dagen.benchmarking.tables.comparison import sections
+from dagen.benchmarking.tables.tables import Value
+from tests.benchmarking.tables import made
+
+
+def judged(row: str, seed: int, last: float, infomax: float, oracle: float) -> object:
+    picks = {"last": last, "infomax": infomax, "oracle": oracle}
+    table = {
+        name: {"step": 5, "value": 1.0, "waste_iou": iou, "regret": oracle - iou}
+        for name, iou in picks.items()
+    }
+    return made.record(row, last, seed, extra={"validators": table})
+
+
+def test_runs_without_judgements_have_no_such_table() -> None:
+    assert validators.table(sections(made.table())[0]) is None
+
+
+def test_picks_and_regrets() -> None:
+    records = [
+        judged("a", 0, 0.20, 0.25, 0.25),
+        judged("a", 1, 0.10, 0.20, 0.30),
+        judged("b", 0, 0.30, 0.28, 0.35),
+        made.record("unjudged", 0.9),
+    ]
+    found = validators.table(sections(records)[0])  # type: ignore[arg-type]
+    assert found is not None and found.columns == ("", "last", "infomax", "oracle")
+    shown = {
+        row[0]: [round(e.mean, 6) for e in row[1:] if isinstance(e, Value)] for row in found.rows
+    }
+    assert shown == {
+        "b": [30, 28, 35],
+        "a": [15, 22.5, 27.5],
+        "mean regret": [10, 5.666667, 0],
+        "largest regret": [20, 10, 0],
+    }
+
+
+def test_what_could_not_judge_is_a_dash() -> None:
+    record = made.record(extra={"validators": {"last": {"step": 5, "value": 5.0}}})
+    found = validators.table(sections([record])[0])
+    assert found is not None
+    assert [e.text() for row in found.rows for e in row[1:] if isinstance(e, Value)] == ["–"] * 3

@@ -1,0 +1,168 @@
+"""From a TOML file to cells, and what is said of a file that is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from dagen.benchmarking import reading
+from dagen.benchmarking.execution import check
+from dagen.errors import UsageError
+from dagen.runs.config import from_mapping
+from tests.benchmarking.conftest import BASE, GRID, ROWS, Make
+
+
+def test_every_row_at_every_point_seed_by_seed(make: Make) -> None:
+    cells = make(grid="[grid]\nmodel = ['enet', 'icnet']\nseed = [3, 5]", rows="""
+        [[row]]
+        name = "source-only"
+        tgt = "none"
+        [[row]]
+        name = "stack"
+        method = "fda,minent"
+        minent.weight = 0.5
+        steps = 9
+    """).cells  # fmt: skip
+    assert [cell.label for cell in cells] == [
+        f"{row}/{model}/material/s{seed}"
+        for seed in (3, 5)
+        for model in ("enet", "icnet")
+        for row in ("source-only", "stack")
+    ]
+    stack = cells[-1].config
+    assert stack == from_mapping(
+        {
+            "src": "resortit", "tgt": "taco", "method": "fda,minent", "model": "icnet", "steps": 9,
+            "parts": {"minent": {"weight": 0.5}}, "seed": 5, "size": [32, 32], "batch": 2,
+            "width": 0.25, "candidates": 1,
+        }
+    )  # fmt: skip
+
+
+def test_source_only_is_the_baseline_of_adapt_and_sees_no_target(make: Make) -> None:
+    cells = {(cell.row, cell.config.seed): cell for cell in make().cells}
+    baseline = cells["source-only", 1].config
+    assert baseline == cells["adabn", 1].config.source_only()
+    assert baseline.tgt is None and baseline.scored == ("resortit", "taco")
+
+
+def test_ceilings_are_known_as_such_and_scored_on_both_domains(make: Make) -> None:
+    cells = {cell.row: cell for cell in make().cells}
+    assert cells["oracle"].config.ceiling == "oracle"
+    assert cells["oracle+source"].config.ceiling == "oracle+source"
+    assert cells["oracle"].config.src == "taco"
+    for row in ("oracle", "oracle+source", "source-only", "adabn"):
+        assert set(cells[row].config.scored) == {"resortit", "taco"}
+        assert (cells[row].source, cells[row].target) == ("resortit", "taco")
+
+
+def test_a_row_that_starts_from_another_comes_after_it(make: Make) -> None:
+    cells = make().cells
+    labels = [cell.label for cell in cells]
+    assert labels.index("source-only/enet/binary/s0") < labels.index("continued/enet/binary/s0")
+    assert "continued/enet/binary/s1" not in labels  # the row is restricted to seed 0
+    continued = next(cell for cell in cells if cell.row == "continued")
+    needed = next(cell for cell in cells if cell.row == "source-only")
+    assert continued.needs == needed.config.name
+    assert continued.config.init == f"run:{needed.config.name}"
+
+
+def test_strategies_of_the_base_serve_the_rows_that_hold_them(make: Make) -> None:
+    base = BASE + "photometric.strength = 0.5\nphotometric.p = 0.9\nselect = 'infomax'\n"
+    rows = ROWS + '[[row]]\nname = "weak"\nmethod = "photometric"\nphotometric.p = 0.1\n'
+    cells = {cell.row: cell.config for cell in make(base=base, rows=rows).cells}
+    assert cells["adabn"].parts == {}
+    assert cells["source + strong augmentation"].parts["photometric"]["p"] == 0.9
+    assert cells["weak"].parts == {"photometric": {"strength": 0.5, "p": 0.1}}
+    # Who looks at target images cannot choose where there are none.
+    assert cells["source-only"].select == cells["oracle"].select == "last"
+    assert cells["adabn"].select == "infomax"
+
+
+def test_any_setting_can_be_an_axis(make: Make) -> None:
+    rows = "[[row]]\nname = 'one'\nsize = [64, 64]\n[[row]]\nname = 'both'"
+    cells = make("", "[grid]\nsize = [[32, 32], [64, 64]]\nlr = [0.1]", rows).cells
+    assert [(cell.row, cell.config.size) for cell in cells] == [
+        ("both", (32, 32)), ("one", (64, 64)), ("both", (64, 64)),
+    ]  # fmt: skip
+    assert cells[0].axes == {"size": [32, 32], "lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(grid="[gird]\nseed = [0]"), "unknown key 'gird'; did you mean 'grid'"),
+        (dict(grid="[grid]\nmodell = ['enet']"), "unknown axis 'modell'; did you mean 'model'"),
+        (dict(grid="[grid]\nseed = []"), "seed is []; give a list of values"),
+        (dict(grid="[grid]\nseed = 3"), "seed is 3; give a list of values"),
+        (dict(grid="[grid]\nseed = [1, 1]"), "name every value once"),
+        (dict(grid="[grid]\nsteps = [1]"), "steps stands in [base] and in [grid]"),
+        (dict(grid="[grid]\nseed = [0, -1]"), "row 'source-only': seed is -1"),
+        (dict(grid="[grid]\nmodel = ['ennet']"), "unknown network 'ennet'; did you mean 'enet'"),
+        (dict(base=BASE + "stepz = 3"), "unknown setting 'stepz'; did you mean 'steps'"),
+        (dict(base=BASE.replace("taco", "tacco")), "unknown data set 'tacco'"),
+        (dict(base="base = 3"), "base must be a table"),
+        (dict(rows=""), "no [[row]]"),
+        (dict(rows="[[row]]\nmethod = 'adabn'"), "row 1 has no name"),
+        (dict(rows=ROWS + "[[row]]\nname = 'adabn'"), "two rows are called 'adabn'"),
+        (dict(rows="[[row]]\nname = 'x'\nmethod = 'advnet'"), "did you mean 'advent'"),
+        (dict(rows="[[row]]\nname = 'x'\nlr = -1"), "row 'x': lr is -1"),
+        (dict(rows="[[row]]\nname = 'x'\nmodel = 'icnet'"), "'icnet' is not on the axis"),
+        (dict(rows="[[row]]\nname = 'x'\nmodel = []"), "model is empty"),
+        (dict(rows="[[row]]\nname = 'x'\ninit = 'row:y'"), "unknown row to start from 'y'"),
+        (dict(rows="[[row]]\nname = 'x'\ninit = 'row:x'"), "start from each other: x -> x"),
+        (
+            dict(rows=ROWS.replace('tgt = "none"', 'tgt = "none"\nseed = 1', 1)),
+            "starts from 'source-only', which has no cell",
+        ),
+        (dict(base=BASE + "minent = 3"), "minent is a strategy"),
+        (dict(grid="[grid"), "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_one_clear_line(make: Make, change: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        make(**change)
+    assert message in str(error.value)
+    assert "small.toml" in str(error.value) and "\n" not in str(error.value).split("TOML:")[0]
+
+
+def test_patterns_choose_cells_and_what_they_need(make: Make) -> None:
+    found = make()
+    assert {cell.row for cell in found.only("continued")} == {"continued", "source-only"}
+    assert [cell.label for cell in found.only("adabn/*/s1")] == ["adabn/enet/binary/s1"]
+    assert len(found.only(None)) == len(found.cells) == 11
+    with pytest.raises(UsageError, match="no cell of small matches 'nothing'"):
+        found.only("nothing")
+
+
+def test_names_are_looked_up_here_first_and_then_in_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped, results = reading.find("baselines")
+    assert shipped.parent.name == "benchmarking" and results == Path("benchmarks/results")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "own.toml").write_text(BASE + GRID + ROWS)
+    assert reading.find("own") == (Path("benchmarks/own.toml"), Path("benchmarks/results"))
+    assert reading.find("x/y.toml") == (Path("x/y.toml"), Path("x/results"))
+    with pytest.raises(UsageError, match="did you mean 'baselines'"):
+        reading.find("baseline")
+    with pytest.raises(UsageError, match="cannot read"):
+        reading.load(Path("x/y.toml"))
+
+
+@pytest.mark.parametrize("name", ["baselines", "screen", "real"])
+def test_the_files_that_are_committed_can_be_read(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagen.benchmarking.tables.protocol import MANDATORY
+
+    monkeypatch.chdir(Path(__file__).parents[2])
+    found = reading.load(reading.find(name)[0])
+    if name == "baselines":
+        models = dict.fromkeys(cell.config.model for cell in found.cells)
+        assert list(models) == ["icnet", "bisenet", "enet"]
+        assert {cell.config.task for cell in found.cells} == {"binary", "material"}
+    else:
+        assert set(MANDATORY) <= set(found.rows)
+    if name == "real":  # the rows of the others are too many to build in a test
+        check(cell for cell in found.cells if cell.config.model == "enet")

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading.batches import Feed, Sampling, Steps, batches, every_image
+from dagen.types import Batch, Task
+
+
+class Numbers(Dataset):
+    """Image i is filled with i; reading a label can be forbidden."""
+
+    def __init__(self, count: int, *, labels: bool = True) -> None:
+        super().__init__(Path(), "train", Task.BINARY)
+        self.count = count
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return self.count
+
+    def image(self, index: int) -> np.ndarray:
+        pixels = np.full((40, 60, 3), index, np.uint8)
+        pixels[:, :, 1] = np.arange(60)
+        return pixels
+
+    def label(self, index: int) -> np.ndarray:
+        assert self.labels, "a label was opened"
+        return np.full((40, 60), index % 2, np.uint8)
+
+
+def _steps(*, batch: int = 4, rank: int = 0, world: int = 1, seed: int = 0) -> Steps:
+    feeds = {"source": Feed(Numbers(5), True), "target": Feed(Numbers(7, labels=False), False)}
+    return Steps(feeds, Sampling((32, 32), batch, 2.0, seed, "none", rank, world), steps=6)
+
+
+def _same(a: Batch, b: Batch) -> bool:
+    pairs = [(a.source, b.source), (a.target, b.target)]
+    return all(
+        x is not None
+        and y is not None
+        and torch.equal(x.image, y.image)
+        and torch.equal(x.index, y.index)
+        for x, y in pairs
+    )
+
+
+def test_shapes_ranges_and_no_target_label() -> None:
+    batch = _steps()[0]
+    assert batch.source is not None and batch.target is not None
+    assert batch.source.image.shape == (4, 3, 32, 32)
+    assert batch.source.image.dtype == torch.float32
+    assert float(batch.source.image.min()) >= 0 and float(batch.source.image.max()) <= 1
+    assert batch.source.label is not None and batch.source.label.dtype == torch.int64
+    assert batch.target.label is None
+
+
+def test_every_image_comes_once_an_epoch() -> None:
+    steps = _steps(batch=5)
+    for step in range(6):
+        source = steps[step].source
+        assert source is not None and sorted(source.index.tolist()) == list(range(5))
+
+
+def test_workers_and_resuming_change_nothing() -> None:
+    alone = list(batches(_steps(), 0, 0))
+    together = list(batches(_steps(), 0, 2))
+    resumed = list(batches(_steps(), 4, 0))
+    assert len(alone) == len(together) == 6
+    assert all(_same(a, b) for a, b in zip(alone, together, strict=True))
+    assert all(_same(a, b) for a, b in zip(alone[4:], resumed, strict=True))
+
+
+def test_ranks_share_one_batch() -> None:
+    whole = _steps()[2].source
+    halves = [_steps(rank=rank, world=2)[2].source for rank in (0, 1)]
+    assert whole is not None and halves[0] is not None and halves[1] is not None
+    assert torch.equal(whole.image, torch.cat([halves[0].image, halves[1].image]))
+
+
+def test_seeds_differ() -> None:
+    first, second = _steps(seed=0)[0].source, _steps(seed=1)[0].source
+    assert first is not None and second is not None
+    assert not torch.equal(first.image, second.image)
+
+
+@pytest.mark.parametrize("multiple", [4, 32])
+def test_every_image_is_fitted_to_the_network(multiple: int) -> None:
+    images = list(every_image(Numbers(3), (32, 32), multiple))
+    assert len(images) == 3
+    assert all(image.shape[0] == 1 and image.shape[2] % multiple == 0 for image in images)
+
+
+def test_what_stands_out_is_cut_like_the_image_and_opens_no_label() -> None:
+    images = Numbers(7, labels=False)
+    feed = Feed(images, False, salience=lambda index: images.image(index)[:, :, 1])
+    steps = Steps({"target": feed}, Sampling((40, 40), 4, 1.0, 0), steps=3)
+    target = steps[1].target
+    assert target is not None and target.label is None and target.salience is not None
+    assert target.salience.dtype == torch.float32
+    assert torch.equal(target.salience, target.image[:, 1])
+    moved = target.to(torch.device("cpu"))
+    assert moved.salience is not None and torch.equal(moved.salience, target.salience)

@@ -1,0 +1,94 @@
+"""Several data sets as one: each drawn equally often, every image from its own files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.wrappers import Joined
+from dagen.engine.checks import check
+from dagen.engine.feeds import open_feeds
+from dagen.errors import UsageError
+from dagen.runs.config import from_mapping
+from dagen.runs.describe import command, title
+from dagen.runs.reading import load
+from dagen.types import Task
+from tests import tiny
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Dataset, Dataset]:
+    tiny.make_resortit(tmp_path, train=4, val=1)
+    tiny.make_folder(tmp_path, train=3, val=1)
+    one, other = (open_dataset(n, "train", Task.MATERIAL, tmp_path) for n in ("resortit", "folder"))
+    return one, other
+
+
+def test_every_data_set_is_drawn_equally_often(two: tuple[Dataset, Dataset]) -> None:
+    whole = Joined(two)
+    assert len(whole) == 8
+    names = [whole.name(i) for i in range(len(whole))]
+    first, second = ([d.name(i) for i in range(len(d))] for d in two)
+    assert names[0::2] == first
+    assert names[1::2] == [*second, second[0]]
+
+
+def test_each_image_comes_with_its_own_label_and_keys(two: tuple[Dataset, Dataset]) -> None:
+    whole = Joined(two)
+    for i in range(len(whole)):
+        own, k = two[i % 2], (i // 2) % len(two[i % 2])
+        assert np.array_equal(whole.image(i), own.image(k))
+        assert np.array_equal(whole.label(i), own.label(k))
+        assert (whole.image_key(i), whole.label_key(i)) == (own.image_key(k), own.label_key(k))
+    assert whole.has_labels
+
+
+def test_the_fingerprint_tells_what_is_joined(two: tuple[Dataset, Dataset]) -> None:
+    prints = {Joined(d).fingerprint() for d in (two, two[::-1], two[:1])}
+    assert len(prints) == 3
+
+
+def test_a_run_draws_from_its_extra_sources(tmp_path: Path) -> None:
+    tiny.make_resortit(tmp_path, train=4, val=1)
+    config = from_mapping({"size": [32, 32], "extra_src": ["resortit-synth"]})
+    feeds = open_feeds(config, {"source"}, tmp_path)
+    names = [feeds["source"].dataset.name(i) for i in range(4)]
+    assert [name.startswith("train/0000") for name in names[1::2]] == [True, True]
+    assert names[0] != names[1]
+    assert len(feeds["source"].dataset) == 2 * 240
+
+
+def test_an_extra_source_is_a_setting_like_any_other() -> None:
+    assert load(sets=['extra_src=["taco-synth"]']).extra_src == ("taco-synth",)
+    assert load(sets=["extra_src=taco-synth,resortit-synth"]).extra_src == (
+        "taco-synth",
+        "resortit-synth",
+    )
+    plain, more = from_mapping({}), from_mapping({"extra_src": ["taco-synth"]})
+    assert "extra_src" not in plain.to_dict()
+    assert plain.name != more.name
+    assert more.source_only() == plain.source_only()
+    assert title(plain.to_dict()) == "source-only"
+    assert title(more.to_dict()) == "supervised with taco-synth"
+    assert "extra_src" in command(more.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"extra_src": ["taco-sinth"]}, r"taco-sinth.*taco-synth"),
+        ({"extra_src": ["resortit"]}, r"extra_src names 'resortit'.*already"),
+        ({"extra_src": ["taco"], "tgt": "taco"}, r"extra_src names 'taco'.*target_labels"),
+        ({"extra_src": ["taco-synth"] * 2}, r"extra_src names 'taco-synth' twice"),
+        (
+            {"extra_src": ["taco-synth"], "method": "shot", "init": "x", "tgt": "taco"},
+            r"extra_src.*shot",
+        ),
+    ],
+)
+def test_bad_extra_sources_get_one_clear_line(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        check(from_mapping(values))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,125 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dagen.datasets.reading.images import image_size, read_image, read_mask
+from dagen.errors import DataError
+from tests.fuzz import FUZZ
+
+PIXELS = np.random.default_rng(0).integers(0, 256, size=(6, 9, 3), dtype=np.uint8)
+
+
+def _bytes(kind: str) -> bytes:
+    out = io.BytesIO()
+    big = np.repeat(np.repeat(PIXELS, 8, axis=0), 8, axis=1)
+    Image.fromarray(big).save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_upright(tmp_path: Path, orientation: int) -> None:
+    # What a camera held in each of the eight ways stores of the same scene.
+    stored = {
+        1: PIXELS,
+        2: PIXELS[:, ::-1],
+        3: PIXELS[::-1, ::-1],
+        4: PIXELS[::-1],
+        5: PIXELS.transpose(1, 0, 2),
+        6: np.rot90(PIXELS, 1),
+        7: PIXELS[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(PIXELS, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "x.png"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+    assert np.array_equal(read_image(path), PIXELS)
+    assert image_size(path) == (6, 9)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_every_common_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
+    Image.fromarray(PIXELS).convert(mode).save(path)
+    image = read_image(path)
+    assert image.shape == (6, 9, 3)
+    assert image.dtype == np.uint8
+    assert image.flags.writeable
+
+
+def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257).save(tmp_path / "x.png")
+    with pytest.raises(DataError, match="more than 8 bits"):
+        read_image(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("part", [0.0, 0.05, 0.5, 0.9])
+def test_truncated_files_name_themselves(tmp_path: Path, kind: str, part: float) -> None:
+    content = _bytes(kind)
+    path = tmp_path / "cut.img"
+    path.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(DataError, match=r"cut\.img"):
+        read_image(path)
+
+
+@FUZZ
+@given(
+    kind=st.sampled_from(["JPEG", "PNG", "TIFF", "BMP", "WEBP"]),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1),
+)
+def test_spoilt_bytes_give_an_image_or_a_clear_error(
+    tmp_path: Path, kind: str, changes: list[tuple[float, int]]
+) -> None:
+    content = bytearray(_bytes(kind))
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    path = tmp_path / "spoilt.img"
+    path.write_bytes(content)
+    for read in (read_image, image_size):
+        try:
+            read(path)
+        except DataError as error:
+            assert "spoilt.img" in str(error) and "\n" not in str(error)
+
+
+def test_missing(tmp_path: Path) -> None:
+    for read in (read_image, image_size):
+        with pytest.raises(DataError, match=r"no.jpg is missing"):
+            read(tmp_path / "no.jpg")
+    with pytest.raises(DataError, match=r"mask .*no.png is missing"):
+        read_mask(tmp_path / "no.png", range(2), (6, 9))
+
+
+IDS = np.array([[0, 1, 2], [255, 4, 3]], dtype=np.uint8)
+
+
+def test_masks_keep_their_ids(tmp_path: Path) -> None:
+    grey, palette = tmp_path / "grey.png", tmp_path / "palette.png"
+    Image.fromarray(IDS).save(grey)
+    coloured = Image.fromarray(IDS)
+    coloured.putpalette([7] * 768)  # the colours say nothing, the indices count
+    coloured.save(palette)
+    assert Image.open(palette).mode == "P"
+    for path in (grey, palette):
+        assert np.array_equal(read_mask(path, range(5), (2, 3)), IDS)
+
+
+def test_masks_that_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(IDS).save(path)
+    with pytest.raises(DataError, match=r"mask\.png.*unknown id 2, 3, 4; allowed: 0, 1 and 255"):
+        read_mask(path, range(2), (2, 3))
+    with pytest.raises(DataError, match=r"mask\.png is 3x2 .*image 2x3"):
+        read_mask(path, range(5), (3, 2))
+    Image.fromarray(PIXELS).save(path)
+    with pytest.raises(DataError, match=r"mask\.png has mode RGB"):
+        read_mask(path, range(5), (6, 9))
+    path.write_bytes(path.read_bytes()[:70])
+    with pytest.raises(DataError, match=r"mask\.png"):
+        read_mask(path, range(5), (6, 9))

@@ -1,0 +1,149 @@
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dagen.datasets.taco import Taco
+from dagen.datasets.upkeep.check import Defect, check
+from dagen.errors import DataError, UsageError
+from dagen.types import Task
+from tests.tiny import make_coco, make_folder, make_resortit, make_taco
+
+
+def _problems(defects: list[Defect]) -> dict[tuple[str, str | None], str]:
+    return {(defect.split, defect.file): defect.problem for defect in defects}
+
+
+def test_every_defect_at_once(tmp_path: Path) -> None:
+    folder = make_resortit(tmp_path, train=8)
+    images, labels = folder / "train", folder / "labels" / "train"
+    (images / "00000.png").write_bytes((images / "00000.png").read_bytes()[:300])
+    (labels / "00001.png").unlink()
+    Image.new("L", (64, 47)).save(labels / "00002.png")
+    Image.fromarray(np.full((48, 64), 9, np.uint8)).save(labels / "00003.png")
+    shutil.copy(images / "00004.png", folder / "val" / "00001.png")
+    (images / "00005.png").unlink()
+    (images / "00005.png").symlink_to("nowhere.png")  # listed by nobody: it is not there
+    report = check("resortit", Task.MATERIAL, tmp_path)
+    assert not report.ok
+    problems = _problems(report.defects)
+    for key, part in {
+        ("train", "train/00000.png"): "damaged or truncated",
+        ("train", "train/00001.png"): "is missing",
+        ("train", "train/00002.png"): "64x47",
+        ("train", "train/00003.png"): "unknown id 9",
+        ("val", "val/00001.png"): "the same picture as train/00004.png of the split 'train'",
+    }.items():
+        assert part in problems.pop(key)
+    assert problems == {}
+    assert report.splits["train"].images == 7
+    assert report.splits["train"].labelled == 3
+
+
+def test_statistics(tmp_path: Path) -> None:
+    folder = make_taco(tmp_path, size=(40, 64))
+    report = check("taco", Task.MATERIAL, tmp_path)
+    assert report.ok
+    assert [*report.splits] == ["train", "val"]  # its own splits.json has no test: no defect
+    train = report.splits["train"]
+    assert (train.images, train.labelled, train.instances) == (4, 4, 16)
+    assert {train.smallest, train.largest} <= {(40, 64), (64, 40)}
+    dataset = Taco(folder, "train", Task.MATERIAL)
+    pixels = np.concatenate([dataset.label(i).ravel() for i in range(4)])
+    assert [*train.share] == [*Task.MATERIAL.classes, "ignore"]
+    assert train.share["paper"] == (pixels == 2).mean()
+    assert train.share["ignore"] == (pixels == 255).mean()
+    assert sum(train.share.values()) == pytest.approx(1)
+    assert json.loads(json.dumps(dataclasses.asdict(report)))["splits"]["train"]["instances"] == 16
+
+
+def test_sizes(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    for kind in ("images", "masks"):
+        (path,) = (folder / kind / "train").glob("photo 2.*")
+        Image.open(path).resize((10, 90), Image.Resampling.NEAREST).save(path)
+    train = check("folder", Task.MATERIAL, tmp_path).splits["train"]
+    assert (train.smallest, train.largest) == ((90, 10), (48, 64))
+
+
+def test_empty_splits(tmp_path: Path) -> None:
+    make_resortit(tmp_path, val=0)
+    report = check("resortit", Task.BINARY, tmp_path)
+    assert [(d.split, d.file) for d in report.defects] == [("val", None)]
+    assert "holds no image" in report.defects[0].problem
+
+
+def test_lists_with_defects(tmp_path: Path) -> None:
+    folder = make_taco(tmp_path)
+    splits = json.loads((folder / "splits.json").read_text())
+    splits = {
+        "train": splits["train"] * 2,
+        "val": [*splits["val"], splits["train"][2], "batch_9/gone.jpg"],
+        "test": ["../../x.jpg"],
+    }
+    (folder / "splits.json").write_text(json.dumps(splits))
+    problems = _problems(check("taco", Task.BINARY, tmp_path).defects)
+    assert "more than once" in problems.pop(("train", None))
+    assert "'../../x.jpg'" in problems.pop(("test", None))
+    assert "is missing" in problems.pop(("val", "data/batch_9/gone.jpg"))
+    assert problems == {}
+    splits["train"] = splits["train"][:4]
+    (folder / "splits.json").write_text(json.dumps(splits))
+    problems = _problems(check("taco", Task.BINARY, tmp_path).defects)
+    assert "of the split 'train'" in problems["val", "data/batch_1/000002.jpg"]
+
+
+def test_a_broken_annotation_file_is_told_once_a_split(tmp_path: Path) -> None:
+    folder = make_taco(tmp_path)
+    (folder / "data" / "annotations.json").write_text("{")
+    report = check("taco", Task.BINARY, tmp_path)
+    assert [defect.split for defect in report.defects] == ["train", "val"]
+    assert report.splits["train"].smallest is not None  # the images were looked at all the same
+    assert report.splits["train"].share == {}
+
+
+@pytest.mark.parametrize("name", ["taco", "coco"])
+def test_declared_images_that_are_not_there(tmp_path: Path, name: str) -> None:
+    if name == "taco":
+        folder = make_taco(tmp_path, train=30, val=20)
+        (folder / "splits.json").unlink()
+        dataset = Taco(folder, "train", Task.BINARY)
+        gone = folder / dataset.name(0)
+        gone.unlink()
+        expected = [("train", dataset.name(0))]
+    else:
+        folder = make_coco(tmp_path)
+        for split in ("train", "val"):
+            (folder / "images" / split).mkdir()
+            for path in (folder / "images").glob(f"{split}_*.jpg"):
+                path.rename(folder / "images" / split / path.name)
+        (folder / "images" / "val" / "val_1.jpg").unlink()
+        expected = [("val", "images/val/val_1.jpg")]
+    defects = check(name, Task.BINARY, tmp_path).defects
+    assert [(defect.split, defect.file) for defect in defects] == expected
+    assert "but missing" in defects[0].problem
+
+
+def test_unlabelled_sets_are_sound(tmp_path: Path) -> None:
+    make_taco(tmp_path, labels=False)
+    report = check("taco", Task.BINARY, tmp_path)
+    assert report.ok
+    assert (report.splits["train"].labelled, report.splits["train"].share) == (0, {})
+
+
+def test_progress(tmp_path: Path) -> None:
+    make_resortit(tmp_path, train=3, val=1)
+    calls: list[tuple[str, int, int]] = []
+    check("resortit", Task.BINARY, tmp_path, lambda *call: calls.append(call))
+    assert calls == [("train", 1, 3), ("train", 2, 3), ("train", 3, 3), ("val", 1, 1)]
+
+
+def test_what_cannot_be_checked(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not at"):
+        check("taco", Task.BINARY, tmp_path)
+    with pytest.raises(UsageError, match="unknown data set"):
+        check("tacos", Task.BINARY, tmp_path)

@@ -1,0 +1,221 @@
+"""Whole runs on tiny data sets in the real layouts."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dagen.engine.run import run, run_pair
+from dagen.errors import DagenError, UsageError
+from dagen.runs import results
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.runtime import Runtime
+from tests import tiny
+
+SMALL = {
+    "src": "resortit", "tgt": "taco", "model": "enet", "width": 0.25, "task": "material",
+    "size": [32, 64], "steps": 4, "batch": 2, "warmup": 1,
+}  # fmt: skip
+
+
+def small(**values: object) -> Config:
+    return from_mapping({**SMALL, **values})
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    tiny.make_resortit(root, train=4, val=2)
+    tiny.make_taco(root, train=4, val=2)
+    return root
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, data: Path) -> Runtime:
+    return Runtime(
+        runs=tmp_path / "runs", data_root=data, device="cpu", workers=0, track=False, quiet=True
+    )
+
+
+def weights(config: Config, runtime: Runtime) -> bytes:
+    result = run(config, replace(runtime, fresh=True))
+    return result.model.read_bytes()
+
+
+def test_a_pair_scores_both_runs_on_both_domains(runtime: Runtime) -> None:
+    pair = run_pair(small(method="advent"), runtime)
+    for result in (pair.source_only, pair.adapted):
+        assert set(result.scores) == {"resortit", "taco"}
+        for scores in result.scores.values():
+            assert 0 <= scores["waste_iou"] <= 1
+            assert "iou/background" in scores
+        assert result.profile["flops"] == 2 * result.profile["macs"] > 0
+        assert result.model.stat().st_size < 10_000_000
+        assert not list(result.folder.glob("state-*.pt"))
+    assert pair.result.extra["source_only"] == pair.source_only.scores
+    assert pair.adapted.folder.joinpath("predictions-taco.png").is_file()
+
+
+@pytest.mark.parametrize("missing", ["renamed", "misspelt"])
+def test_a_target_that_is_not_there_is_said_before_source_only_is_trained(
+    runtime: Runtime, data: Path, missing: str
+) -> None:
+    config = small(method="advent", tgt="tacco" if missing == "misspelt" else "taco")
+    if missing == "renamed":
+        data.joinpath("taco").rename(data / "elsewhere")
+    with pytest.raises(DagenError, match=r"unknown data set 'tacco'|'taco' is not at"):
+        run_pair(config, runtime)
+    assert not runtime.runs.exists() or not list(runtime.runs.iterdir())
+
+
+def test_a_finished_run_is_returned_and_fresh_starts_over(runtime: Runtime) -> None:
+    config = small(tgt=None, method="supervised")
+    first = run(config, runtime)
+    stamp = first.model.stat().st_mtime_ns
+    again = run(config, runtime)
+    assert again.model.stat().st_mtime_ns == stamp and again.scores == first.scores
+    fresh = run(config, replace(runtime, fresh=True))
+    assert fresh.model.stat().st_mtime_ns > stamp
+    assert fresh.scores == first.scores
+
+
+def test_target_labels_cannot_reach_the_checkpoint(runtime: Runtime, data: Path) -> None:
+    """On ENet; tests/test_leak.py asks every strategy."""
+    config = small(method="advent")
+    honest = weights(config, runtime)
+    tiny.scramble_taco(data / "taco", seed=1)
+    assert weights(config, runtime) == honest
+    (data / "taco" / "data" / "annotations.json").unlink()
+    assert weights(config, runtime) == honest
+
+
+def test_without_target_labels_the_target_is_not_scored(runtime: Runtime, data: Path) -> None:
+    (data / "taco" / "data" / "annotations.json").unlink()
+    result = run(small(method="minent"), runtime)
+    assert set(result.scores) == {"resortit"}
+
+
+def test_source_only_opens_no_target_image(runtime: Runtime, data: Path) -> None:
+    config = small(method="supervised", tgt=None)
+    alone = weights(config, runtime)
+    shutil.rmtree(data / "taco")
+    assert weights(config, runtime) == alone
+
+
+_KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from dagen.engine import loop
+from dagen.errors import Stopped
+from dagen.runs.config import from_mapping
+from dagen.engine.run import run
+from dagen.runs.runtime import Runtime
+from dagen.datasets.loading.batches import Steps
+
+values, at = json.loads(sys.argv[1]), int(sys.argv[4])
+runs, data = Path(sys.argv[2]), Path(sys.argv[3])
+workers, schedule, item = int(sys.argv[5]), loop.schedule, Steps.__getitem__
+
+def dying(step, config):
+    if step == at and not workers:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return schedule(step, config)
+
+def terminated(self, step):  # in the worker, while the loop waits for this batch
+    if step == at and workers:
+        os.killpg(0, signal.SIGTERM)
+    return item(self, step)
+
+loop.schedule, Steps.__getitem__ = dying, terminated
+try:
+    run(from_mapping(values), Runtime(runs=runs, data_root=data, device="cpu", workers=workers,
+        track=False, quiet=True, save_every=100 if workers else 1))
+except Stopped as stopped:
+    sys.exit(stopped.exit_code)
+"""
+
+
+def die(values: dict[str, object], runtime: Runtime, data: Path, at: int, workers: int) -> int:
+    """The exit code of a run that is killed at a step, alone or with its whole process group."""
+    arguments = [json.dumps(values), str(runtime.runs), str(data), str(at), str(workers)]
+    process = subprocess.run(
+        [sys.executable, "-c", _KILLED, *arguments],
+        cwd=Path(__file__).parents[2],
+        timeout=600,
+        start_new_session=True,
+    )
+    return process.returncode
+
+
+def test_killed_and_resumed_gives_the_same_file_to_the_bit(
+    runtime: Runtime, data: Path, tmp_path: Path
+) -> None:
+    values = {**SMALL, "method": "advent"}
+    whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
+    for at in (1, 3):
+        assert die(values, runtime, data, at, workers=0) == -signal.SIGKILL
+        states = sorted(p.name for p in runtime.runs.glob("*/state-*.pt"))
+        assert states[-1] == f"state-{at:08d}.pt"
+    assert run(from_mapping(values), runtime).model.read_bytes() == whole
+
+
+def test_sigterm_to_the_process_group_saves_although_workers_get_it_too(
+    runtime: Runtime, data: Path, tmp_path: Path
+) -> None:
+    values = {**SMALL, "method": "supervised", "tgt": None}
+    whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
+    assert die(values, runtime, data, at=2, workers=1) == 143
+    assert list(runtime.runs.glob("*/state-*.pt")), "the state was saved first"
+    assert run(from_mapping(values), runtime).model.read_bytes() == whole
+
+
+def test_what_cannot_run_is_refused_before_anything_is_written(runtime: Runtime) -> None:
+    refused = [
+        (small(tgt=None, method="advent"), "needs a target"),
+        (small(method="advnet"), "did you mean 'advent'"),
+        (small(model="ennet"), "did you mean 'enet'"),
+        (small(size=[30, 64]), "multiples of"),
+        (small(parts={"advent": {"wieght": 1}}, method="advent"), "did you mean 'weight'"),
+    ]
+    for config, message in refused:
+        with pytest.raises(UsageError, match=message) as error:
+            run(config, runtime)
+        assert "\n" not in str(error.value)
+    assert not runtime.runs.exists()
+
+
+def test_missing_data_is_one_clear_line(runtime: Runtime, tmp_path: Path) -> None:
+    with pytest.raises(DagenError, match="resortit") as error:
+        run(small(method="minent"), replace(runtime, data_root=tmp_path / "nowhere"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_truncated_image_stops_the_run_by_its_name(runtime: Runtime, data: Path) -> None:
+    victim = sorted((data / "resortit" / "train").iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+    with pytest.raises(DagenError, match=victim.name):
+        run(small(method="minent"), runtime)
+
+
+def test_the_result_file_reads_back(runtime: Runtime) -> None:
+    result = run(small(tgt=None), runtime)
+    again = results.load(result.folder)
+    assert again is not None
+    assert again.scores == result.scores and again.profile == result.profile
+    with pytest.raises(DagenError, match="has no nonsense"):
+        again.score("resortit", "nonsense")
+
+
+def test_seeds_and_init(runtime: Runtime) -> None:
+    first = run(small(tgt=None), runtime)
+    other = run(small(tgt=None, seed=1), runtime)
+    assert first.model.read_bytes() != other.model.read_bytes()
+    started = run(small(tgt=None, init=str(first.model), steps=1, lr=1e-12), runtime)
+    assert started.score("resortit") == pytest.approx(first.score("resortit"), abs=0.2)
+    with pytest.raises(UsageError, match="this run trains enet"):
+        run(small(tgt=None, init=str(first.model), task="binary"), runtime)

@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagen.runs.config import Config, from_mapping, parse_size
+from dagen.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"stepz": 3}, "did you mean 'steps'"),
+        ({"lr": -1}, "lr is -1"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"steps": 0}, "steps is 0"),
+        ({"task": "glass"}, "task is 'glass'"),
+        ({"size": "224"}, "height x width"),
+        ({"size": "0x448"}, "height x width"),
+        ({"method": ""}, "method is empty"),
+        ({"zoom": 0.5}, "zoom is 0.5"),
+    ],
+)
+def test_bad_values_get_one_clear_line(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        from_mapping(values)
+    assert "\n" not in str(error.value)
+
+
+@given(st.integers(1, 9999), st.integers(1, 9999))
+def test_sizes_survive_their_text(height: int, width: int) -> None:
+    assert parse_size(f"{height}x{width}") == (height, width)
+
+
+@given(st.text())
+def test_any_text_is_a_size_or_a_usage_error(text: str) -> None:
+    try:
+        height, width = parse_size(text)
+    except UsageError:
+        return
+    assert height > 0 and width > 0
+
+
+def test_the_name_changes_with_every_setting() -> None:
+    base = Config()
+    others = [from_mapping({"lr": 1e-4}), from_mapping({"seed": 1}), from_mapping({"zoom": 1.5})]
+    assert len({base.name, *(other.name for other in others)}) == 4
+    assert from_mapping(base.to_dict()).name == base.name
+
+
+def test_source_only_keeps_the_budget_and_drops_the_target() -> None:
+    config = from_mapping({"tgt": "taco", "method": "advent", "steps": 9, "score": ["folder"]})
+    baseline = config.source_only()
+    assert baseline.tgt is None
+    assert baseline.method == ("supervised",)
+    assert baseline.steps == 9
+    assert baseline.scored == config.scored == ("resortit", "taco", "folder")

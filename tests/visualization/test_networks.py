@@ -1,0 +1,78 @@
+"""Networks are found by run or file, and their titles tell them apart."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dagen.errors import DagenError, UsageError
+from dagen.models.base import create_network
+from dagen.models.deployed.file import Card, save_deployed
+from dagen.types import Task
+from dagen.visualization.networks import open_all, titles
+from tests.visualization.tiny_survey import deployed
+
+
+def _card(**run: object) -> Card:
+    settings = {"method": ["supervised"], "src": "resortit", "tgt": None, "seed": 0, "steps": 5}
+    return Card("enet", "material", (32, 64), run={**settings, **run})
+
+
+def _titles(*cards: Card, src: str | None = "resortit") -> list[str]:
+    paths = [Path(f"runs/{k}/model.safetensors") for k in range(len(cards))]
+    return titles(cards, paths, src)
+
+
+def test_titles_are_the_methods() -> None:
+    advent = _card(method=["adabn", "advent"], tgt="taco")
+    oracle = _card(src="taco")
+    assert _titles(_card(), advent, oracle) == ["source-only", "adabn+advent", "trained on taco"]
+    assert _titles(Card("enet", "material", (32, 64))) == ["0"]  # its folder, where no run is known
+
+
+def test_equal_methods_are_told_apart_by_what_differs() -> None:
+    assert _titles(_card(seed=0), _card(seed=1)) == ["source-only, seed 0", "source-only, seed 1"]
+    assert _titles(_card(model="enet"), _card(model="icnet"), _card(method=["dann"])) == [
+        "source-only, enet", "source-only, icnet", "dann"
+    ]  # fmt: skip
+    assert _titles(_card(), _card()) == ["source-only (1)", "source-only (2)"]
+    three = _titles(_card(seed=0, steps=5), _card(seed=0, steps=9), _card(seed=1, steps=5))
+    assert len(set(three)) == 3
+
+
+def test_a_run_is_found_by_its_folder(files: list[Path]) -> None:
+    by_file, by_folder = open_all(files[:1]), open_all([files[0].parent])
+    assert by_folder[0].path == by_file[0].path and by_folder[0].run is None
+    (files[0].parent / "log.jsonl").touch()
+    try:
+        assert open_all(files[:1])[0].run == files[0].parent
+    finally:
+        (files[0].parent / "log.jsonl").unlink()
+
+
+def test_wrong_networks_are_one_line(files: list[Path], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    other = tmp_path / "binary.safetensors"
+    save_deployed(
+        other, create_network("enet", Task.BINARY, 0.25, {}), Card("enet", "binary", (32, 64), 0.25)
+    )
+    for given, message in (
+        ([], "no network"),
+        ([files[0], files[0].parent], "given twice"),
+        ([tmp_path], "holds no model.safetensors"),
+        ([tmp_path / "none.safetensors"], "is no file"),
+        ([files[0], other], "binary and material"),
+    ):
+        with pytest.raises(DagenError, match=message) as error:
+            open_all(given)
+        assert "\n" not in str(error.value)
+
+
+def test_an_unknown_width_is_no_problem(tmp_path: Path) -> None:
+    wide = deployed(tmp_path / "wide" / "model.safetensors", 0, width=0.5)
+    assert open_all([wide])[0].card.width == 0.5
+
+
+def test_errors_are_of_usage() -> None:
+    with pytest.raises(UsageError):
+        open_all([])
