@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dagen.runs import results
-from dagen.runs.plan import reads_source
-from dagen.runs.config import from_mapping
 from dagen.errors import DagenError
+from dagen.runs import results
+from dagen.runs.config import from_mapping
+from dagen.runs.plan import reads_source
 from dagen.runs.results import RunResult
 
 

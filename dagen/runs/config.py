@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, PositiveInt, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from dagen.runs import recipes
 from dagen.errors import UsageError, unknown
+from dagen.runs import recipes
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

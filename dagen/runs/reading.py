@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dagen import plugins
+from dagen.errors import UsageError, unknown
 from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
-from dagen.errors import UsageError, unknown
 
 _ONLY = "method."
 """Key under which parameters of the only strategy wait for its name."""

@@ -23,7 +23,8 @@ class RunResult:
         name: the run's name, and that of its folder.
         folder: where its files lie.
         config: the resolved configuration.
-        scores: by data set, the figures of :class:`dagen.scoring.metrics.Scores` on its ``val`` split.
+        scores: by data set, the figures of :class:`dagen.scoring.metrics.Scores` on its ``val``
+            split.
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
         seconds: spent in training, all attempts together.
         extra: whatever else the run found out. Where several checkpoints were kept

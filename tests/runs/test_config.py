@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagen.runs.config import Config, from_mapping, parse_size
 from dagen.errors import UsageError
+from dagen.runs.config import Config, from_mapping, parse_size
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from dagen.errors import DagenError, UsageError
-from dagen.runs.log import RunLog, history, read_records
-from dagen.runs.log import LOG, read_with_ends
+from dagen.runs.log import LOG, RunLog, history, read_records, read_with_ends
 
 
 def kinds(folder: Path) -> list[str]:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dagen.runs.reading import load
 from dagen.errors import UsageError
+from dagen.runs.reading import load
 
 
 def test_the_later_wins(tmp_path: Path) -> None:

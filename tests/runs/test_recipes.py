@@ -3,11 +3,11 @@ import re
 import pytest
 
 from dagen import plugins
-from dagen.runs import recipes
 from dagen.engine.checks import check
+from dagen.errors import UsageError
+from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.reading import load
-from dagen.errors import UsageError
 from dagen.runs.recipes import Recipe, all_recipes, expand
 
 MADE_UP = {
