@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from dagen.cli._show import percent
+from dagen.runs import figures
+from dagen.runs.figures import percent
 
 if TYPE_CHECKING:
     from dagen.runs.results import RunResult
@@ -19,20 +20,18 @@ def choice_table(run: RunResult) -> None:
     if selection is None:
         return
     where = selection["scored_on"]
-    figures = {"waste IoU": "waste_iou"}
-    if run.config["task"] != "binary":
-        figures["foreground mIoU"] = "foreground_miou"
+    shown = figures.of_picks(run.config["task"])
     table = Table(
         title="Checkpoints by validator"
         + (f"; {where} val in %, by which none but the oracle chooses" if where else ""),
         title_justify="left",
     )
     table.add_column("validator", no_wrap=True)
-    for column in ("step", "its score", *((*figures, "regret") if where else ())):
+    for column in ("step", "its score", *((*map(figures.title, shown), "regret") if where else ())):
         table.add_column(column, justify="right", no_wrap=True)
     for name, pick in run.extra["validators"].items():
         own = "" if name == "last" else f"{pick['value']:.4f}"
-        worth = [percent(pick.get(figure)) for figure in (*figures.values(), "regret")]
+        worth = [percent(pick.get(figure)) for figure in (*shown, "regret")]
         table.add_row(name, str(int(pick["step"])), own, *(worth if where else []))
     console = Console()
     console.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +9,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from dagen.runs import figures
+from dagen.runs.figures import percent, points
+
 if TYPE_CHECKING:
     from dagen.engine.run import Comparison
     from dagen.runs.results import RunResult
-
-
-_TITLES = {
-    "foreground_miou": "foreground mIoU",
-    "miou": "mIoU",
-    "waste_iou": "waste IoU (binary)",
-}
 
 
 def result_table(rows: dict[str, RunResult]) -> None:
@@ -35,14 +30,12 @@ def result_table(rows: dict[str, RunResult]) -> None:
             table.add_column(column, justify="right" if column else "left", no_wrap=True)
         if len(rows) > 1:
             table.add_column("change", justify="right")
-        classes = [name for name in scores if name.startswith("iou/")]
-        for figure in (*classes, "foreground_miou", "miou", "waste_iou"):
-            values = [run.scores.get(dataset, {}).get(figure, math.nan) for run in rows.values()]
+        for figure in (*figures.classes([scores]), *figures.SUMMARY):
+            values = [run.scores.get(dataset, {}).get(figure) for run in rows.values()]
             cells = [percent(value) for value in values]
             if len(rows) > 1:
-                change = 100 * (values[-1] - values[0])
-                cells.append("–" if math.isnan(change) else f"{change:+.1f}")
-            table.add_row(_TITLES.get(figure, figure.removeprefix("iou/")), *cells)
+                cells.append(points(values[-1], values[0]))
+            table.add_row(figures.title(figure), *cells)
         console.print(table)
     shown: set[Path] = set()
     for name, run in rows.items():
@@ -65,8 +58,8 @@ def comparison(pair: Comparison, runs: Path) -> None:
     result_table(_columns(pair, method, target))
     console = Console()
     if target in pair.adapted.scores and target in pair.source_only.scores:
-        gain = pair.adapted.score(target) - pair.source_only.score(target)
-        console.print(f"{method} changes waste IoU on {target} by {gain * 100:+.1f} points.")
+        gain = points(pair.adapted.score(target), pair.source_only.score(target))
+        console.print(f"{method} changes waste IoU on {target} by {gain} points.")
     sheet = pair.adapted.folder / f"predictions-{target}.png"
     if sheet.exists():
         console.print(f"Pictures: {sheet}", soft_wrap=True)
@@ -81,8 +74,3 @@ def _columns(pair: Comparison, method: str, target: str) -> dict[str, RunResult]
     if row := pair.adapted.extra.get("stream", {}).get("rows", {}).get("batch-norm"):
         columns["batch norm only"] = replace(pair.source_only, scores={target: row})
     return {**columns, method: pair.adapted}
-
-
-def percent(value: float | None) -> str:
-    """``0.1234`` as ``12.3``; a class that is absent everywhere as a dash."""
-    return "–" if value is None or math.isnan(value) else f"{value * 100:.1f}"

@@ -25,9 +25,9 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
-    from dagen.cli._show import percent
     from dagen.datasets.upkeep.check import check as check_data
     from dagen.runs.config import from_mapping
+    from dagen.runs.figures import percent
     from dagen.system.progress import Progress
     from dagen.types import Task
 

@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Score a deployed network on a data set, at the labels' own resolution."""
     from dagen import api
-    from dagen.cli._show import percent
+    from dagen.runs.figures import percent
 
     scores = api.evaluate(
         model, data=data, split=split, size=size, data_root=data_root, device=device, quiet=quiet

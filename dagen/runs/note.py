@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from dagen.runs import describe
+from dagen.runs import describe, figures
+from dagen.runs.figures import percent, points
 from dagen.runs.results import RunResult
-
-FIGURES = {"miou": "mIoU", "foreground_miou": "foreground mIoU", "waste_iou": "waste IoU"}
-"""The figures that sum a data set up, best known first."""
-
-Scores = Mapping[str, float]
 
 
 def roles(config: describe.Stored) -> dict[str, str]:
@@ -22,28 +16,6 @@ def roles(config: describe.Stored) -> dict[str, str]:
     target = config["tgt"] or next(iter(config.get("score", ())), None)
     named = {config["src"]: "source"}
     return named if target is None else {**named, target: "target"}
-
-
-def classes(scores: Iterable[Scores]) -> list[str]:
-    """The figures ``iou/...`` of single classes, in the order of their ids."""
-    return list(dict.fromkeys(n for one in scores for n in one if n.startswith("iou/")))
-
-
-def told(name: str) -> str:
-    """A figure's name in a table."""
-    return FIGURES.get(name, name.removeprefix("iou/"))
-
-
-def percent(value: float | None) -> str:
-    """``0.1234`` as ``12.3``; what is not defined as a dash."""
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def points(value: float | None, before: float | None) -> str:
-    """The change in percentage points, such as ``+1.2`` or ``−0.3``."""
-    if value is None or before is None:
-        return "–"
-    return f"{100 * (value - before):+.1f}".replace("-", "−")
 
 
 def note(result: RunResult, baseline: RunResult | None) -> str:
@@ -79,10 +51,10 @@ def headline(result: RunResult, dataset: str, baseline: RunResult | None) -> str
     scores = result.scores[dataset]
     before = baseline.scores.get(dataset, {}) if baseline is not None else {}
     facts = []
-    for figure, name in FIGURES.items():
+    for figure in figures.SUMMARY:
         if figure not in scores:
             continue
-        text = f"{name} {percent(scores[figure])} %"
+        text = f"{figures.title(figure)} {percent(scores[figure])} %"
         if figure in before:
             text += f" ({points(scores[figure], before[figure])})"
         facts.append(text)
@@ -109,12 +81,12 @@ def _table(result: RunResult, name: str, role: str, baseline: RunResult | None) 
         f"| | {' | '.join(heads)} |",
         "|---|" + "---:|" * len(heads),
     ]
-    for figure in (*FIGURES, *classes([scores])):
+    for figure in (*figures.SUMMARY, *figures.classes([scores])):
         value = scores.get(figure)
         cells = [percent(value)]
         if before is not None:
             old = before.get(figure)
             cells = [percent(old), percent(value), points(value, old)]
-        mark = "**" if figure in FIGURES else ""
-        lines.append(f"| {mark}{told(figure)}{mark} | {' | '.join(cells)} |")
+        mark = "**" if figure in figures.SUMMARY else ""
+        lines.append(f"| {mark}{figures.title(figure)}{mark} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -20,8 +20,9 @@ from dagen.parameters import build_config
 from dagen.runs import describe
 from dagen.runs.baseline import baseline
 from dagen.runs.config import Config
+from dagen.runs.figures import SUMMARY
 from dagen.runs.log import RunLog, history
-from dagen.runs.note import FIGURES, note, roles
+from dagen.runs.note import note, roles
 from dagen.runs.plan import resolve
 from dagen.runs.results import RunResult
 from dagen.system import device
@@ -100,7 +101,7 @@ class Tracked:
         before = baseline(result)
         for candidate in result.extra.get("candidates", []):
             known = candidate["scores"]
-            seen = {**{k: known[k] for k in FIGURES if k in known}, **candidate["values"]}
+            seen = {**{k: known[k] for k in SUMMARY if k in known}, **candidate["values"]}
             self._log.metrics({f"candidates/{k}": v for k, v in seen.items()}, candidate["step"])
         stream = result.extra.get("stream", {})
         step = stream.get("images", result.config["steps"])
@@ -181,7 +182,7 @@ def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
     return {
         f"gain/{known.get(name, name)}/{figure}": scores[figure] - before.scores[name][figure]
         for name, scores in result.scores.items()
-        for figure in FIGURES
+        for figure in SUMMARY
         if figure in scores and figure in before.scores.get(name, {})
     }
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dagen.datasets.loading import transforms
 from dagen.losses import self_information
+from dagen.runs import figures
 from dagen.scoring.evaluation import probabilities
 from dagen.scoring.overlay import legend
 from dagen.scoring.sheets import grid, laid_out
@@ -106,8 +107,8 @@ def marked(image: Pixels, change: Pixels) -> Pixels:
 def _told(survey: Survey, picture: Picture) -> str:
     parts = [picture.name, *([picture.scene] if picture.scene else [])]
     scores = [
-        f"{c.title}: foreground mIoU {100 * s.foreground_miou:.1f} %, "
-        f"waste IoU {100 * s.waste_iou:.1f} %"
+        f"{c.title}: {figures.title('foreground_miou')} {figures.percent(s.foreground_miou)} %, "
+        f"{figures.title('waste_iou')} {figures.percent(s.waste_iou)} %"
         for c, s in zip(survey.checkpoints, picture.scores, strict=True)
     ]
     return " · ".join(parts + scores)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dagen.runs import figures
 from dagen.scoring.metrics import Scores
 from dagen.types import IGNORE
 from dagen.visualization.survey import Picture, Survey
@@ -53,7 +54,7 @@ def cases(survey: Survey, count: int) -> list[Cases]:
         Worst and best by :func:`quality` of the last network, gained and lost by its
         difference to the first; kinds without an image are left out.
     """
-    names = [c.title for c in survey.checkpoints]
+    names, figure = [c.title for c in survey.checkpoints], figures.title("foreground_miou")
     pictures = [
         p for p in survey.pictures if p.domain == 1 and int(p.scores[0].confusion[1:].sum())
     ]
@@ -61,14 +62,14 @@ def cases(survey: Survey, count: int) -> list[Cases]:
     # No image is both: a few images make short lists instead.
     half = min(count, max(1, len(rank) // 2))
     found = [
-        Cases("worst", f"The lowest foreground mIoU of {names[-1]}.", rank[:half]),
-        Cases("best", f"The highest foreground mIoU of {names[-1]}.", rank[half:][::-1][:half]),
+        Cases("worst", f"The lowest {figure} of {names[-1]}.", rank[:half]),
+        Cases("best", f"The highest {figure} of {names[-1]}.", rank[half:][::-1][:half]),
     ]
     if len(names) > 1:
         by_gain = sorted(pictures, key=lambda p: (gain(p), p.index))
         up = [p for p in by_gain[::-1] if gain(p) > (0, 0)][:count]
         down = [p for p in by_gain if gain(p) < (0, 0)][:count]
-        between = f"of foreground mIoU from {names[0]} to {names[-1]}"
+        between = f"of {figure} from {names[0]} to {names[-1]}"
         found += [
             Cases("gained", f"The largest gains {between}.", up),
             Cases("lost", f"The largest losses {between}.", down),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dagen.runs import figures
 from dagen.scoring.metrics import Scores
 from dagen.visualization import captions, style
 from dagen.visualization.survey import Picture, Survey, pooled
@@ -104,7 +105,8 @@ def _recall(scores: Scores, class_: int) -> float:
 def draw(survey: Survey, path: Path) -> list[Path]:
     """Write the figure as PNG and SVG: a panel for each way of grouping the target's images."""
     kinds = [
-        ("by scene (images)", "waste IoU, %", "foreground mIoU", by_scene(survey)),
+        ("by scene (images)", f"{figures.title('waste_iou')}, %",
+         figures.title("foreground_miou"), by_scene(survey)),
         ("by object size (objects)", "pixels found as waste, %", "of the right class",
          by_size(survey)),
         ("by class (images)", "IoU, %", "recall", by_class(survey)),
@@ -138,10 +140,11 @@ def _bars(ax: Any, groups: list[Group], networks: int) -> None:
         ax.barh(y, bars[:, k], height * 0.9, **style.run_style(k))
         ax.plot(marks[:, k], y, "D", color="black", ms=3.2, mew=0.8, mfc="white", clip_on=False)
         for where, end, mark, group in zip(y, bars[:, k], marks[:, k], groups, strict=True):
-            text = "–" if math.isnan(group.values[k]) else f"{end:.1f}"
             hidden = end < mark < end + room  # the diamond stands where the number would
-            ax.annotate(text, (mark if hidden else end, where), (5, 0), fontsize=7,
-                        textcoords="offset points", va="center")  # fmt: skip
+            ax.annotate(
+                figures.percent(group.values[k]), (mark if hidden else end, where), (5, 0),
+                fontsize=7, textcoords="offset points", va="center",
+            )  # fmt: skip
     ax.set_yticks(range(len(groups)), [f"{group.name} ({group.count})" for group in groups])
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)

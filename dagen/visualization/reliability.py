@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dagen.runs import figures
 from dagen.scoring.metrics import BINS
 from dagen.visualization import captions, style
 from dagen.visualization.survey import DOMAINS, Survey
@@ -40,7 +41,7 @@ def draw(survey: Survey, path: Path) -> list[Path]:
                 above.plot(
                     confidence[there] / pixels[there], correct[there] / pixels[there],
                     marker=_SHAPES[k % len(_SHAPES)], ms=4.5, lw=1.5,
-                    label=f"{c.title}, ECE {100 * scores.ece:.1f} %", **look,
+                    label=f"{c.title}, ECE {figures.percent(scores.ece)} %", **look,
                 )  # fmt: skip
                 edges = np.linspace(0, 1, BINS + 1)
                 below.stairs(100 * pixels / max(pixels.sum(), 1), edges, lw=1.5, **look)

@@ -9,10 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 
 from dagen.benchmarking.tables import protocol
-from dagen.benchmarking.tables.comparison import percent
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
-from dagen.benchmarking.tables.tables import Table, Value
+from dagen.benchmarking.tables.tables import Table, Value, in_percent
 
 _TITLES = {"icnet": "ICNet", "bisenet": "BiSeNet", "enet": "ENet"}
 _MATERIALS = {
@@ -74,7 +73,7 @@ def _material(networks: dict[str, list[Record]]) -> Table:
 
 
 def _score(records: Sequence[Record], figure: str) -> Value:
-    return percent(estimate(record.score(figure) for record in records))
+    return in_percent(estimate(record.score(figure) for record in records))
 
 
 def _notes(networks: dict[str, list[Record]]) -> Iterable[str]:

@@ -10,17 +10,9 @@ from dagen.benchmarking.tables import protocol
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import Estimate, estimate, gap_closed
-from dagen.benchmarking.tables.tables import Table, Value
+from dagen.benchmarking.tables.tables import Table, Value, in_percent
+from dagen.runs import figures
 
-HEADLINES = {"binary": "waste_iou", "material": "foreground_miou"}
-"""The figure that a task is about."""
-_NAMES = {
-    "waste_iou": "waste IoU",
-    "foreground_miou": "foreground mIoU",
-    "miou": "mIoU",
-    "pixel_accuracy": "accuracy",
-    "ece": "ECE",
-}
 _SHOWN = {
     "binary": ("waste_iou", "miou"),
     "material": (
@@ -72,7 +64,7 @@ def sections(records: Iterable[Record]) -> list[Section]:
 
 def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
     task, model, source, domain, extra = key
-    headline = HEADLINES[task]
+    headline = figures.HEADLINE[task]
     means = {row: _mean(records, headline).mean for row, records in rows.items()}
     tops = [means[row] for row in CEILINGS if row in rows and not math.isnan(means[row])]
     below, top = means.get(SOURCE_ONLY, math.nan), max(tops, default=math.nan)
@@ -129,7 +121,7 @@ def _columns(section: Section) -> list[Column]:
     for figure in _SHOWN[first.task]:
         columns.append(_score(figure, None, 1))
         if figure == section.headline:
-            columns.append(Column("gap closed", lambda row, _: _gap(section.gaps[row]), 1))
+            columns.append(Column("gap closed", lambda row, _: in_percent(section.gaps[row], 0), 1))
     columns += [_score("pixel_accuracy", None, 0), _score("ece", None, -1)]
     if first.source != first.domain:
         columns.append(_score(section.headline, first.source, 0))
@@ -142,26 +134,16 @@ def _columns(section: Section) -> list[Column]:
 
 
 def _score(figure: str, dataset: str | None, better: int) -> Column:
-    name = _NAMES.get(figure, figure.removeprefix("iou/"))
+    name = figures.title(figure)
 
     def value(row: str, records: Sequence[Record]) -> Value:
-        return percent(_mean(records, figure, dataset))
+        return in_percent(_mean(records, figure, dataset))
 
     return Column(f"{dataset} {name}" if dataset else name, value, better)
 
 
 def _mean(records: Sequence[Record], figure: str, dataset: str | None = None) -> Estimate:
     return estimate(record.score(figure, dataset) for record in records)
-
-
-def percent(found: Estimate) -> Value:
-    """An estimate of a fraction, in per cent."""
-    spread = None if found.spread is None else 100 * found.spread
-    return Value(100 * found.mean, spread, count=found.count)
-
-
-def _gap(share: float | None) -> Value:
-    return Value(math.nan if share is None else 100 * share, digits=0)
 
 
 def _weight(records: Sequence[Record], figure: str, unit: float, digits: int) -> Value:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
+from dagen.runs import figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 # Okabe & Ito (2008): told apart with every kind of colour vision, and in grey.
 _METHOD, _BASELINE, _CEILING, _SEED = "#0072B2", "#555555", "#D55E00", "#999999"
 _LINE = 0.28  # inches for a row
-_NAMES = {"waste_iou": "waste IoU", "foreground_miou": "foreground mIoU"}
 
 
 def draw(sections: Sequence[Section]) -> bytes:
@@ -66,5 +66,5 @@ def _panel(axes: Axes, section: Section) -> None:
     where = section.first.domain
     many = any(len(records) > 1 for records in section.rows.values())
     told = " (bars: 95 % t-interval, ticks: seeds)" if many else " (one seed)"
-    axes.set_xlabel(f"{_NAMES[section.headline]} on {where} val, %{told}")
+    axes.set_xlabel(f"{figures.title(section.headline)} on {where} val, %{told}")
     axes.spines[["top", "right"]].set_visible(False)

@@ -8,6 +8,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dagen.benchmarking.tables.statistics import Estimate
+from dagen.runs.figures import MISSING
+
 
 @dataclass(frozen=True)
 class Value:
@@ -30,11 +33,19 @@ class Value:
     def text(self, plus_minus: str = "±") -> str:
         """Such as ``12.3 ± 0.4``."""
         if math.isnan(self.mean):
-            return "–"
+            return MISSING
         number = f"{self.mean:,.{self.digits}f}"
         if self.spread is None:
             return number
         return f"{number} {plus_minus} {self.spread:,.{self.digits}f}"
+
+
+def in_percent(found: Estimate | float | None, digits: int = 1) -> Value:
+    """A fraction, or an estimate of one with its interval, in per cent."""
+    if isinstance(found, Estimate):
+        spread = None if found.spread is None else 100 * found.spread
+        return Value(100 * found.mean, spread, digits, count=found.count)
+    return Value(math.nan if found is None else 100 * found, digits=digits)
 
 
 @dataclass(frozen=True)

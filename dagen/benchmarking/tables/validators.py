@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dagen.benchmarking.tables.comparison import Section, percent
+from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
-from dagen.benchmarking.tables.tables import Table, Value
+from dagen.benchmarking.tables.tables import Table, Value, in_percent
 
 _LAST, _ORACLE = "last", "oracle"
 
@@ -26,15 +26,15 @@ def table(section: Section) -> Table | None:
     picks = [_LAST, *sorted(names - {_LAST, _ORACLE}), *({_ORACLE} & names)]
     figure = section.headline
     rows: list[tuple[str | Value, ...]] = [
-        (row, *(percent(estimate(_picked(r, pick, figure) for r in records)) for pick in picks))
+        (row, *(in_percent(estimate(_picked(r, pick, figure) for r in records)) for pick in picks))
         for row, records in judged.items()
     ]
     everyone = [record for records in judged.values() for record in records]
     regrets = {p: [_picked(r, p, "regret") for r in everyone] for p in picks}
     worst = (max((v for v in values if v is not None), default=None) for values in regrets.values())
     rows += [
-        ("mean regret", *(_plain(estimate(values).mean) for values in regrets.values())),
-        ("largest regret", *(_plain(value) for value in worst)),
+        ("mean regret", *(in_percent(estimate(values).mean) for values in regrets.values())),
+        ("largest regret", *(in_percent(value) for value in worst)),
     ]
     return Table(
         title=f"Checkpoints that validators pick: {section.title}",
@@ -55,7 +55,3 @@ def _judged(records: Sequence[Record]) -> list[Record]:
 def _picked(record: Record, pick: str, figure: str) -> float | None:
     value: float | None = record.extra["validators"].get(pick, {}).get(figure)
     return value
-
-
-def _plain(value: float | None) -> Value:
-    return Value(float("nan") if value is None else 100 * value)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dagen.errors import UsageError
-from dagen.runs import describe
-from dagen.runs.note import headline, percent, roles
+from dagen.runs import describe, figures
+from dagen.runs.figures import percent
+from dagen.runs.note import headline, roles
 from dagen.system import device
 from dagen.system.files import write_atomically
 from dagen.version import __version__
@@ -25,8 +26,10 @@ from dagen.visualization.page.subjects import Subject, open_all
 _HERE = Path(__file__).parent
 _LEFT_OUT = {"train/seconds", "train/lr"}
 _MOST = 6  # curves of training
-_CANDIDATES = {"candidates/miou": "mIoU on the target, by checkpoint",
-               "candidates/waste_iou": "waste IoU on the target, by checkpoint"}  # fmt: skip
+_CANDIDATES = {
+    f"candidates/{figure}": f"{figures.title(figure)} on the target, by checkpoint"
+    for figure in ("miou", "waste_iou")
+}
 
 
 def write(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagen.runs import describe
-from dagen.runs.note import FIGURES, classes, percent, points, roles, told
+from dagen.runs import describe, figures
+from dagen.runs.figures import percent, points
+from dagen.runs.note import roles
 from dagen.visualization.page.subjects import Subject
 
 _ORDER = ("target", "source", "also scored")
@@ -60,10 +61,10 @@ def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
 def _scores(subjects: Sequence[Subject], dataset: str, role: str) -> ScoreTable:
     columns = [subject.result.scores.get(dataset, {}) for subject in subjects]
     rows = []
-    for figure in (*FIGURES, *classes(columns)):
+    for figure in (*figures.SUMMARY, *figures.classes(columns)):
         values = [column.get(figure) for column in columns]
         if any(value is not None for value in values):
-            rows.append((told(figure), figure not in FIGURES, _cells(values)))
+            rows.append((figures.title(figure), figure not in figures.SUMMARY, _cells(values)))
     return ScoreTable(dataset, role, rows)
 
 
@@ -153,17 +154,15 @@ def choices(subjects: Sequence[Subject]) -> list[Choice]:
 def _choice(subject: Subject) -> Choice:
     extra = subject.result.extra
     selection = extra["selection"]
-    figures = {"waste IoU": "waste_iou", "foreground mIoU": "foreground_miou"}
-    if subject.result.config["task"] == "binary":
-        del figures["foreground mIoU"]
+    shown = figures.of_picks(subject.result.config["task"])
     where = selection["scored_on"]
     rows = []
     for name, pick in extra["validators"].items():
         own = "" if name == "last" else f"{pick['value']:.4f}"
-        worth = [percent(pick.get(each)) for each in (*figures.values(), "regret")]
+        worth = [percent(pick.get(each)) for each in (*shown, "regret")]
         cells = [str(int(pick["step"])), own, *(worth if where else [])]
         rows.append((name, cells, name == selection["select"]))
-    heads = ["step", "its own score", *((*figures, "regret") if where else ())]
+    heads = ["step", "its own score", *((*map(figures.title, shown), "regret") if where else ())]
     reasons = [f"{name} does not apply: {why}" for name, why in selection["not_applicable"].items()]
     deployed = f"Deployed: step {selection['step']}, chosen by {selection['select']}."
     return Choice(subject.title, where, heads, rows, [deployed, *reasons, f"{subject.told}."])
@@ -175,10 +174,9 @@ def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list
     for subject in subjects:
         rows = subject.result.extra.get("stream", {}).get("rows", {})
         if rows:
-            figures = [*FIGURES, *classes(rows.values())]
             lines = [
-                (told(figure), [percent(rows[row].get(figure)) for row in rows])
-                for figure in figures
+                (figures.title(figure), [percent(rows[row].get(figure)) for row in rows])
+                for figure in (*figures.SUMMARY, *figures.classes(rows.values()))
             ]
             found.append((subject.title, str(subject.result.config["tgt"]), list(rows), lines))
     return found

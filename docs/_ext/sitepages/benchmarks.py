@@ -8,7 +8,7 @@ from html import escape
 
 from dagen.benchmarking.tables import baselines, comparison, protocol, validators
 from sitepages.charts import pareto
-from sitepages.results import Line, Results, lines
+from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines, report
 from sitepages.writing import Site, page, plain, raw, title, toctree
 
@@ -35,9 +35,7 @@ def _index(results: list[Results]) -> str:
         return page(head, "No results are committed yet.")
     every = sorted(lines(results), key=_best_first)
     runs = sum(len(one.records) for one in results)
-    caption = (
-        "All rows of all benchmarks; score is waste IoU (binary) or foreground mIoU (material)"
-    )
+    caption = f"All rows of all benchmarks; {SCORE}"
     return page(
         head,
         f"{runs} runs, {len(every)} rows. Choose a network, a task or a benchmark, type to "

@@ -8,7 +8,7 @@ from typing import Any
 from dagen import plugins
 from sitepages import docstrings
 from sitepages.pictures import Drawn, draw
-from sitepages.results import Line, Results, lines
+from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines
 from sitepages.writing import Site, fields, page, raw, rows, title, toctree
 
@@ -32,7 +32,7 @@ def _page(name: str, drawn: Drawn | None, advice: dict[str, Any], every: list[Li
     found = plugins.get("datasets", name)
     told = docstrings.told(found.__module__, name)
     mine = [line for line in every if line.first.domain == name]
-    caption = f"Rows scored on {name}; score is waste IoU (binary) or foreground mIoU (material)"
+    caption = f"Rows scored on {name}; {SCORE}"
     return page(
         f".. _dataset-{name}:",
         title(name),

@@ -8,7 +8,7 @@ from typing import Any
 from dagen import plugins
 from dagen.models.deployed.cost import Profile, profile
 from sitepages import docstrings
-from sitepages.results import Line, Results, lines
+from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines
 from sitepages.writing import Site, fields, page, raw, rows, title, toctree
 
@@ -35,7 +35,7 @@ def _page(name: str, weight: Profile, advice: dict[str, Any], every: list[Line])
     told = docstrings.told(network.__module__, name)
     options = docstrings.arguments(network.__module__, network.__name__)
     mine = [line for line in every if line.first.model == name]
-    caption = f"Runs of {name}; score is waste IoU (binary) or foreground mIoU (material)"
+    caption = f"Runs of {name}; {SCORE}"
     shown = of_lines(f"results-{name}", caption, mine, root="../", without=("network",))
     return page(
         f".. _network-{name}:",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import dagen.benchmarking
-from dagen.benchmarking.tables.comparison import HEADLINES, Section, sections
+from dagen.benchmarking.tables.comparison import Section, sections
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.benchmarking.tables.records import Record, read
 from dagen.benchmarking.tables.statistics import Estimate, estimate
 from dagen.errors import DagenError
+from dagen.runs import figures
 
 # What `benchmarks/main_job.py` ran; its lines are older than Record and do not say it.
 _MAIN_JOB: dict[str, Any] = {
@@ -28,6 +29,12 @@ _MAIN_JOB: dict[str, Any] = {
     "hardware": "2 CPU cores, shared",
 }
 _MAIN_JOB_CONFIG = {"steps": 200, "batch": 4, "size": [224, 448]}
+
+
+SCORE = "score is " + " or ".join(
+    f"{figures.title(figure)} ({task})" for task, figure in figures.HEADLINE.items()
+)
+"""What captions say of a column that holds each task's own figure."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +148,7 @@ class Line:
     @property
     def headline(self) -> str:
         """The figure's name in words."""
-        names = {"waste_iou": "waste IoU", "foreground_miou": "foreground mIoU"}
-        return names[HEADLINES[self.first.task]]
+        return figures.title(figures.HEADLINE[self.first.task])
 
     def weight(self, figure: str) -> float:
         """Mean of a figure of the deployed file, NaN where it was not measured."""

@@ -11,7 +11,7 @@ from dagen.methods.base import Family
 from dagen.runs.plan import resolve
 from dagen.runs.recipes import all_recipes
 from sitepages import docstrings
-from sitepages.results import Line, Results, lines
+from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines
 from sitepages.writing import Site, fields, indent, page, plain, raw, rows, title, toctree
 
@@ -124,7 +124,7 @@ def _results(name: str, every: list[Line]) -> str:
     if not mine:
         return "Not measured yet: no committed result has a run with this strategy."
     alone = sorted(mine, key=lambda line: (len(line.strategies) > 1, line.results.title))
-    caption = f"Runs with {name}; score is waste IoU (binary) or foreground mIoU (material)"
+    caption = f"Runs with {name}; {SCORE}"
     note = (
         "``change`` is in points against source-only of the same table. "
         ":doc:`How these numbers are made </protocol>`."

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dagen.benchmarking.tables.tables import Table, Value
+from dagen.benchmarking.tables.tables import Table, Value, in_percent
+from dagen.runs.figures import MISSING, percent, points
 from sitepages.results import Line
 
 
@@ -144,7 +145,7 @@ def of_lines(
     kept = [
         i
         for i, head in enumerate(heads)
-        if head.text not in without and any(row[i].html != "–" for row in body)
+        if head.text not in without and any(row[i].html != MISSING for row in body)
     ]
     body = [[row[i] for i in kept] for row in body]
     return table(name, caption, [heads[i] for i in kept], body)
@@ -152,17 +153,14 @@ def of_lines(
 
 def _line(line: Line, root: str) -> list[Cell]:
     first, score, gap = line.first, line.score, line.section.gaps[line.row]
-    change = math.nan if line.change is None else 100 * line.change
     where = f"{first.source} → {first.domain}" if first.source != first.domain else first.domain
-    spread = None if score.spread is None else 100 * score.spread
-    shown = Value(100 * score.mean, spread).text()
     page = f"{root}benchmarks/{line.results.name}.html"
     return [
         Cell(escape(line.row), line.row),
         Cell(f'<a href="{root}networks/{first.model}.html">{escape(first.model)}</a>', first.model),
-        Cell(f"{shown}", 100 * score.mean),
-        Cell("–" if math.isnan(change) else f"{change:+.1f}".replace("-", "−"), change),
-        _number(None if gap is None else 100 * gap, 0),
+        Cell(in_percent(score).text(), 100 * score.mean),
+        Cell(points(line.change), math.nan if line.change is None else 100 * line.change),
+        Cell(percent(gap, 0), math.nan if gap is None else 100 * gap),
         _number(float(len(line.records)), 0),
         _number(line.weight("bytes") / 1e6, 2),
         _number(line.weight("macs") / 1e9, 2),
@@ -172,7 +170,7 @@ def _line(line: Line, root: str) -> list[Cell]:
     ]
 
 
-def _number(value: float | None, digits: int) -> Cell:
-    if value is None or math.isnan(value):
-        return Cell("–", math.nan)
+def _number(value: float, digits: int) -> Cell:
+    if math.isnan(value):
+        return Cell(MISSING, math.nan)
     return Cell(f"{value:.{digits}f}", value)
