@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -19,6 +20,10 @@ Stored = Mapping[str, Any]
 
 _FLAGS = ("src", "tgt", "method", "model", "task", "size", "steps", "batch", "seed")
 """What the command always says, defaults or not: they are what a run is compared by."""
+_TELLING = ("model", "width", "src", "tgt", "task", "steps", "batch", "size", "seed")
+"""Settings that tell two runs of one method apart, the most telling first."""
+_PLAIN = ("model", "src", "tgt", "task")
+"""Those of them whose value says by itself what it is."""
 
 
 def title(config: Stored) -> str:
@@ -35,6 +40,39 @@ def title(config: Stored) -> str:
     if names == "supervised" and labels == "all":
         return "oracle+source"
     return f"{names} with {labels} target labels" if labels else names
+
+
+def told_apart(titles: Sequence[str], configs: Sequence[Stored]) -> list[str]:
+    """The titles of some runs, each made unique by the settings that differ.
+
+    Args:
+        titles: a short one for each run, see :func:`title`.
+        configs: of the same runs.
+
+    Returns:
+        The titles with what tells runs of one title apart behind them, such as ``advent, seed
+        1``; a number stands behind those that no setting tells apart.
+    """
+    found = list(titles)
+    known = [settings(config) for config in configs]
+    others = sorted({name for one in known for name in one} - {*_TELLING, "method", "score"})
+    for name in (*_TELLING, *others):
+        if name in others and len(set(found)) == len(found):
+            break
+        values = [text(one.get(name)) for one in known]
+        kinds = Counter(title for title, _ in set(zip(found, values, strict=True)))
+        # Only where it helps: a setting that differs between runs of one title.
+        found = [
+            f"{title}, {value if name in _PLAIN else f'{name} {value}'}"
+            if kinds[title] > 1
+            else title
+            for title, value in zip(found, values, strict=True)
+        ]
+    shared = Counter(found)
+    return [
+        f"{title} ({found[: k + 1].count(title)})" if shared[title] > 1 else title
+        for k, title in enumerate(found)
+    ]
 
 
 def domains(config: Stored) -> str:
@@ -65,10 +103,16 @@ def budget(config: Stored, images: int | None = None) -> str:
     height, width = config["size"]
     shape = f"batch {config['batch']} at {height}x{width}"
     if images is not None:
-        spent = f"one pass over {images} images, {shape}"
+        spent = f"one pass over the {images} images that are scored, {shape}"
     else:
         spent = f"{config['steps']} steps of {shape}"
     return f"{spent}, from a trained network" if config.get("init") else spent
+
+
+def in_brief(config: Stored, images: int | None = None) -> str:
+    """Network, task, data, budget and seed, for captions; see :func:`budget` for ``images``."""
+    spent = budget(config, images)
+    return f"{config['model']}, {config['task']}, {domains(config)}, {spent}, seed {config['seed']}"
 
 
 def command(config: Stored) -> str:

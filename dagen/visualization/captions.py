@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from dagen.runs import describe
 from dagen.version import __version__
 from dagen.visualization.networks import Checkpoint
 from dagen.visualization.survey import Side, Survey
 
 
 def networks(checkpoints: list[Checkpoint]) -> str:
-    """Each network: title, architecture, budget and seed of its training."""
+    """Each network: its title, and how it was trained."""
     return "; ".join(f"{c.title}: {_trained(c)}" for c in checkpoints)
 
 
 def _trained(c: Checkpoint) -> str:
-    height, width = c.card.size
-    run = c.card.run
-    facts = [c.card.model, c.card.task, f"{height}x{width}"]
-    if run:
-        data = str(run["src"]) + (f" to {run['tgt']}" if run["tgt"] else "")
-        facts += [f"trained on {data}", f"{run['steps']} steps", f"seed {run['seed']}"]
-    else:
-        facts.append("its file does not say how it was trained")
-    return ", ".join(facts)
+    card = c.card
+    if card.run:
+        return describe.in_brief(card.run)
+    size = describe.text(card.size)
+    return f"{card.model}, {card.task}, {size}, its file does not say how it was trained"
 
 
 def data(sides: tuple[Side, ...] | list[Side]) -> str:

@@ -6,16 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dagen.errors import UsageError
 from dagen.models.base import Network
 from dagen.models.deployed.file import Card, load_deployed
+from dagen.runs import describe
 from dagen.runs.log import LOG
 
 FILE = "model.safetensors"
-_TELLING = ("model", "width", "src", "tgt", "seed", "steps", "batch_norm", "size", "init")
-"""Settings that tell two runs of one method apart, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -80,36 +78,14 @@ def _file(path: Path) -> Path:
 
 def titles(cards: Sequence[Card], paths: Sequence[Path], src: str | None = None) -> list[str]:
     """A short title for each network; those of one method get the settings that differ."""
-    short = [_method(card, path, src) for card, path in zip(cards, paths, strict=True)]
-    for key in _TELLING:
-        values = [_text(card.run.get(key)) for card in cards]
-        kinds = Counter(name for name, _ in set(zip(short, values, strict=True)))
-        # Only where it helps: a setting that differs between runs of one title.
-        short = [
-            f"{name}, {_said(key, value)}" if kinds[name] > 1 else name
-            for name, value in zip(short, values, strict=True)
-        ]
-    shared = Counter(short)
-    return [
-        f"{name} ({short[: k + 1].count(name)})" if shared[name] > 1 else name
-        for k, name in enumerate(short)
-    ]
+    short = [_title(card, path, src) for card, path in zip(cards, paths, strict=True)]
+    return describe.told_apart(short, [card.run for card in cards])
 
 
-def _method(card: Card, path: Path, src: str | None) -> str:
+def _title(card: Card, path: Path, src: str | None) -> str:
     run = card.run
     if not run:
         return path.parent.name if path.name == FILE and path.parent.name else path.stem
-    names = list(run["method"])
-    if names == ["supervised"] and run["tgt"] is None:
-        trained = str(run["src"])
-        return "source-only" if src in (None, trained) else f"trained on {trained}"
-    return "+".join(names)
-
-
-def _said(key: str, value: str) -> str:
-    return value if key in ("model", "src", "tgt") else f"{key} {value}"
-
-
-def _text(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    title = describe.title(run)
+    elsewhere = title == "source-only" and src not in (None, run["src"])
+    return f"trained on {run['src']}" if elsewhere else title

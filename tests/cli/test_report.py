@@ -96,7 +96,7 @@ def test_a_run_stands_beside_its_baseline(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert words in seen.text, words
     # Every table, chart and picture says what was run, on which data, with which seed.
-    told = "advent: enet, resortit to taco, 40 steps of batch 2 at 32x64, seed 0"
+    told = "advent: enet, material, resortit to taco, 40 steps of batch 2 at 32x64, seed 0"
     assert seen.text.count(told) >= 7
     before = (result.folder / "report.html").read_bytes()
     assert report(runs, result.folder).exit_code == 0
@@ -139,7 +139,7 @@ def test_a_stream_shows_what_came_before(tmp_path: Path) -> None:
     result = made.finish(made.config("advent", init="run:gone"), tmp_path, extra=extra)
     assert report(tmp_path, result.name).exit_code == 0
     seen = page(result.folder / "report.html")
-    assert "mIoU 12.0 22.0 27.0" in seen.text and "one pass over 70 images" in seen.text
+    assert "mIoU 12.0 22.0 27.0" in seen.text and "one pass over the 70 images" in seen.text
 
 
 def test_pictures_of_visualize_come_with_their_own_captions(tmp_path: Path) -> None:

@@ -32,6 +32,24 @@ def test_what_a_run_is_called(settings: dict[str, Any], title: str) -> None:
     assert describe.title(stored(**settings)) == title
 
 
+def test_runs_of_one_method_are_told_apart_by_what_differs() -> None:
+    def titles(*given: dict[str, Any]) -> list[str]:
+        configs = [stored(**settings) for settings in given]
+        return describe.told_apart([describe.title(config) for config in configs], configs)
+
+    assert titles({"tgt": "taco"}, {"method": "supervised"}) == ["advent", "source-only"]
+    assert titles({"model": "enet"}, {"model": "icnet"}, {"method": "dann"}) == [
+        "advent, enet", "advent, icnet", "dann"
+    ]  # fmt: skip
+    assert titles({"seed": 1, "steps": 5}, {"seed": 1, "steps": 9}, {"seed": 2, "steps": 5}) == [
+        "advent, steps 5, seed 1", "advent, steps 9", "advent, steps 5, seed 2"
+    ]  # fmt: skip
+    assert titles({"parts": {"advent": {"weight": 0.5}}}, {"power": 1.0}) == [
+        "advent, advent.weight 0.5", "advent, advent.weight none"
+    ]  # fmt: skip
+    assert titles({}, {}) == ["advent (1)", "advent (2)"]
+
+
 def test_names_begin_with_what_tells_runs_apart() -> None:
     run = from_mapping({"tgt": "taco", "method": "advent", "width": 0.5, "seed": 3})
     name = describe.run_name(run.to_dict(), run.name)
@@ -76,7 +94,15 @@ def test_the_command_leaves_defaults_out() -> None:
 def test_the_budget() -> None:
     assert describe.budget(stored()) == "200 steps of batch 4 at 224x448"
     told = describe.budget(stored(tgt="taco", init="a.safetensors"), images=70)
-    assert told == "one pass over 70 images, batch 4 at 224x448, from a trained network"
+    assert told == (
+        "one pass over the 70 images that are scored, batch 4 at 224x448, from a trained network"
+    )
+
+
+def test_a_run_in_brief() -> None:
+    assert describe.in_brief(stored(tgt="taco", steps=7)) == (
+        "enet, material, resortit to taco, 7 steps of batch 4 at 224x448, seed 0"
+    )
 
 
 def test_settings_of_old_runs_have_todays_defaults() -> None:

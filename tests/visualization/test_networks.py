@@ -30,14 +30,12 @@ def test_titles_are_the_methods() -> None:
     assert _titles(Card("enet", "material", (32, 64))) == ["0"]  # its folder, where no run is known
 
 
+def test_the_oracle_is_no_source_only() -> None:
+    assert _titles(_card(src="taco", score=["taco"]), src=None) == ["oracle"]
+
+
 def test_equal_methods_are_told_apart_by_what_differs() -> None:
     assert _titles(_card(seed=0), _card(seed=1)) == ["source-only, seed 0", "source-only, seed 1"]
-    assert _titles(_card(model="enet"), _card(model="icnet"), _card(method=["dann"])) == [
-        "source-only, enet", "source-only, icnet", "dann"
-    ]  # fmt: skip
-    assert _titles(_card(), _card()) == ["source-only (1)", "source-only (2)"]
-    three = _titles(_card(seed=0, steps=5), _card(seed=0, steps=9), _card(seed=1, steps=5))
-    assert len(set(three)) == 3
 
 
 def test_a_run_is_found_by_its_folder(files: list[Path]) -> None:

@@ -20,7 +20,10 @@ QUOTA = 12
 def deployed(path: Path, seed: int, width: float = 0.25, **run: object) -> Path:
     """An untrained ENet as a deployed file."""
     torch.manual_seed(seed)
-    settings = {"method": ["supervised"], "src": "resortit", "tgt": None, "steps": 3, "seed": seed}
+    settings = {
+        "method": ["supervised"], "model": "enet", "task": "material", "src": "resortit",
+        "tgt": None, "size": list(SIZE), "steps": 3, "batch": 2, "seed": seed,
+    }  # fmt: skip
     card = Card("enet", "material", SIZE, width, run={**settings, **run})
     path.parent.mkdir(parents=True, exist_ok=True)
     save_deployed(path, create_network("enet", Task.MATERIAL, width, {}), card)

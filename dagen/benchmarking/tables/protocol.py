@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from dagen.benchmarking.tables.records import Record
+from dagen.runs import describe
 
 SOURCE_ONLY = "source-only"
 CEILINGS = ("oracle", "oracle+source")
@@ -41,12 +42,7 @@ def _budget(records: Sequence[Record]) -> str:
 
 
 def _spent(record: Record) -> str:
-    config = record.config
-    shape = f"batch {config['batch']} at {config['size'][0]}x{config['size'][1]}"
-    before = " from a network that was trained before" if config.get("init") else ""
-    if stream := record.extra.get("stream"):  # adapted while it was scored
-        return f"one pass over the {stream['images']} images that are scored, {shape}{before}"
-    return f"{config['steps']} steps of {shape}{before}"
+    return describe.budget(record.config, record.extra.get("stream", {}).get("images"))
 
 
 def checkpoints(rows: Rows) -> str | None:

@@ -15,9 +15,6 @@ from dagen.runs.baseline import baseline
 from dagen.runs.log import history, read_records
 from dagen.runs.results import RunResult
 
-_TELLING = ("model", "width", "src", "tgt", "task", "steps", "batch", "size", "seed")
-"""Settings that tell two runs of one method apart, the most telling first."""
-
 Curve = list[tuple[int, float]]
 
 
@@ -46,12 +43,8 @@ class Subject:
     @property
     def told(self) -> str:
         """What was run, for captions."""
-        config = self.result.config
         images = self.result.extra.get("stream", {}).get("images")
-        return (
-            f"{self.title}: {config['model']}, {describe.domains(config)}, "
-            f"{describe.budget(config, images)}, seed {config['seed']}"
-        )
+        return f"{self.title}: {describe.in_brief(self.result.config, images)}"
 
 
 def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
@@ -77,7 +70,8 @@ def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
         raise UsageError(f"{twice[0]} is given twice; give each run once.")
     added = _shared(found)
     everything = [*added, *found]
-    titles = _titles([r.config for r in everything])
+    configs = [result.config for result in everything]
+    titles = describe.told_apart([describe.title(config) for config in configs], configs)
     return [
         _subject(title, result, result in added)
         for title, result in zip(titles, everything, strict=True)
@@ -132,28 +126,6 @@ def _load(folder: Path) -> RunResult:
             f"{folder / results.FILE} is damaged ({error}); remove it and run the same command "
             "again to score the run anew."
         ) from None
-
-
-def _titles(configs: Sequence[describe.Stored]) -> list[str]:
-    """A short title each; runs of one method get the settings that differ."""
-    short = [describe.title(config) for config in configs]
-    known = [describe.settings(config) for config in configs]
-    others = sorted({name for one in known for name in one} - {*_TELLING, "method", "score"})
-    for name in (*_TELLING, *others):
-        values = [describe.text(one.get(name)) for one in known]
-        kinds = Counter(title for title, _ in set(zip(short, values, strict=True)))
-        if name in others and max(Counter(short).values()) == 1:
-            break
-        plain = name in ("model", "src", "tgt", "task")
-        short = [
-            f"{title}, {value if plain else f'{name} {value}'}" if kinds[title] > 1 else title
-            for title, value in zip(short, values, strict=True)
-        ]
-    shared = Counter(short)
-    return [
-        f"{title} ({short[: k + 1].count(title)})" if shared[title] > 1 else title
-        for k, title in enumerate(short)
-    ]
 
 
 def _subject(title: str, result: RunResult, added: bool) -> Subject:

@@ -37,7 +37,7 @@ def test_equal_budgets_are_said_and_others_marked() -> None:
     )
     assert marked == {"longer", "tent"}
     assert "longer 900 steps of batch 8 at 160x160" in told
-    assert "tent one pass over the 70 images that are scored, batch 8 at 160x160 from a" in told
+    assert "tent one pass over the 70 images that are scored, batch 8 at 160x160, from a" in told
     text = markdown(table(sections([made.record("a"), made.record("b", config={"steps": 1})])[0]))
     assert text.count("| b* |") + text.count("| a* |") == 1
 
