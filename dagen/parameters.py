@@ -59,11 +59,17 @@ def build_config(cls: type[_C], values: Mapping[str, Any], where: str) -> _C:
             to_json(dict(values), inf_nan_mode="constants"), strict=True
         )
     except ValidationError as error:
-        raise UsageError("; ".join(_one_line(e, where) for e in error.errors()) + ".") from None
+        raise UsageError("; ".join(complaint(e, where) for e in error.errors()) + ".") from None
 
 
-def _one_line(error: ErrorDetails, where: str) -> str:
-    name = ".".join([where, *map(str, error["loc"])])
+def complaint(error: ErrorDetails, *where: str) -> str:
+    """What pydantic found wrong with one value, without the full stop.
+
+    Args:
+        error: one of :meth:`pydantic.ValidationError.errors`.
+        where: whose parameter it is, if its own name does not say so.
+    """
+    name = ".".join([*where, *map(str, error["loc"])])
     message = error["msg"][0].lower() + error["msg"][1:]
     if error["type"] == "missing":
         return f"{name} is missing: {message}"

@@ -14,14 +14,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, PositiveInt, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from dagen.errors import UsageError, unknown
+from dagen.parameters import Fraction, NotNegative, Positive, Steps, complaint
 from dagen.runs import recipes
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _images(value: object) -> int | str:
@@ -109,7 +106,7 @@ class Config:
     select: str = "last"
     lr: Positive = 2e-3
     weight_decay: NotNegative = 1e-2
-    warmup: Annotated[int, Field(ge=0)] = 50
+    warmup: Steps = 50
     power: NotNegative = 0.9
     clip: Positive = 5.0
     init: str | None = None
@@ -213,7 +210,7 @@ def from_mapping(values: Mapping[str, Any]) -> Config:
     try:
         config = _ADAPTER.validate_python(given)
     except ValidationError as error:
-        raise UsageError(_one_line(error.errors()[0])) from None
+        raise UsageError(f"{complaint(error.errors()[0])}.") from None
     if not config.method:
         raise UsageError("method is empty; name at least one, such as supervised.")
     return replace(config, recipe=recipe)
@@ -229,8 +226,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise UsageError(f"size is '{text}'; write height x width in pixels, such as 224x448.")
     return int(height), int(width)
-
-
-def _one_line(detail: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in detail["loc"])
-    return f"{where} is {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}."
