@@ -29,7 +29,8 @@ from dagen.models.deployed.file import Card, save_deployed
 from dagen.system.memory import keep_freed_memory
 from dagen.system.progress import Progress
 from dagen.types import Task
-from dagen.visualization import IMAGES, embedding, networks, sampling, survey, surveying
+from dagen.visualization import embedding, networks, sampling, survey, surveying
+from dagen.visualization.gallery import IMAGES
 
 SIZE, LIMIT_SECONDS = (224, 448), 120
 TASK = Task.MATERIAL

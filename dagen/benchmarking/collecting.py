@@ -10,7 +10,7 @@ from typing import Any
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.tables.records import Record
 from dagen.runs import results
-from dagen.runs.log import history, read_records
+from dagen.runs.history import history, read_records
 from dagen.runs.results import RunResult
 
 

@@ -12,8 +12,9 @@ from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.tables.comparison import sections
 from dagen.benchmarking.tables.records import Record
 from dagen.errors import Stopped
-from dagen.runs.log import RunLog, Status, read_records
-from dagen.tracking import Delivery, deliver_pending
+from dagen.runs.history import read_records
+from dagen.runs.log import RunLog, Status
+from dagen.tracking.delivery import Delivery, deliver_pending
 
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime

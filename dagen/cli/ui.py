@@ -41,7 +41,9 @@ def ui(
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Serve the MLflow UI on the runs, with columns and charts that compare methods."""
-    from dagen.tracking import address, deliver_pending, prepare, ui_command
+    from dagen.tracking.delivery import deliver_pending
+    from dagen.tracking.store import ui_command
+    from dagen.tracking.view import address, prepare
 
     command = ui_command(runs, port)
     _require_free(port)
@@ -79,7 +81,7 @@ def _served(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     import signal
     import subprocess
 
-    from dagen.tracking import ui_environment
+    from dagen.tracking.store import ui_environment
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

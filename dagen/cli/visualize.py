@@ -10,7 +10,7 @@ import typer
 from dagen.cli import options
 
 if TYPE_CHECKING:
-    from dagen.visualization import Gallery
+    from dagen.visualization.gallery import Gallery
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def visualize(
 
     Name two or more of one kind to compare them, the one before adaptation first.
     """
-    from dagen.visualization import visualize as draw
+    from dagen.visualization.gallery import visualize as draw
 
     gallery = draw(
         networks, src=src, tgt=tgt, out=out, split=split, points=points, images=images or None,

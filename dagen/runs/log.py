@@ -1,8 +1,9 @@
 """The log of a run, as lines of JSON in the run's own folder.
 
 A run writes here and nowhere else, so it needs no server and loses nothing when it is killed.
-MLflow gets the log from :mod:`dagen.tracking.delivery`. Lines are only ever added; going back
-to a checkpoint is a line, too. Every line has ``kind`` and ``time`` (milliseconds since 1970):
+:mod:`dagen.runs.history` reads the log, and MLflow gets it from :mod:`dagen.tracking.delivery`.
+Lines are only ever added; going back to a checkpoint is a line, too. Every line has ``kind`` and
+``time`` (milliseconds since 1970):
 
 =========  ==================================================================
 kind       further keys
@@ -30,11 +31,10 @@ from pathlib import Path
 from typing import Any, Literal, SupportsFloat, get_args
 
 from dagen.errors import DagenError, UsageError
-from dagen.system.files import append_line, make_folder, read_lines
+from dagen.runs.history import LOG, read_records
+from dagen.system.files import append_line, make_folder
 
-LOG = "log.jsonl"
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-Record = dict[str, Any]
 
 # What MLflow takes as a name (mlflow.utils.validation), said before the run starts.
 _NAME = re.compile(r"[/\w.\- :]{1,250}")
@@ -192,62 +192,6 @@ class RunLog:
         path, home = path.resolve(), self.folder.resolve()
         # Files of the run itself are found again when its folder is moved.
         return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
-
-
-def read_records(folder: Path, start: int = 0) -> list[Record]:
-    """The lines of the log in ``folder``, parsed; empty where there is no log.
-
-    Args:
-        folder: the run's folder.
-        start: the byte at which the first line begins.
-
-    Raises:
-        DagenError: a line is damaged.
-    """
-    return [record for record, _ in read_with_ends(folder, start)]
-
-
-def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
-    """As :func:`read_records`, each record with the byte after its line."""
-    path = folder / LOG
-    if not path.exists():
-        return []
-    records: list[tuple[Record, int]] = []
-    end = start
-    for line in read_lines(path, start):
-        begin, end = end, end + len(line.encode()) + 1
-        try:
-            record = json.loads(line)
-            kind = record["kind"]
-        except (ValueError, TypeError, KeyError):
-            kind = None
-        if not isinstance(kind, str):
-            raise DagenError(
-                f"{path} is damaged at byte {begin}: no log record there. Remove that line, or "
-                "move the file away to begin a new log."
-            )
-        records.append((record, end))
-    return records
-
-
-def history(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """The metrics of a run by name: (step, value) by step, the last value where there are more.
-
-    Raises:
-        DagenError: the log is damaged.
-    """
-    curves: dict[str, dict[int, float]] = {}
-    for record in read_records(folder):
-        if record["kind"] == "metrics":
-            for name, value in record["values"].items():
-                curves.setdefault(name, {})[record["step"]] = float(value)
-        elif record["kind"] == "rewind":
-            limit = record["step"]
-            curves = {
-                name: {step: value for step, value in points.items() if step <= limit}
-                for name, points in curves.items()
-            }
-    return {name: sorted(points.items()) for name, points in curves.items() if points}
 
 
 def _number(value: float) -> float | str:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dagen.errors import DagenError, UsageError
-from dagen.runs.log import LOG
+from dagen.runs.history import LOG
 from dagen.system.files import make_folder
 from dagen.tracking.sending import send
 from dagen.tracking.state import STATE, DeliveryError, State, locked

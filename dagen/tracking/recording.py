@@ -21,13 +21,14 @@ from dagen.runs import describe
 from dagen.runs.baseline import baseline
 from dagen.runs.config import Config
 from dagen.runs.figures import SUMMARY
-from dagen.runs.log import RunLog, history
+from dagen.runs.history import history
+from dagen.runs.log import RunLog
 from dagen.runs.note import note, roles
 from dagen.runs.plan import resolve
 from dagen.runs.results import RunResult
 from dagen.system import device
 from dagen.system.device import choose_device
-from dagen.tracking import Delivery
+from dagen.tracking.delivery import Delivery
 from dagen.version import __version__
 
 if TYPE_CHECKING:

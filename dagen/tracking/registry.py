@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from dagen.runs.log import Record
+from dagen.runs.history import Record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError
-from dagen.runs.log import Record, read_with_ends
+from dagen.runs.history import Record, read_with_ends
 from dagen.tracking.registry import register
 from dagen.tracking.serving import save_model
 from dagen.tracking.state import State

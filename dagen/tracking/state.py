@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dagen.errors import DagenError
-from dagen.runs.log import Record
+from dagen.runs.history import Record
 from dagen.system.files import write_atomically
 
 STATE = "delivered.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.errors import UsageError
-from dagen.runs.log import read_records
+from dagen.runs.history import read_records
 from dagen.tracking.state import STATE, DeliveryError, State, locked
 
 if TYPE_CHECKING:

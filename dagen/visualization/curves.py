@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from dagen.runs.log import history
+from dagen.runs.history import Curve, history
 from dagen.visualization import captions, style
 from dagen.visualization.networks import Checkpoint
 
 _PREFIX = "train/"
 _MOST = 6
 _LEFT_OUT = {"train/seconds", "train/lr"}
-
-Curve = list[tuple[int, float]]
 
 
 def curves(checkpoints: list[Checkpoint]) -> dict[str, dict[str, Curve]]:

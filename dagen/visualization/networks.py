@@ -11,7 +11,7 @@ from dagen.errors import UsageError
 from dagen.models.base import Network
 from dagen.models.deployed.file import Card, load_deployed
 from dagen.runs import describe
-from dagen.runs.log import LOG
+from dagen.runs.history import LOG
 
 FILE = "model.safetensors"
 

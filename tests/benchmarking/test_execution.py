@@ -8,7 +8,7 @@ import pytest
 
 from dagen.benchmarking.execution import plan, run_benchmark
 from dagen.errors import UsageError
-from dagen.runs.log import read_records
+from dagen.runs.history import read_records
 from dagen.runs.runtime import Runtime
 from tests import tiny
 from tests.benchmarking import fake

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dagen.tracking import address, prepare, ui_command, ui_environment
+from dagen.tracking.store import ui_command, ui_environment
+from dagen.tracking.view import address, prepare
 from tests.browser.conftest import PATIENCE
 from tests.servers import free_port, started
 from tests.tracking import made

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner
 
 from dagen import cli
-from dagen.runs.log import read_records
+from dagen.runs.history import read_records
 from dagen.visualization.page import charts
 from tests.tracking import made
 
@@ -161,9 +161,8 @@ def test_pictures_of_visualize_come_with_their_own_captions(tmp_path: Path) -> N
 
 
 def test_it_is_added_to_the_mlflow_run(tmp_path: Path) -> None:
-    from dagen.tracking import tracking_uri
     from dagen.tracking.state import State
-    from dagen.tracking.store import connect
+    from dagen.tracking.store import connect, tracking_uri
 
     runs = made.with_store(tmp_path / "runs")
     result = made.finish(made.config(), runs, track=True)

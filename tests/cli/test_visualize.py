@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dagen import cli
-from dagen.runs.log import RunLog, read_records
+from dagen.runs.history import read_records
+from dagen.runs.log import RunLog
 from tests import tiny
 from tests.visualization.tiny_survey import deployed
 

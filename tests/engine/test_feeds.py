@@ -20,7 +20,7 @@ from dagen.engine.run import run
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import DagenError, UsageError
 from dagen.runs.config import Config, from_mapping
-from dagen.runs.log import read_records
+from dagen.runs.history import read_records
 from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import world

@@ -26,7 +26,7 @@ from dagen.models.base import create_network, upsample
 from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
-from dagen.runs.log import history
+from dagen.runs.history import history
 from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets

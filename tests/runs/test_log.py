@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from dagen.errors import DagenError, UsageError
-from dagen.runs.log import LOG, RunLog, history, read_records, read_with_ends
+from dagen.runs.history import LOG, history, read_records, read_with_ends
+from dagen.runs.log import RunLog
 
 
 def kinds(folder: Path) -> list[str]:

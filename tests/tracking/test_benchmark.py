@@ -7,7 +7,7 @@ from dagen.benchmarking.reading import load
 from dagen.runs.config import Config
 from dagen.runs.log import RunLog
 from dagen.runs.runtime import Runtime
-from dagen.tracking import Delivery
+from dagen.tracking.delivery import Delivery
 from dagen.tracking.state import State
 from dagen.tracking.store import connect, tracking_uri
 from tests.benchmarking import fake

@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from dagen.errors import DagenError, UsageError
 from dagen.runs.log import RunLog
-from dagen.tracking import Delivery, DeliveryError, deliver, deliver_pending, pending
-from dagen.tracking.state import STATE, State
+from dagen.tracking.delivery import Delivery, deliver, deliver_pending, pending
+from dagen.tracking.state import STATE, DeliveryError, State
 from dagen.tracking.store import connect, tracking_uri
 
 UNREACHABLE = "http://127.0.0.1:9"  # the discard port: refused at once

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dagen.runs.log import RunLog, read_records
-from dagen.tracking import Delivery, add_to_run, pending
+from dagen.runs.history import read_records
+from dagen.runs.log import RunLog
+from dagen.tracking.delivery import Delivery, pending
+from dagen.tracking.later import add_to_run
 from dagen.tracking.state import State
 from dagen.tracking.store import connect, tracking_uri
 

@@ -7,7 +7,7 @@ import pytest
 
 from dagen.engine.run import run
 from dagen.runs.config import from_mapping
-from dagen.runs.log import read_records
+from dagen.runs.history import read_records
 from dagen.runs.runtime import Runtime
 from dagen.tracking.recording import figures, gains, parameters
 from tests import tiny

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from dagen.models.deployed.file import load_deployed
 from dagen.runs.log import RunLog
-from dagen.tracking import deliver, tracking_uri
+from dagen.tracking.delivery import deliver
 from dagen.tracking.serving import Segmenter
 from dagen.tracking.state import STATE, State
-from dagen.tracking.store import connect
+from dagen.tracking.store import connect, tracking_uri
 from tests.servers import PATIENCE, free_port, started
 from tests.tracking import made
 

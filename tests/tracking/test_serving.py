@@ -11,10 +11,10 @@ from dagen.errors import UsageError
 from dagen.models.base import Network, create_network, upsample
 from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.runs.log import RunLog
-from dagen.tracking import Delivery, deliver, tracking_uri
+from dagen.tracking.delivery import Delivery, deliver
 from dagen.tracking.serving import Segmenter, save_model
 from dagen.tracking.state import STATE
-from dagen.tracking.store import connect
+from dagen.tracking.store import connect, tracking_uri
 from dagen.types import Task
 
 SIZE = (32, 64)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from dagen.errors import UsageError
-from dagen.tracking import tracking_uri, ui_command
-from dagen.tracking.store import artifact_folder, patience
+from dagen.tracking.store import artifact_folder, patience, tracking_uri, ui_command
 
 
 def test_the_store_lies_among_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

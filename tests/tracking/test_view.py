@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dagen.errors import UsageError
-from dagen.tracking import address, prepare, tracking_uri
-from dagen.tracking.store import connect
+from dagen.tracking.store import connect, tracking_uri
+from dagen.tracking.view import address, prepare
 from tests.tracking import made
 
 PREFIX = "mlflow.sharedViewState."

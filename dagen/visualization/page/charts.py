@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
+from dagen.runs.history import Curve
+
 COLOURS = 6
 """Colours of runs in the style sheet (``--run-0`` and so on); dashes tell further runs apart."""
 
@@ -14,8 +16,6 @@ _WIDTH, _HEIGHT = 360, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 10, 24
 _MOST = 300  # points of a line; more cannot be seen
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
-
-Curve = list[tuple[int, float]]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def write(
         UsageError: a run that is not there, not finished or given twice.
         DagenError: a result, log or picture is damaged, or the file cannot be written.
     """
-    from dagen.tracking import add_to_run
+    from dagen.tracking.later import add_to_run
 
     subjects = open_all(given, runs)
     path = out or _place(subjects)

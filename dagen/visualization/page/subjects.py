@@ -12,10 +12,8 @@ from typing import Any
 from dagen.errors import DagenError, UsageError
 from dagen.runs import describe, results
 from dagen.runs.baseline import baseline
-from dagen.runs.log import history, read_records
+from dagen.runs.history import Curve, history, read_records
 from dagen.runs.results import RunResult
-
-Curve = list[tuple[int, float]]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dagen.engine.states import save_state
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import UsageError
 from dagen.runs.config import Config, from_mapping
-from dagen.runs.log import read_records
+from dagen.runs.history import read_records
 from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
 from dagen.scoring.evaluation import evaluate

@@ -1,0 +1,74 @@
+"""What a run has logged, read back from its folder; see :mod:`dagen.runs.log` for the lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dagen.errors import DagenError
+from dagen.system.files import read_lines
+
+LOG = "log.jsonl"
+"""The log's file in the folder of a run."""
+
+Record = dict[str, Any]
+"""One line of it."""
+Curve = list[tuple[int, float]]
+"""One metric: (step, value), by step."""
+
+
+def read_records(folder: Path, start: int = 0) -> list[Record]:
+    """The lines of the log in ``folder``, parsed; empty where there is no log.
+
+    Args:
+        folder: the run's folder.
+        start: the byte at which the first line begins.
+
+    Raises:
+        DagenError: a line is damaged.
+    """
+    return [record for record, _ in read_with_ends(folder, start)]
+
+
+def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
+    """As :func:`read_records`, each record with the byte after its line."""
+    path = folder / LOG
+    if not path.exists():
+        return []
+    records: list[tuple[Record, int]] = []
+    end = start
+    for line in read_lines(path, start):
+        begin, end = end, end + len(line.encode()) + 1
+        try:
+            record = json.loads(line)
+            kind = record["kind"]
+        except (ValueError, TypeError, KeyError):
+            kind = None
+        if not isinstance(kind, str):
+            raise DagenError(
+                f"{path} is damaged at byte {begin}: no log record there. Remove that line, or "
+                "move the file away to begin a new log."
+            )
+        records.append((record, end))
+    return records
+
+
+def history(folder: Path) -> dict[str, Curve]:
+    """The metrics of a run by name; where a step was logged twice, the last value.
+
+    Raises:
+        DagenError: the log is damaged.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    for record in read_records(folder):
+        if record["kind"] == "metrics":
+            for name, value in record["values"].items():
+                curves.setdefault(name, {})[record["step"]] = float(value)
+        elif record["kind"] == "rewind":
+            limit = record["step"]
+            curves = {
+                name: {step: value for step, value in points.items() if step <= limit}
+                for name, points in curves.items()
+            }
+    return {name: sorted(points.items()) for name, points in curves.items() if points}
