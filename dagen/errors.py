@@ -1,11 +1,11 @@
-"""What a user can do wrong, said in one line: what was given, what is allowed, what to do."""
+"""Errors that a user can fix, in one line each: what was given, what is allowed, what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class DagenError(Exception):
-    """Something that a user can mend; the command line prints it without a traceback."""
+    """An error that a user can fix; the command line prints it without a traceback."""
 
     exit_code = 1
 
@@ -21,7 +21,7 @@ class DataError(DagenError):
 
 
 def unknown(what: str, given: str, allowed: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist, with the nearest one that does.
+    """The error for an unknown name; its message suggests the nearest known one.
 
     Args:
         what: what the name stands for, such as ``"method"``.

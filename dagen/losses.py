@@ -1,13 +1,13 @@
 """Loss functions: pure, in float32, one scalar each.
 
-``logits`` are raw scores and ``p`` probabilities, both (B, C, h, w) float; ``label`` is
-(B, H, W) int64 where 255 is left out.
+``logits`` are raw scores and ``p`` probabilities, both (B, C, h, w) float; ``label`` is (B, H, W)
+int64 where 255 is ignored.
 
 Supervised losses bring the logits to the label's size (bilinear, as scoring does) and not the
 label to the logits' size: at stride 8 a nearest-neighbour label keeps one pixel of 64, and half
-of TACO's litter covers less than three such cells at 224x448. What is trained is what is scored,
-for 3 % of BiSeNet's time for a step (measured on a CPU).
-Losses without labels work at the logits' own stride.
+of TACO's litter covers less than three such cells at 224x448. Training and scoring thus see the
+same pixels, at 3 % of BiSeNet's time per step (measured on a CPU). Losses without labels work at
+the logits' own stride.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def cross_entropy(
     weight: Tensor | None = None,
     pixel_weight: Tensor | None = None,
 ) -> Tensor:
-    """Mean of -log p[label] over the pixels that are not ignored; 0 where all are.
+    """Mean of -log p[label] over the pixels that are not ignored; 0 if all are.
 
     Args:
         logits: (B, C, h, w).
@@ -74,7 +74,7 @@ def focal(
 def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
     """Lovász extension of the Jaccard loss over the batch (Berman et al., CVPR 2018).
 
-    The mean is taken over the classes that are present in ``label``; 0 where all is ignored.
+    The mean is taken over the classes that are present in ``label``; 0 if everything is ignored.
 
     Args:
         logits: (B, C, h, w).
@@ -115,19 +115,19 @@ def self_information(p: Tensor) -> Tensor:
 def entropy(p: Tensor) -> Tensor:
     """Mean over the pixels of their entropy over log C, in [0, 1] (Vu et al., CVPR 2019).
 
-    The paper adds the pixels up; the mean is the authors' code, to which their weight belongs.
+    The paper takes the sum; the mean follows the authors' code, for which their weight was chosen.
     """
     return self_information(p).sum(1).mean()
 
 
 def max_square(p: Tensor, *, image_weighted: bool = False, alpha: float = 0.2) -> Tensor:
-    """Maximum squares loss (Chen et al., ICCV 2019), from -1/(2C) at best.
+    """Maximum squares loss (Chen et al., ICCV 2019); its minimum is -1/(2C).
 
     The mean of -p^2 / 2 over pixels and classes. Image-wise weighted, a pixel of predicted class
     c has the weight 1 / (N_c^alpha N^(1 - alpha)) in place of 1 / N, where N_c of the N pixels
-    of its image are predicted as c. The paper adds the classes up; the mean over the classes is
-    the authors' code, to which their weight of 0.1 belongs. Their code lacks the 1/2 in the
-    weighted form; here it stands in both, as in the paper.
+    of its image are predicted as c. The paper sums over the classes; the mean over the classes
+    follows the authors' code, for which their weight of 0.1 was chosen. Their code lacks the 1/2 in
+    the weighted form; here both forms have it, as in the paper.
 
     Args:
         p: (B, C, h, w).
@@ -148,14 +148,13 @@ def max_square(p: Tensor, *, image_weighted: bool = False, alpha: float = 0.2) -
 def information_maximisation(
     p: Tensor, prior: Tensor | None = None, diversity: float = 1.0
 ) -> Tensor:
-    """Mean entropy less the entropy of the mean (Liang et al., ICML 2020), over log C.
+    """Mean entropy minus the entropy of the mean (Liang et al., ICML 2020), both over log C.
 
     Args:
         p: (B, C, h, w).
-        prior: (C,) class shares that the mean prediction should have. None is the paper's:
-            all classes alike. With a prior the second term is the divergence
-            KL(mean || prior), which differs from the paper's by a constant when the prior
-            is uniform.
+        prior: (C,) class shares that the mean prediction should have. None is the paper's choice,
+            all classes equal. With a prior the second term is the divergence KL(mean || prior),
+            which differs from the paper's by a constant when the prior is uniform.
         diversity: weight of the second term.
     """
     mean = p.float().mean((0, 2, 3))
@@ -193,7 +192,7 @@ def mmd(
         scales: bandwidth of each kernel relative to m.
     """
     both = torch.cat([source, target]).float()
-    both = both - both.mean(0)  # small norms lose fewer digits below
+    both = both - both.mean(0)  # smaller norms lose fewer digits below
     norms = both.square().sum(1)
     with torch.autocast(both.device.type, enabled=False):
         squared = (norms[:, None] + norms - 2 * both @ both.T).clamp(min=0)

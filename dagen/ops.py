@@ -17,7 +17,7 @@ from dagen.types import IGNORE
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Within, gradients pass through ``module`` but none is kept for its parameters."""
+    """Let gradients pass through ``module`` inside the block, but keep none for its parameters."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     try:
         for parameter in trained:
@@ -31,12 +31,12 @@ def frozen(module: nn.Module) -> Iterator[None]:
 class Ema(nn.Module):
     """A teacher that is the moving average of a student (Tarvainen & Valpola, NeurIPS 2017).
 
-    Buffers are averaged too: a teacher with the student's weights and its own first batch-norm
-    statistics is no average of the student (DAFormer copies parameters only). Integer buffers
-    are copied. Its parameters want no gradient; everything lies in ``state_dict``.
+    Buffers are averaged too: a teacher with averaged weights but its initial batch-norm statistics
+    is not an average of the student (DAFormer copies parameters only). Integer buffers are copied.
+    Its parameters require no gradient; all state is in ``state_dict``.
 
     Attributes:
-        module: the averaged network. Its mode (``train``, ``eval``) is the owner's business.
+        module: the averaged network. Its owner sets its mode (``train``, ``eval``).
     """
 
     def __init__(self, student: nn.Module, decay: float) -> None:
@@ -56,7 +56,7 @@ class Ema(nn.Module):
 
 
 def ema_decay(step: int, decay: float) -> float:
-    """``decay``, less in the first steps: 1 - 1 / (step + 1), so that step 0 copies."""
+    """``decay``, or less in the first steps: 1 - 1 / (step + 1), so that step 0 copies."""
     return min(1 - 1 / (step + 1), decay)
 
 
@@ -78,7 +78,7 @@ def class_mix(label: Tensor, generator: torch.Generator, *, background: bool = F
 
     Args:
         label: (B, H, W) int64; ignored pixels are never chosen.
-        generator: on the CPU.
+        generator: a CPU generator.
         background: whether class 0 is among those that can be drawn.
 
     Returns:
@@ -100,10 +100,10 @@ def block_mask(image: Tensor, block: int, ratio: float, generator: torch.Generat
     """Random square patches to hide (MIC; Hoyer et al., CVPR 2023).
 
     Args:
-        image: (B, C, H, W), for its shape and device.
+        image: (B, C, H, W); only its shape and device are used.
         block: side of a patch in pixels; patches at the right and lower border are cut.
         ratio: probability that a patch is hidden, in [0, 1].
-        generator: on the CPU.
+        generator: a CPU generator.
 
     Returns:
         (B, 1, H, W) float32, 0 where the image is hidden and 1 where it is kept.
@@ -128,12 +128,12 @@ def fourier_swap(source: Tensor, target: Tensor, radius: int) -> Tensor:
             shorter side.
 
     Returns:
-        Of the same shape; values may leave [0, 1] a little.
+        The changed source, of the same shape; values may leave [0, 1] a little.
     """
     size = (source.shape[-2], source.shape[-1])
     ours = torch.fft.rfft2(source.float())
     theirs = torch.fft.rfft2(target.float())
-    # Of a real image rfft2 keeps the columns 0 ... W/2; their mirror images follow.
+    # For a real image rfft2 keeps the columns 0 ... W/2; the rest are their mirror images.
     rows = torch.arange(-radius, radius + 1, device=source.device) % size[0]
     window = (..., rows, slice(0, radius + 1))
     ours[window] = torch.polar(theirs[window].abs(), ours[window].angle())

@@ -21,7 +21,7 @@ from dagen.errors import UsageError, unknown
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """From 0 to 1, both included."""
 Share = Annotated[float, Field(ge=0, lt=1)]
-"""From 0 to below 1: a share of the steps before something begins, which has to begin."""
+"""From 0 to below 1: a share of the run's steps after which something begins."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above 0."""
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -43,7 +43,7 @@ def build_config(cls: type[_C], values: Mapping[str, Any], where: str) -> _C:
     Args:
         cls: a dataclass.
         values: by field name, as TOML or Python gives them.
-        where: whose parameters these are, such as ``"advent"``; begins every error.
+        where: owner of the parameters, such as ``"advent"``; every error begins with it.
 
     Raises:
         UsageError: an unknown name (the nearest is named), a missing value, a wrong type or a

@@ -2,8 +2,8 @@
 
 The file's name is the plug-in's name: ``methods/advent.py`` is ``--method advent`` (an
 underscore in the file is a hyphen on the command line). A file whose name starts with an
-underscore, and ``base.py``, are no plug-ins. Other people's packages add theirs through the
-entry points ``dagen.methods``, ``dagen.models``, ``dagen.datasets`` and ``dagen.validators``.
+underscore, and ``base.py``, are not plug-ins. Other packages add theirs through the entry points
+``dagen.methods``, ``dagen.models``, ``dagen.datasets`` and ``dagen.validators``.
 """
 
 import ast

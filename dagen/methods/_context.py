@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Context:
-    """One step, as the parts see it: each figure is computed once, on first use.
+    """One step, as the parts see it; each value is computed once, on first use.
 
     Attributes:
         student: the network in training mode. Call it through :meth:`forward`.
@@ -25,12 +25,12 @@ class Context:
         task: what is segmented.
         step: index of this step, from 0.
         steps: number of steps of the run.
-        metrics: figures that parts want logged (detached scalars), by name.
+        metrics: values that parts want logged (detached scalars), by name.
         parts: every part of the stack by its plug-in name.
         target_frozen: whether the student's passes over the target are normalised by the running
             statistics in this step (see ``dagen.batch_norm``); a teacher does the same.
-        around: makers of context managers that surround each of the student's passes in this
-            step; a part may add its own (hooks that live for one pass, say).
+        around: functions that return a context manager; each of the student's passes in this step
+            runs inside all of them. A part may add its own (hooks for one pass, for instance).
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Context:
 
     @property
     def source(self) -> View:
-        """The labelled images: the source's, and with few target labels some of the target."""
+        """The labelled images of the source and, in a run with target labels, of the target."""
         if self.batch.source is None:
             raise RuntimeError("a part used the source without naming it in streams")
         return self.batch.source
@@ -77,15 +77,14 @@ class Context:
 
     @property
     def source_out(self) -> SegOut:
-        """The student's answer to ``source.image``, shared by all parts."""
+        """The student's output for ``source.image``, shared by all parts."""
         return self.once("source_out", lambda: self.forward(self.source.image, "source"))
 
     @property
     def source_domain_out(self) -> SegOut:
-        """Of :attr:`source_out`, what answers images of the source: no labelled target images.
+        """The rows of :attr:`source_out` for source images, without labelled target images.
 
-        What tells the domains apart, or brings them together, compares this with
-        :attr:`target_out`.
+        Losses that tell the domains apart, or align them, compare this with :attr:`target_out`.
         """
         out, rows = self.source_out, self.source.target_rows
         if rows == 0:
@@ -94,16 +93,15 @@ class Context:
 
     @property
     def target_out(self) -> SegOut:
-        """The student's answer to ``target.image``, shared by all parts."""
+        """The student's output for ``target.image``, shared by all parts."""
         return self.once("target_out", lambda: self.forward(self.target.image, "target"))
 
     def forward(self, image: Tensor, domain: Domain) -> SegOut:
-        """The student's answer to other images of ``domain`` (mixed, masked ...).
+        """The student's output for other images of ``domain`` (mixed, masked ...).
 
-        ``domain`` decides which batch-norm statistics the pass updates. Among the labelled
-        images there may be some of the target (``View.target_rows``); these go through the
-        student in a pass of their own, as the target's, so that no pass is normalised by
-        images of both domains.
+        ``domain`` decides which batch-norm statistics the pass updates. Labelled target images in
+        the source batch (``View.target_rows``) go through the student in a separate pass, as target
+        images, so that no pass is normalised by images of both domains.
         """
         rows = self._target_rows(image, domain)
         if rows == 0:
@@ -114,7 +112,7 @@ class Context:
         return _join(self._pass(ours, "source"), self._pass(theirs, "target"))
 
     def _target_rows(self, image: Tensor, domain: Domain) -> int:
-        """How many of the last images are the target's though they stand for the source."""
+        """How many of the last images come from the target, although the batch is the source's."""
         source = self.batch.source
         if domain == "target" or source is None or len(image) != len(source.image):
             return 0
@@ -141,7 +139,7 @@ class Context:
 
 
 def _join(first: SegOut, second: SegOut) -> SegOut:
-    """The answers to two batches as one."""
+    """The outputs for two batches, concatenated."""
     return SegOut(
         torch.cat([first.logits, second.logits]),
         torch.cat([first.features, second.features]),

@@ -5,8 +5,8 @@ the target's training images; no weight changes. It is the baseline that an adap
 to beat before it may claim anything (research notes, AdaptSegNet issue 25: 36 to 41 mIoU from
 batch norm alone).
 
-It has no parameters. Order of images: that of the data set, one at a time, each as it would be
-scored; see :func:`dagen.batch_norm.reestimate` for what a layer sees on the way.
+It has no parameters. Images come in the data set's order, one at a time, each as it would be
+scored; see :func:`dagen.batch_norm.reestimate` for what each layer sees.
 """
 
 from __future__ import annotations

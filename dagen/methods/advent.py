@@ -1,12 +1,12 @@
 """ADVENT: adversarial alignment of entropy maps (Vu et al., CVPR 2019).
 
 The discriminator sees weighted self-information maps ``I_c = -p_c log p_c / log C``, all C
-channels, and the segmenter adds ``weight * -log D(I_target)``: target predictions become as
-certain as, and where, source predictions are. Everything else is AdaptSegNet's.
+channels, and the segmenter adds ``weight * -log D(I_target)``: target predictions become as certain
+as source predictions, in the same places. Everything else follows AdaptSegNet.
 
 Deviations: those of AdaptSegNet. Self-information is taken at the network's own stride and then
-averaged down to the discriminator's cells; the other way round would call the border between
-two certain regions uncertain.
+averaged down to the discriminator's cells; the reverse order would make the border between two
+certain regions uncertain.
 """
 
 from __future__ import annotations

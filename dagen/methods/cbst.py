@@ -1,17 +1,17 @@
 """CBST: class-balanced self-training (Zou et al., ECCV 2018).
 
-A pixel takes the class whose probability is largest relative to that class's own threshold, and
-counts only where it is above it: ``argmax_c p_c / t_c`` where ``p_c / t_c >= 1``. The threshold
-keeps the surest share ``p`` of the pixels predicted as the class, so that rare classes with low
-confidence are not starved; ``p`` grows from 0.2 to 0.5. The student learns the kept pixels by
-cross-entropy.
+A pixel's pseudo-label is the class whose probability is largest relative to the class's own
+threshold; it counts only if that probability reaches the threshold: ``argmax_c p_c / t_c`` where
+``p_c / t_c >= 1``. The threshold keeps the most confident share ``p`` of the pixels predicted as
+the class, so that rare classes with low confidence are not starved; ``p`` grows from 0.2 to 0.5.
+The student learns the kept pixels by cross-entropy.
 
-Deviations: online and not in rounds. The labels are the mean teacher's of this step, not those
-of the network at the end of the round before; the thresholds are quantiles over the last
+Deviations: online and not in rounds. The pseudo-labels come from the mean teacher at this step, not
+from the network at the end of the previous round; the thresholds are quantiles over the last
 ``memory`` confidences of each class and not over the whole target set; ``p`` grows linearly from
-``start`` to the end in place of 0.05 per round. Until ``start`` the student learns from the
-source alone, in place of the paper's trained initial network. No spatial prior (belts say
-nothing of where litter lies on the ground), no mining of rare-class patches.
+``start`` to the end instead of by 0.05 per round. Until ``start`` the student learns from the
+source alone, in place of the paper's trained initial network. There is no spatial prior (belts do
+not show where litter lies on the ground) and no mining of rare-class patches.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dagen.types import IGNORE, Domain
 
 
 class Cbst(Method):
-    """Self-training on the surest pixels of each class."""
+    """Self-training on the most confident pixels of each class."""
 
     @dataclass(frozen=True)
     class Config:
@@ -40,11 +40,11 @@ class Cbst(Method):
 
         Attributes:
             weight: factor of the loss (paper: 1).
-            first: share of each class's pixels that is kept in the beginning (paper: 0.2).
+            first: share of each class's pixels that is kept at ``start`` (paper: 0.2).
             last: the same at the end of the run (paper: 0.5).
             start: share of the run's steps before the first pseudo-label.
-            memory: confidences remembered per class.
-            sample: confidences of one class taken from a step, at most.
+            memory: number of confidences remembered per class.
+            sample: largest number of confidences of one class taken from a step.
         """
 
         weight: NotNegative = 1.0
@@ -64,7 +64,7 @@ class Cbst(Method):
         self.confidences = Rings(setting.num_classes, config.memory)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``, once the start is over; logs ``kept``, the share of kept pixels."""
+        """``main``, after ``start``; logs ``kept``, the share of kept pixels."""
         if not started(ctx, self.config.start):
             return {}
         probabilities = teacher_of(ctx).probabilities(ctx)
@@ -81,14 +81,14 @@ class Cbst(Method):
 
     @torch.no_grad()
     def remember(self, probabilities: Tensor, generator: torch.Generator) -> None:
-        """Take in the confidences of (B, C, H, W), each under its predicted class."""
+        """Store the confidences of ``probabilities`` (B, C, H, W) by predicted class."""
         confidence, predicted = (t.flatten() for t in probabilities.max(1))
         for c in range(len(self.confidences)):
             chosen = balanced(predicted, 1, self.config.sample, generator, c)
             self.confidences.add(c, confidence[chosen])
 
     def thresholds(self, portion: float) -> Tensor:
-        """(C,): the surest ``portion`` of a class lies above; infinite for a class unseen."""
+        """Thresholds (C,) that the top ``portion`` of each class exceeds; inf if unseen."""
         out = self.confidences.items.new_full((len(self.confidences),), torch.inf)
         for c, held in enumerate(self.confidences.held()):
             if len(held) and portion > 0:

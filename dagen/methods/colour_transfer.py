@@ -32,7 +32,7 @@ class ColourTransfer(Method):
         """Parameters.
 
         Attributes:
-            mode: what is matched, see the module.
+            mode: which statistics are matched; see the module's docstring.
             p: probability that an image is changed.
         """
 
@@ -89,7 +89,7 @@ def match_histogram(image: Tensor, style: Tensor) -> Tensor:
     """
     flat = image.float().clamp(0, 1).flatten(2).flatten(0, 1) * (_LEVELS - 1)
     share, to_share = _cumulative(image), _cumulative(style)
-    # For each level the target's level at the same share, between the two that enclose it.
+    # Each level maps to the target's level at the same cumulative share, interpolated.
     upper = torch.searchsorted(to_share, share).clamp(max=_LEVELS - 1)
     below = torch.where(upper > 0, to_share.gather(1, (upper - 1).clamp(min=0)), 0.0)
     rise = (to_share.gather(1, upper) - below).clamp(min=1e-9)

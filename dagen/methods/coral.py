@@ -28,7 +28,7 @@ class Coral(Method):
         """Parameters.
 
         Attributes:
-            weight: factor of the loss. The paper raises it until both losses are alike at the
+            weight: factor of the loss. The paper raises it until both losses are about equal at the
                 end of training; 1 is DomainBed's default.
         """
 

@@ -1,18 +1,18 @@
 """CoTTA: continual test-time adaptation (Wang et al., CVPR 2022).
 
-A teacher, the moving average of the student, predicts; the student learns its predictions by
-cross-entropy, in all its weights. Where the checkpoint itself is unsure of the images (its mean
-confidence is below ``confidence``), the teacher's prediction is averaged over views of them.
-After each step a random ``restore`` of all single weights goes back to the checkpoint's. The
-prediction is the teacher's from before the step.
+A teacher, the moving average of the student, predicts; all weights of the student learn these
+predictions by cross-entropy. If the checkpoint itself is unsure of the images (its mean confidence
+is below ``confidence``), the teacher's prediction is averaged over views of them. After each step a
+random share ``restore`` of the weights is reset to the checkpoint's values. The stream is predicted
+by the teacher as it was before the step.
 
-Deviations: the views are the scales ``scales``, each also mirrored; the paper's seven from 0.5 to 2
-are for frames of 960x540 and would cost 24 passes of the network for an image, these cost 10. The
-averaged views are also the prediction, as in the authors' code. Batch norm mixes statistics in
-every pass, also in the teacher's and the checkpoint's (see :mod:`dagen.methods.shared.online`). The
-rate is that of a later comparison on convolutional networks (2.5e-4 with SGD; Döbler et al., CVPR
-2023); the paper's Adam at 7.5e-6 is for transformers. With a decay of 0.999 the teacher needs a
-thousand images to follow: streams of the paper are that long.
+Deviations: the views have the sizes ``scales``, each also mirrored. The paper's seven from 0.5 to 2
+are for frames of 960x540 and would cost 24 passes of the network per image; these cost 10. The
+average over the views is also the prediction, as in the authors' code. Batch norm mixes statistics
+in every pass, also in the teacher's and the checkpoint's (see :mod:`dagen.methods.shared.online`).
+The learning rate comes from a later comparison on convolutional networks (2.5e-4 with SGD; Döbler
+et al., CVPR 2023); the paper's Adam at 7.5e-6 is for transformers. With a decay of 0.999 the
+teacher needs a thousand images to follow; the paper's streams are that long.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from dagen.system.seeding import hash_seed
 
 
 class CoTTA(Online):
-    """Follows its own average over a stream, and forgets a little of what it learnt."""
+    """Learns from its own moving average over a stream and resets a few weights in each step."""
 
     @dataclass(frozen=True)
     class Config:
         """Parameters.
 
         Attributes:
-            lr: of SGD with momentum 0.9, per step.
-            prior: images that the checkpoint's batch-norm statistics count for (paper: 0).
-            decay: of the teacher per step, in [0, 1) (paper: 0.999).
-            restore: share of the weights that go back to the checkpoint's (paper: 0.01).
-            confidence: the checkpoint's mean confidence below which views are averaged (0.9 in
-                the comparison; the paper finds it from the source's confidence).
+            lr: learning rate of SGD with momentum 0.9.
+            prior: number of images that the checkpoint's batch-norm statistics count as (paper: 0).
+            decay: decay of the teacher per step, in [0, 1) (paper: 0.999).
+            restore: share of the weights that are reset in each step (paper: 0.01).
+            confidence: the checkpoint's mean confidence below which views are averaged (0.9 in the
+                comparison; the paper derives it from the source's confidence).
             scales: sizes of these views relative to the image.
         """
 
@@ -67,7 +67,7 @@ class CoTTA(Online):
         self._multiple = int(getattr(student, "multiple", 1))
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``; logs ``confidence``, the checkpoint's, and ``averaged``, whether views are."""
+        """``main``; logs the checkpoint's ``confidence`` and whether views were ``averaged``."""
         taught = self._taught(ctx)
         log_p = ctx.target_out.logits.float().log_softmax(1)
         return {"main": -(taught * log_p).sum(1).mean()}
@@ -94,7 +94,7 @@ class CoTTA(Online):
         return super().predictor(network, target)
 
     def _taught(self, ctx: Context) -> Tensor:
-        """What the student learns, (B, C, h, w) probabilities at the network's stride."""
+        """The probabilities that the student learns, (B, C, h, w) at the network's stride."""
         return ctx.once("cotta/taught", lambda: self._teach(ctx))
 
     @torch.no_grad()
@@ -112,7 +112,7 @@ class CoTTA(Online):
 
         Args:
             image: (B, 3, H, W).
-            plain: its answer to ``image``, (B, C, h, w), whose size the mean gets.
+            plain: the teacher's probabilities for ``image``, (B, C, h, w); the mean has this size.
         """
         views = []
         for scale in self.config.scales:

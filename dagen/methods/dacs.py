@@ -1,19 +1,19 @@
 """DACS: source objects mixed into target images (Tranheden et al., WACV 2021).
 
-Half of the foreground classes of a source image are pasted on a target image at their place
-(ClassMix). The rest of the mixed label is the teacher's arg-max, weighted with the share of
-target pixels where the teacher is sure; pasted pixels weigh 1. The mixed image is jittered and
-blurred, and the student learns it by cross-entropy.
+Half of the foreground classes of a source image are pasted at the same place on a target image
+(ClassMix). The rest of the mixed label is the teacher's arg-max, weighted with the share of target
+pixels where the teacher is sure; pasted pixels weigh 1. The mixed image is jittered and blurred,
+and the student learns it by cross-entropy.
 
 Deviations: classes are drawn among the foreground, since with the background in the draw half of
-all two-class mixes are whole belts; where the task has one foreground class, half of the
-connected objects are drawn in its place. The teacher is what is scored (the paper's code scores
-the student; set ``mean-teacher.predict = false`` for that). The default threshold and jitter are
-the paper's code's.
+all two-class mixes are whole belts; where the task has one foreground class, half of the connected
+objects are drawn instead. The teacher is scored (the paper's code scores the student; set
+``mean-teacher.predict = false`` for that). The default threshold and jitter come from the paper's
+code.
 
 The running statistics of batch norm come from the mixed and disturbed images, as in that code.
-Measured on three finished runs of ``best`` (ENet and ICNet, TACO): statistics of plain target
-images in their place, the same weights, score 0.6 to 1.0 points less.
+Measured on three finished runs of ``best`` (ENet and ICNet, TACO): with statistics of plain target
+images instead, the same weights score 0.6 to 1.0 points less.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Dacs(Method):
 
         Attributes:
             weight: factor of the loss (paper: 1).
-            threshold: probability from which a pixel of the teacher counts as sure.
-            jitter: strength of the colour jitter, in [0, 0.5] (hue in parts of a circle).
+            threshold: probability from which the teacher counts as sure of a pixel.
+            jitter: strength of the colour jitter, in [0, 0.5] (for hue: fraction of a circle).
         """
 
         weight: NotNegative = 1.0

@@ -6,7 +6,7 @@ gradient reaches the features with the factor ``-weight * lambda``, where
 
 With ``aux_weight`` above 0 every auxiliary head of the network gets a classifier of its own:
 the multi-level variant, after AdaptSegNet's (Tsai et al., CVPR 2018). It reads the head's class
-scores, through which its gradient reaches the earlier stage that the head stands on.
+scores, through which its gradient reaches the earlier stage that feeds the head.
 
 Deviations: the paper classifies one vector per image; here every position of the feature map is
 classified, by 1x1 convolutions D-256-256-1. The paper's classifier shares the network's SGD;
@@ -39,11 +39,11 @@ class Dann(Method):
         """Parameters.
 
         Attributes:
-            weight: factor of the reversed gradient. The paper's networks take 1; 0.1 is chosen
-                here, because dense features carry the layout of the scene, which differs.
+            weight: factor of the reversed gradient. The paper's networks use 1; 0.1 is chosen here,
+                because dense features carry the scene's layout, which differs between the domains.
             aux_weight: the same for each auxiliary head; 0 is the single-level variant.
             objective: ``vanilla`` (the paper's) or ``least-squares``.
-            learning_rate: of the classifier's Adam, betas 0.9 and 0.99.
+            learning_rate: learning rate of the classifier's Adam (betas 0.9 and 0.99).
             spectral_norm: whether the classifier's layers are normalised (paper: no).
             width: channels of the classifier's two hidden layers.
         """
@@ -89,9 +89,9 @@ class Dann(Method):
         return (self.optimizer,)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``domain``: the classifier minimises it, and the features, reversed, maximise it.
+        """``domain``: the classifier minimises it; the features maximise it (reversed gradient).
 
-        ``domain0`` ... are those of the auxiliary heads.
+        ``domain0`` ... are the same for the auxiliary heads.
         """
         ramp = 2 / (1 + math.exp(-10 * ctx.step / ctx.steps)) - 1
         source, target = ctx.source_domain_out, ctx.target_out
@@ -113,7 +113,7 @@ class Dann(Method):
     def _game(
         self, judge: nn.Module, source: Tensor, target: Tensor, factor: float
     ) -> tuple[Tensor, Tensor]:
-        """The loss of telling two maps apart, reversed for what made them, and the accuracy."""
+        """The classifier's loss, whose gradient to both maps is reversed, and its accuracy."""
         on_source, on_target = judge(_reverse(source, factor)), judge(_reverse(target, factor))
         loss = domain_loss(on_source, True, self.config.objective) / 2
         loss = loss + domain_loss(on_target, False, self.config.objective) / 2
@@ -121,7 +121,7 @@ class Dann(Method):
 
 
 class _Reversal(torch.autograd.Function):
-    """The identity, whose gradient is turned round."""
+    """The identity; its gradient is reversed and scaled."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:

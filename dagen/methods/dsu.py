@@ -1,11 +1,11 @@
 """DSU: domain shifts with uncertainty (Li et al., ICLR 2022).
 
-Behind early stages the channel means and deviations of each image are not points but Gaussian,
-their variances being those over the batch: ``b = m + e_m S_m``, ``g = s + e_s S_s`` with e from
-N(0, 1), and ``g (x - m) / s + b`` goes on. It acts on training passes over source
-images; what is deployed is the plain network.
+After early stages, the channel means and deviations of each image are drawn from Gaussians whose
+variances are those over the batch: ``b = m + e_m S_m``, ``g = s + e_s S_s`` with e from N(0, 1);
+the next layer receives ``g (x - m) / s + b``. Only training passes over source images change; the
+deployed network is the plain one.
 
-Deviations: the stages are the network's own ``taps`` (the paper's: all stages of a ResNet). The
+Deviations: the stages are the network's own ``taps`` (in the paper: all stages of a ResNet). The
 batch's variance is the biased one, as in the paper; the authors' code divides by B - 1.
 """
 
@@ -52,14 +52,14 @@ class Dsu(Method):
         """See :class:`Method`.
 
         Raises:
-            UsageError: the network names no early stages, or a pass shows one source image.
+            UsageError: the network names no early stages, or a pass has a single source image.
         """
         super().__init__(student, setting, config)
         self.taps = check_taps(student, "dsu")
         check_source_images(setting, "dsu")
 
     def transform(self, ctx: Context) -> Batch:
-        """Nothing changes in the images; this step's source passes draw styles."""
+        """Leaves the images unchanged; this step's source passes draw styles."""
         draw = dice(ctx, "dsu")
         restyle_passes(ctx, self.taps, lambda x: self._shift(x, draw))
         return ctx.batch
@@ -76,8 +76,8 @@ def shift_style(x: Tensor, mean_noise: Tensor, deviation_noise: Tensor) -> Tenso
 
     Args:
         x: (B, D, h, w).
-        mean_noise: (B, D, 1, 1), in deviations of the mean over the batch.
-        deviation_noise: (B, D, 1, 1), in deviations of the deviation over the batch.
+        mean_noise: (B, D, 1, 1), in standard deviations of the mean over the batch.
+        deviation_noise: (B, D, 1, 1), in standard deviations of the deviation over the batch.
     """
     mean, deviation = moments(x)
     new_mean = mean + mean_noise * _over_batch(mean)

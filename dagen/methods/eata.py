@@ -1,19 +1,19 @@
-"""EATA: entropy minimisation on chosen samples, held to the source (Niu et al., ICML 2022).
+"""EATA: entropy minimisation on selected samples, close to the source (Niu et al., ICML 2022).
 
-A pixel of entropy E counts where it is sure, ``E < E0 = 0.4 log C``, and says something
-new: the cosine of its prediction with the moving average of the predictions that counted before
-is below ``similarity``. It weighs ``exp(E0 - E)``. The loss is the weighted mean
-entropy of these pixels plus ``fisher * sum_i F_i (theta_i - theta_i^0)^2`` over scale and shift
-of the batch-norm layers; one step for each batch, after predicting.
+A pixel of entropy E counts if it is confident, ``E < E0 = 0.4 log C``, and new: the cosine between
+its prediction and the moving average of earlier counted predictions is below ``similarity``. Its
+weight is ``exp(E0 - E)``. The loss is the weighted mean entropy of these pixels plus
+``fisher * sum_i F_i (theta_i - theta_i^0)^2`` over scale and shift of the batch-norm layers. Each
+batch is predicted first and then gives one step.
 
-Deviations: a sample is a pixel, not an image: images of litter on ground look alike to a mean
-prediction. The second choice then also balances the classes: for as long as only the ground has
-counted, litter is what is new. ``similarity`` is the authors' 0.4 for ten classes and not the
-0.05 for a thousand: the predictions of two classes are never that far apart. The paper estimates
-the Fisher information on 2,000 source images by the network's own hard labels, before adapting;
-here there is no source, so it is estimated by the same formula on the first ``fisher_steps``
-batches of the stream, while adaptation begins. Where no pixel counts, the regulariser alone
-makes the step; the authors skip it. For batch norm and rate see TENT.
+Deviations: a sample is a pixel, not an image, because the mean predictions of litter images hardly
+differ. The second criterion then also balances the classes: as long as only the ground has counted,
+litter is new. ``similarity`` is the authors' 0.4 for ten classes, not their 0.05 for a thousand:
+the predictions of two classes are never that far apart. The paper estimates the Fisher information
+on 2,000 source images by the network's own hard labels, before adapting; here there is no source,
+so it is estimated by the same formula on the first ``fisher_steps`` batches of the stream, while
+adaptation begins. If no pixel counts, the step uses the regulariser alone; the authors skip the
+step. For batch norm and the learning rate see TENT.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ from dagen.parameters import Fraction, NotNegative, Positive, Steps
 
 
 class Eata(Online):
-    """TENT on sure and new pixels, with the weights held where they matter."""
+    """TENT on confident and new pixels; important weights are kept near the checkpoint's."""
 
     @dataclass(frozen=True)
     class Config:
         """Parameters.
 
         Attributes:
-            lr: of SGD with momentum 0.9, per step (paper: 2.5e-4).
-            prior: images that the checkpoint's batch-norm statistics count for (paper: 0).
+            lr: learning rate of SGD with momentum 0.9 (paper: 2.5e-4).
+            prior: number of images that the checkpoint's batch-norm statistics count as (paper: 0).
             margin: largest entropy of a pixel that counts, relative to log C (paper: 0.4).
-            similarity: largest cosine with what counted before (authors: 0.4 for 10 classes).
+            similarity: largest cosine with earlier counted predictions (authors: 0.4 for 10
+                classes).
             momentum: how far the average of predictions moves per step (paper: 0.1).
             fisher: factor of the regulariser (authors: 2000 on ImageNet).
             fisher_steps: batches that the Fisher information is estimated on (paper: 2,000
@@ -92,7 +93,7 @@ class Eata(Online):
         }
 
     def choose(self, p: Tensor, entropy: Tensor) -> Tensor:
-        """Which pixels count, (B, h, w) bool; moves the average of those that do.
+        """Which pixels count, (B, h, w) bool; updates the moving average with them.
 
         Args:
             p: (B, C, h, w) without gradient.
@@ -114,7 +115,7 @@ class Eata(Online):
         return float(self.config.margin * math.log(self.setting.num_classes))
 
     def _estimate(self, logits: Tensor) -> None:
-        """One more batch for the Fisher information: squares of the log-likelihood's gradient."""
+        """Add a batch to the Fisher information: the squared gradient of the log-likelihood."""
         own = F.cross_entropy(logits, logits.argmax(1))
         gradients = torch.autograd.grad(
             own, self._trained, retain_graph=True, materialize_grads=True

@@ -7,11 +7,11 @@ the authors' code).
 
 Deviations: the window is given by its radius in pixels of the spectrum and not by
 ``beta = radius / shorter side``, because what counts as style does not grow with the image
-(the paper's 0.01 is 2 pixels at 224). Where several radii are given, one is drawn for each step
-and one network learns them all; the paper trains a network for each and averages their
-predictions, which a tiny deployed network cannot afford. The entropy is taken at the network's
-own stride. Results are cut off to [0, 1]. The paper's further rounds of self-training on
-pseudo-labels are left out: dacs or cbst beside this part do that.
+(the paper's 0.01 is 2 pixels at 224). If several radii are given, one is drawn for each step and
+one network learns them all; the paper trains a network for each and averages their predictions,
+which a tiny deployed network cannot afford. The entropy is taken at the network's own stride.
+Results are clipped to [0, 1]. The paper's further rounds of self-training on pseudo-labels are left
+out; add dacs or cbst to the stack for that.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ class Fda(Method):
         """Parameters.
 
         Attributes:
-            radius: half the side of the window that is swapped, in pixels of the spectrum; of
-                several, one is drawn for each step. (0.01, 0.05, 0.09 of the paper are 2, 11
-                and 20 pixels at 224.)
+            radius: half the side of the window that is swapped, in pixels of the spectrum; if
+                several are given, one is drawn for each step. (0.01, 0.05, 0.09 of the paper are 2,
+                11 and 20 pixels at 224.)
             entropy: weight of the entropy of target predictions (paper: 0.005); 0 forwards no
                 target image.
-            eta: exponent of that entropy, above 0.5 for certain pixels to matter less
-                (paper: 2).
+            eta: exponent of that entropy; above 0.5, certain pixels matter less (paper: 2).
         """
 
         radius: tuple[int, ...] = (2,)

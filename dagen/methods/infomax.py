@@ -1,12 +1,12 @@
-"""InfoMax: certain for each pixel, balanced over all (SHOT's first loss; Liang et al., ICML 2020).
+"""InfoMax: predictions certain per pixel, balanced overall (in SHOT; Liang et al., ICML 2020).
 
-``weight * (entropy + diversity * balance) / log C``. With ``prior="uniform"`` the balance is
-minus the entropy of the mean prediction, which is the paper's.
+``weight * (entropy + diversity * balance) / log C``, the first loss of SHOT. With
+``prior="uniform"`` the balance is minus the entropy of the mean prediction, as in the paper.
 
-Deviations: the default prior is the class shares of the source labels seen so far, the balance
-then being KL(mean prediction || prior). Classes of pixels are far from alike (background is
-nine tenths), and the paper's prior asks for as much nylon as background. The paper freezes the
-classifier and sees no source; here the loss stands beside the supervised one. The paper's
+Deviations: the default prior is the class shares of the source labels seen so far, the balance then
+being KL(mean prediction || prior). Pixel classes are far from equally frequent (background is nine
+tenths), and the paper's prior would ask for as much nylon as background. The paper freezes the
+classifier and sees no source; here the loss is added to the supervised one. The paper's
 pseudo-labels are not part of it.
 """
 
@@ -32,10 +32,10 @@ class InfoMax(Method):
         """Parameters.
 
         Attributes:
-            weight: factor of the loss. The paper's 1 belongs to training without source labels;
-                0.1 is MaxSquare's, whose range is alike (chosen here, not from a paper).
+            weight: factor of the loss. The paper's 1 is for training without source labels; 0.1 is
+                the weight of MaxSquare, whose range is similar (chosen here, not from a paper).
             diversity: weight of the balance relative to the entropy (paper: 1).
-            prior: class shares that the mean prediction is held to: ``source`` or ``uniform``.
+            prior: class shares that the mean prediction should have: ``source`` or ``uniform``.
         """
 
         weight: NotNegative = 0.1

@@ -1,20 +1,20 @@
 """ISW: instance-selective whitening, RobustNet's loss (Choi et al., CVPR 2021).
 
-Style lies in the covariances of early features, and so does content. Which is which is asked of
-the network: for pairs of a source image and the same image in other colours, the variance of
-each covariance between the two is averaged over many pairs. k-means splits these variances into
-``clusters``; all but the lowest are style, and from then on
-``weight * mean over stages and images of the mean |covariance| of these`` pushes them to zero.
-Features are standardised by image and channel before their covariances are taken.
+The covariances of early features hold both style and content. The network itself tells them apart:
+for pairs of a source image and the same image in other colours, the variance of each covariance
+within the pair is averaged over many pairs. k-means splits these variances into ``clusters``
+groups; the covariances of all groups but the lowest are style, and from then on
+``weight * mean over stages and images of their mean |covariance|`` pushes them to zero. Features
+are standardised per image and channel before their covariances are taken.
 
 Deviations: the paper's network standardises its features too (instance norm at the end of early
-stages); here they are standardised for the loss alone and the network stays what it is. Its own
-instance norm is the option ``ibn`` of the networks. The stages are the network's ``taps``. The
-clustered values are the covariances above the diagonal, as in the paper; the authors' code has
-zeros for the others among them. Variances are gathered from training batches (in evaluation
+stages); here they are standardised for the loss alone and the network is unchanged. The networks'
+option ``ibn`` adds instance norm to the network itself. The stages are the network's ``taps``. The
+clustered values are the covariances above the diagonal, as in the paper; the authors' code also
+clusters zeros in place of the others. Variances are gathered from training batches (in evaluation
 mode, as the authors do) in the ``gather`` steps before the loss begins, where the authors stop
-after the fifth epoch for 500 pairs; each of these steps costs one pass without gradient. The
-other colours are DACS's jitter and blur at full strength.
+after the fifth epoch for 500 pairs; each of these steps costs one pass without gradient. The other
+colours are DACS's jitter and blur at full strength.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ class Isw(Method):
 
         Attributes:
             weight: factor of the loss (paper: 0.6).
-            clusters: of the variances, at least 2; the lowest one is left alone (authors: 3
-                for ResNet-50).
+            clusters: number of clusters of the variances, at least 2; the lowest is left alone
+                (authors: 3 for ResNet-50).
             start: share of the run's steps before the loss begins.
-            gather: steps before that from which variances are gathered, as many as there are.
+            gather: number of steps before ``start`` that gather variances (fewer if there are
+                fewer).
         """
 
         weight: NotNegative = 0.6
@@ -78,7 +79,7 @@ class Isw(Method):
             self.register_buffer(f"mask{i}", torch.zeros(count, count))
 
     def transform(self, ctx: Context) -> Batch:
-        """Nothing changes in the images; the shared source pass is listened to."""
+        """Leaves the images unchanged; hooks record the stages in the shared source pass."""
         if ctx.step >= self.start:
             seen: dict[str, Tensor] = ctx.once("isw", dict)
 
@@ -93,7 +94,7 @@ class Isw(Method):
         return ctx.batch
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``, once the start is over; logs ``sensitive``, the share of covariances in it."""
+        """``main``, after ``start``; logs ``sensitive``, the share of covariances in it."""
         if ctx.step < self.start:
             if ctx.step >= self.start - self.config.gather:
                 self._gather(ctx)
@@ -129,7 +130,7 @@ class Isw(Method):
 def covariance(features: Tensor) -> Tensor:
     """Covariances between the channels of each image, (B, D, D) from (B, D, h, w), float32.
 
-    Every channel of every image is standardised first, so that they are correlations.
+    Every channel of every image is standardised first, so the covariances are correlations.
     """
     mean, deviation = moments(features, eps=1e-5)
     with torch.autocast(features.device.type, enabled=False):
@@ -142,7 +143,7 @@ def sensitive(variance: Tensor, clusters: int) -> Tensor:
 
     Args:
         variance: (D, D), how much each covariance changes with the colours.
-        clusters: of the k-means (seeded: the same for the same variances).
+        clusters: number of k-means clusters (seeded: equal variances give equal clusters).
     """
     from sklearn.cluster import KMeans
 
@@ -159,7 +160,7 @@ def sensitive(variance: Tensor, clusters: int) -> Tensor:
 
 @torch.no_grad()
 def _eval_taps(network: nn.Module, taps: tuple[str, ...], image: Tensor) -> dict[str, Tensor]:
-    """What the stages answer to images in evaluation mode; the network's own mode is kept."""
+    """The stages' outputs for ``image`` in evaluation mode; the network's own mode is restored."""
     modes = {module: module.training for module in network.modules()}
     found: dict[str, Tensor] = {}
     try:
@@ -174,7 +175,7 @@ def _eval_taps(network: nn.Module, taps: tuple[str, ...], image: Tensor) -> dict
 
 @contextmanager
 def _listen(network: nn.Module, taps: tuple[str, ...], into: dict[str, Tensor]) -> Iterator[None]:
-    """Within, what each stage answers goes into ``into``; the hooks live no longer."""
+    """Record each stage's output in ``into`` inside the block; the hooks are removed after it."""
 
     def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         return lambda _module, _inputs, output: into.update({name: output})

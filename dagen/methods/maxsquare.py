@@ -1,8 +1,8 @@
 """MaxSquare: maximum squares loss on the target (Chen et al., ICCV 2019).
 
-``weight * mean of -p^2 / 2``. Its gradient grows linearly with p where that of the entropy is
-dominated by pixels that are certain already; with ``image_weighted`` rare predicted classes
-count more (the paper's IW variant). See :func:`dagen.losses.max_square` for what is normalised.
+``weight * mean of -p^2 / 2``. Its gradient grows linearly with p, whereas that of the entropy is
+dominated by pixels that are already certain. With ``image_weighted`` rare predicted classes count
+more (the paper's IW variant). See :func:`dagen.losses.max_square` for the normalisation.
 
 Deviations: the image-wise weighting is on by default, because litter covers a few per cent of a
 photograph; the multi-level guidance of auxiliary heads is left out; the paper starts from a
@@ -32,7 +32,7 @@ class MaxSquare(Method):
         Attributes:
             weight: factor of the loss (paper: 0.1).
             image_weighted: whether pixels of rare predicted classes count more (paper: IW).
-            alpha: strength of that, 0 none to 1 equal classes (paper: 0.2).
+            alpha: strength of that weighting, from 0 (none) to 1 (equal classes) (paper: 0.2).
         """
 
         weight: NotNegative = 0.1

@@ -1,22 +1,22 @@
 """Mean teacher: the moving average of the student (Tarvainen & Valpola, NeurIPS 2017).
 
-Alone it is weight averaging: no loss, no target image, and the average is what is scored. Beside
-parts that need pseudo-labels (dacs, mic, cbst, proda, object-paste) it answers the target images
+Alone it is weight averaging: it has no loss and no target image, and the average is scored. With
+parts that need pseudo-labels (dacs, mic, cbst, proda, object-paste) it predicts the target images
 once per step for all of them.
 
 After step t: ``teacher = d * teacher + (1 - d) * student``, parameters and batch-norm statistics
 alike, with ``d = min(1 - 1 / (t + 1), decay)``.
 
-The teacher's pass over target images drops nothing out, normalises by the statistics of the
-batch (by the running ones once they are frozen) and updates none. So it is normalised as the
-student is when it learns from the answers, and a teacher whose running statistics are still the
-source's (policy ``source``, or the first steps of any) does not label the target with them. The
-running statistics, which are scored, are the average of the student's and so follow the run's
-batch-norm policy.
+The teacher's pass over target images uses no dropout, normalises by the statistics of the batch (by
+the running ones once they are frozen) and updates none. It is thus normalised like the student that
+learns from its predictions, and a teacher whose running statistics are still the source's (policy
+``source``, or the first steps of any policy) does not label the target with them. The running
+statistics, which scoring uses, are the average of the student's and so follow the run's batch-norm
+policy.
 
 Deviations: the paper's consistency cost is left to the other parts. The default decay is DACS's
-0.99: an average over 1 / (1 - decay) = 100 steps suits budgets of 500 to 2000 steps; the 0.999
-of the paper and of DAFormer belongs to 40,000.
+0.99: an average over 1 / (1 - decay) = 100 steps suits budgets of 500 to 2000 steps; the 0.999 of
+the paper and of DAFormer is meant for 40,000.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from dagen.types import SegOut
 
 
 class MeanTeacher(Method):
-    """Keeps the average and lets it answer the target images.
+    """Keeps the average of the student and predicts the target images with it.
 
-    It has to stand before parts that change what is scored (adabn): it replaces every weight
-    and statistic.
+    It has to come before parts that change the scored network (adabn), because it replaces every
+    weight and statistic.
     """
 
     @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class MeanTeacher(Method):
         """Parameters.
 
         Attributes:
-            decay: of the average per step, in [0, 1) (paper: 0.999; DACS: 0.99).
-            predict: whether the teacher is what is scored and saved, or the student.
+            decay: decay of the average per step, in [0, 1) (paper: 0.999; DACS: 0.99).
+            predict: whether the teacher, and not the student, is scored and saved.
         """
 
         decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
@@ -64,11 +64,11 @@ class MeanTeacher(Method):
         self.ema = Ema(student, config.decay)
 
     def output(self, ctx: Context) -> SegOut:
-        """The teacher's answer to the target images as they were loaded; without gradient."""
+        """The teacher's output for the target images as they were loaded, without gradient."""
         return ctx.once("mean-teacher/output", lambda: self._answer(ctx))
 
     def probabilities(self, ctx: Context) -> Tensor:
-        """Softmax of that answer at the images' size, (B, C, H, W) float32 without gradient."""
+        """Softmax of :meth:`output` at the images' size, (B, C, H, W) float32 without gradient."""
 
         def compute() -> Tensor:
             return enlarge(self.output(ctx).logits, _target(ctx)).softmax(1)
@@ -85,12 +85,12 @@ class MeanTeacher(Method):
         return out
 
     def after_step(self, student: nn.Module, step: int) -> None:
-        """Moves the average."""
+        """Updates the average."""
         self.ema.update(student, step)
 
     @property
     def predicts(self) -> bool:
-        """Whether the teacher is what is scored."""
+        """Whether the teacher is scored."""
         return bool(self.config.predict)
 
     def predictor(
@@ -111,5 +111,5 @@ def teacher_of(ctx: Context) -> MeanTeacher:
 
 def _target(ctx: Context) -> Tensor:
     if ctx.clean.target is None:
-        raise RuntimeError("a part asked the teacher about the target without naming its stream")
+        raise RuntimeError("a part asked for target predictions without naming 'target' in streams")
     return ctx.clean.target.image

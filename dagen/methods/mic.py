@@ -1,8 +1,8 @@
 """MIC: masked image consistency (Hoyer et al., CVPR 2023).
 
-Square patches of a target image are hidden and the student has to answer for the whole of it as
-the teacher, who sees everything, does: it must use context where the object itself is covered.
-Cross-entropy to the teacher's arg-max, weighted with the share of pixels where the teacher is
+Square patches of a target image are hidden, and the student has to predict the whole image as the
+teacher does, who sees all of it: where an object is covered, the student must use context. The loss
+is cross-entropy to the teacher's arg-max, weighted with the share of pixels where the teacher is
 sure. The image is jittered and blurred before it is masked, as in the authors' synthetic-to-real
 setting.
 
@@ -10,8 +10,8 @@ Patches of 16 pixels are the paper's 32 at 512 rescaled to images of 224 pixels.
 
 Deviation: the masked pass updates no running batch-norm statistics. The paper's networks have
 layer norm; a network with batch norm would be scored on whole images with the statistics of
-images that are two thirds grey. The pass of the whole image, which all parts share, keeps the
-statistics in its place.
+images that are two thirds grey. The pass over the whole image, which all parts share, updates the
+statistics instead.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Mic(Method):
             weight: factor of the loss (paper: 1).
             ratio: share of patches that are hidden (paper: 0.7).
             block: side of a patch in pixels (paper: 32 at 512, 64 at 1024).
-            threshold: probability from which a pixel of the teacher counts as sure.
-            jitter: strength of the colour jitter, in [0, 0.5] (hue in parts of a circle).
+            threshold: probability from which the teacher counts as sure of a pixel.
+            jitter: strength of the colour jitter, in [0, 0.5] (for hue: fraction of a circle).
         """
 
         weight: NotNegative = 1.0

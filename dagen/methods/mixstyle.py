@@ -1,12 +1,12 @@
 """MixStyle: mixed feature statistics as new domains (Zhou et al., ICLR 2021).
 
-Behind early stages the channel means and deviations of two images of the batch are mixed,
-``m = l m(x) + (1 - l) m(x')`` and the same for s, with l from Beta(alpha, alpha), and
-``s (x - m(x)) / s(x) + m`` goes on. No gradient flows through the statistics, as in
-the paper. It acts on training passes over source images; what is deployed is the plain network.
+After early stages, the channel means and deviations of two images of the batch are mixed,
+``m = l m(x) + (1 - l) m(x')`` and the same for s, with l from Beta(alpha, alpha), and the next
+layer receives ``s (x - m(x)) / s(x) + m``. No gradient flows through the statistics, as in the
+paper. Only training passes over source images change; the deployed network is the plain one.
 
-Deviation: the stages are the network's own ``taps`` (the paper's: the first two or three
-residual stages of a ResNet).
+Deviation: the stages are the network's own ``taps`` (in the paper: the first two or three residual
+stages of a ResNet).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MixStyle(Method):
 
         Attributes:
             p: probability that a stage mixes in a pass.
-            alpha: of the Beta distribution; below 1 most weights are near 0 or 1.
+            alpha: parameter of the Beta distribution; below 1 most weights are near 0 or 1.
         """
 
         p: Fraction = 0.5
@@ -53,14 +53,14 @@ class MixStyle(Method):
         """See :class:`Method`.
 
         Raises:
-            UsageError: the network names no early stages, or a pass shows one source image.
+            UsageError: the network names no early stages, or a pass has a single source image.
         """
         super().__init__(student, setting, config)
         self.taps = check_taps(student, "mixstyle")
         check_source_images(setting, "mixstyle")
 
     def transform(self, ctx: Context) -> Batch:
-        """Nothing changes in the images; this step's source passes mix styles."""
+        """Leaves the images unchanged; this step's source passes mix styles."""
         draw = dice(ctx, "mixstyle")
         restyle_passes(ctx, self.taps, lambda x: self._mix(x, draw))
         return ctx.batch
@@ -78,7 +78,7 @@ def mix_style(x: Tensor, order: Tensor, share: Tensor) -> Tensor:
 
     Args:
         x: (B, D, h, w).
-        order: (B,) int64, the other image of each.
+        order: (B,) int64, index of each image's partner.
         share: (B, 1, 1, 1) in [0, 1], weight of an image's own statistics.
     """
     mean, deviation = (value.detach() for value in moments(x))

@@ -1,11 +1,11 @@
 """DAN: maximum mean discrepancy of features, several kernels (Long et al., ICML 2015).
 
-``weight * MMD^2`` between the features that the classifier sees, with five Gaussian kernels
-around the mean pairwise distance; see :func:`dagen.losses.mmd`.
+``weight * MMD^2`` between the features that the classifier sees, with five Gaussian kernels whose
+bandwidths lie around the mean pairwise distance; see :func:`dagen.losses.mmd`.
 
 Deviations: the paper compares one vector per image in several layers, with kernel weights that
 maximise the test power; here samples are positions of the last feature map, drawn anew in each
-step because cost grows with their square, and the kernels weigh the same. The estimate is the
+step because cost grows with their square, and the kernels have equal weights. The estimate is the
 biased one over all pairs, where the paper's is unbiased and takes each sample once.
 """
 

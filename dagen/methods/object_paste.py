@@ -1,27 +1,27 @@
-"""Object-paste: belt objects, freely turned and sized, laid on unlabelled target photographs.
+"""Object-paste: source objects, rotated and scaled at random, pasted on unlabelled target images.
 
-Cut, paste and learn (Dwibedi et al., ICCV 2017) where the grounds are the target's own images:
-the student sees the objects it has labels for where it will have to find others, and the
-target's ground as background. One to ``count`` objects of the batch's source images are laid on
+Cut, paste and learn (Dwibedi et al., ICCV 2017) with the target's own images as backgrounds: the
+student sees its labelled objects in the scenes where it will have to find others, and learns the
+target's ground as background. One to ``count`` objects of the batch's source images are pasted on
 each target image with soft edges and contact shadows; the student learns the composite by
 cross-entropy, in one forward pass.
 
-Target images hold litter of their own, which must not be learnt as background: with
+Target images contain litter of their own, which must not be learnt as background: with
 ``background="teacher"`` unpasted pixels are ignored where the teacher's probability of foreground
-is above ``doubt``. That is far below one half: litter that is learnt as background makes the
-teacher shyer, which lets more of it be learnt. At ``doubt = 0.5`` ICNet ended there (TACO, binary,
-1,200 steps, one seed: 4 per cent waste IoU, and a tenth of the pasted pixels found); at 0.1 it has
-21.
+is above ``doubt``. The default is far below one half: litter learnt as background makes the teacher
+miss more litter, which is then learnt as background too. With ``doubt = 0.5`` ICNet collapsed this
+way (TACO, binary, 1,200 steps, one seed: 4 per cent waste IoU, and a tenth of the pasted pixels
+found); with 0.1 it reaches 21.
 
-``decoys`` are cut with the shape of a source object from another target image of the batch (where
-it has only one, from that) and are background: without them the student learns to find what was
-pasted.
+``decoys`` are patches in the shape of a source object, cut from another target image of the batch
+(from the same one if there is no other) and labelled background: without them the student learns to
+find whatever was pasted.
 
 Deviations from the paper: places, sizes and rotations are drawn at random and not from scene
-geometry; edges are softened by one filter and not by several blends for the same scene; grounds
-are unlabelled target images, and the part that guards their own objects is new. It does not
-guard decoys: one that happens to be cut from litter is learnt as background, which is rare where
-litter is.
+geometry; edges are softened by one filter and not by several blends for the same scene; backgrounds
+are unlabelled target images, and the protection of their own objects is new. Decoys are not
+protected: one that happens to be cut from litter is learnt as background, which is rare where
+litter is rare.
 """
 
 from __future__ import annotations
@@ -51,24 +51,24 @@ class ObjectPaste(Method):
 
     @dataclass(frozen=True)
     class Config:
-        """Parameters; all defaults but that of ``doubt`` are by the look of composites.
+        """Parameters; all defaults except ``doubt`` were chosen by looking at composites.
 
         Attributes:
             weight: factor of the loss.
-            count: most objects on one image; their number is uniform from 1.
+            count: largest number of objects on one image, drawn uniformly from 1.
             scale: smallest and largest factor of an object's sides, log-uniform; belt objects
                 are large, litter is small.
             aspect: largest ratio by which an object's sides are stretched, at least 1.
             jitter: each object's largest change of brightness and of saturation, in [0, 0.5].
-            hue: each object's largest turn of hue, in parts of a circle, in [0, 0.5].
-            repaint: probability that an object's colours give way to a random pattern of two,
+            hue: each object's largest hue rotation, as a fraction of a circle, in [0, 0.5].
+            repaint: probability that an object is recoloured with a random pattern of two colours,
                 under its own shading.
-            match: largest strength with which an object takes the colours of its place.
+            match: largest strength with which an object takes on the colours underneath it.
             shadow: largest darkness of the contact shadow.
-            erode: pixels taken off each object's rim, where masks hold belt.
+            erode: pixels removed from each object's edge, where masks include some belt.
             decoys: share of pasted objects whose content is target background.
-            background: what the rest of the image is: ``all`` background, or ``teacher``:
-                background except where the teacher sees foreground (ignored).
+            background: label of unpasted pixels: ``all`` makes all of them background, ``teacher``
+                ignores those where the teacher sees foreground.
             doubt: foreground probability of the teacher from which a pixel is ignored.
             background_weight: weight of unpasted pixels relative to pasted ones.
             disturb: strength of the colour jitter of the finished composite, in [0, 0.5].
@@ -107,7 +107,7 @@ class ObjectPaste(Method):
         self.look = paste.Look(**{name: getattr(config, name) for name in names})
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``; nothing where no source image of the batch shows an object."""
+        """``main``; nothing if no source image of the batch shows an object."""
         objects = find_objects(source_label(ctx))
         if not len(objects):
             return {}
@@ -119,7 +119,7 @@ class ObjectPaste(Method):
         return {"main": self.config.weight * loss}
 
     def compose(self, ctx: Context, objects: Objects) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Images (B, 3, H, W); labels, weights and what is pasted of each pixel (B, H, W)."""
+        """Images (B, 3, H, W) and each pixel's label, weight and whether it is pasted (B, H, W)."""
         config, draws = self.config, ctx.generator("object-paste")
         image, other = ctx.target.image, ctx.target.image.roll(1, 0)
         label = self._background(ctx)

@@ -6,7 +6,7 @@ high frequencies, in which synthetic and real images differ most, vary most. The
 
 As in the authors' code the draws of a frequency and its mirror image are independent and the
 real part is kept, so that the effective deviation is s over the square root of 2; a negative
-factor is allowed; results are cut off to [0, 1].
+factor is allowed; results are clipped to [0, 1].
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Pasta(Method):
 
         Attributes:
             alpha: factor of the relative frequency.
-            k: exponent of it.
+            k: exponent of the relative frequency.
             beta: deviation at every frequency.
             p: probability that an image is changed.
         """

@@ -65,7 +65,7 @@ class Photometric(Method):
             new = cast(Tensor, self._augment.to(image.device)(image)).clamp(0, 1)
         return torch.where(changed.to(image.device)[:, None, None, None], new, image)
 
-    @cached_property  # and no submodule: kornia's constants do not belong into checkpoints
+    @cached_property  # not a submodule: kornia's constants do not belong in checkpoints
     def _augment(self) -> nn.Module:
         return augmentation(self.config.strength)
 
@@ -78,7 +78,7 @@ def augmentation(strength: float) -> nn.Module:
         return max(0.0, 1 - low * strength), 1 + high * strength
 
     return K.ImageSequential(
-        # What kornia calls brightness is added; a dark belt must rather be lifted than lowered.
+        # kornia adds its brightness; a dark belt should be lightened rather than darkened.
         K.ColorJiggle(
             brightness=(max(0.0, 1 - 0.1 * strength), min(2.0, 1 + 0.4 * strength)),
             contrast=near_one(0.4, 0.6),

@@ -42,7 +42,7 @@ class ProDA(Method):
 
         Attributes:
             weight: factor of the loss (paper: 1).
-            temperature: of the distances to the prototypes (paper: 1).
+            temperature: divisor of the distances to the prototypes (paper: 1).
             momentum: how far prototypes move per step (paper: 1e-4; see deviations).
             alpha: factor of cross-entropy (paper: 0.1).
             beta: factor of reversed cross-entropy (paper: 1).
@@ -70,7 +70,7 @@ class ProDA(Method):
         self.register_buffer("known", torch.zeros(count, dtype=torch.bool))
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``, once the start is over; logs ``changed``, the share of relabelled pixels."""
+        """``main``, after ``start``; logs ``changed``, the share of relabelled pixels."""
         if not started(ctx, self.config.start):
             return {}
         features = teacher_of(ctx).output(ctx).features.float()
@@ -86,11 +86,11 @@ class ProDA(Method):
 
     @torch.no_grad()
     def move(self, features: Tensor, probabilities: Tensor) -> None:
-        """Prototypes towards the batch's class means; the first mean of a class is taken as is.
+        """Move prototypes towards the batch's class means; the first mean of a class is kept as is.
 
         Args:
             features: (B, D, h, w).
-            probabilities: (B, C, H, W), the classes by their arg-max at the features' size.
+            probabilities: (B, C, H, W); their arg-max at the features' size gives the classes.
         """
         size = (features.shape[-2], features.shape[-1])
         predicted = F.adaptive_avg_pool2d(probabilities, size).argmax(1)
@@ -105,7 +105,7 @@ class ProDA(Method):
 
     @torch.no_grad()
     def weights(self, features: Tensor) -> Tensor:
-        """How near features (B, D, h, w) are to each class, (B, C, h, w); 0 for a class unseen."""
+        """How near features (B, D, h, w) are to each class, (B, C, h, w); 0 for unseen classes."""
         rows = features.flatten(2).transpose(1, 2)
         distance = torch.cdist(rows, self.prototypes.expand(len(rows), -1, -1))
         distance = distance.masked_fill(~self.known, torch.inf)
@@ -118,7 +118,7 @@ def reversed_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
 
     Args:
         logits: (B, C, H, W).
-        label: (B, H, W), none ignored.
+        label: (B, H, W), without ignored pixels.
     """
     right = logits.softmax(1).gather(1, label[:, None])
     return -torch.log(right.new_tensor(_FLOOR)) * (1 - right).mean()

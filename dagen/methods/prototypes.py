@@ -1,30 +1,30 @@
 """Prototypes: one metric space of class features for both domains (after Xie et al., TPAMI 2023).
 
 Features of pixels, projected to the unit sphere, are pulled towards their own class and away
-from the others by a supervised contrastive loss. What they are compared with comes from both
-domains, so that the classes of the target come to lie where those of the source do:
+from the others by a supervised contrastive loss. The references that they are compared with come
+from both domains, so that the target's classes come to lie where the source's do:
 
 * ``references="prototypes"``: the mean direction of each class in each domain, as in SePiCo (Xie
-  et al., TPAMI 2023), whose prototypes are moving averages and here the means of a memory;
+  et al., TPAMI 2023), where prototypes are moving averages; here they are the means of a memory;
 * ``references="memory"``: the remembered pixels themselves, a cross-batch memory (Wang et al.,
   CVPR 2020).
 
 The losses are pytorch-metric-learning's: ``supcon`` (Khosla et al., NeurIPS 2020, the form with
 the mean outside the logarithm), ``ntxent`` (one positive at a time in the denominator), or
-``proxy-anchor`` (Kim et al., CVPR 2020), whose prototypes are trained and shared by both domains
-and which takes no references.
+``proxy-anchor`` (Kim et al., CVPR 2020), whose prototypes are trained and shared by both domains,
+so that it needs no references.
 
-A cell of the feature map has the source's class if three quarters of its pixels do (DAFormer's
-rule for its feature distance), and the target's if the mean prediction over it is at least
-``threshold``: the mean teacher's prediction where the stack has one, else the student's. From
-each class and domain at most ``samples`` cells are drawn, and the memory holds as many of each
-class: background would push litter out of a plain queue within a step.
+A source cell of the feature map has the class of three quarters of its pixels (DAFormer's rule for
+its feature distance); a target cell has the class whose mean probability over it is at least
+``threshold``, predicted by the mean teacher if the stack has one, else by the student. From each
+class and domain at most ``samples`` cells are drawn, and the memory has equal room for each class:
+background would push litter out of a plain queue within a step.
 
-Deviations: the library's own CrossBatchMemory keeps its position outside the state dict and
-knows no classes, so the memory is this part's. The cells of a step are compared with those of
-earlier steps and enter the memory afterwards; XBM compares them with one another as well.
-SePiCo's self-training is left to other parts (dacs), its temperature of 100 belongs to another
-form of the loss; the default is SupCon's 0.1.
+Deviations: the library's own CrossBatchMemory keeps its position outside the state dict and ignores
+classes, so this part has its own memory. The cells of a step are compared with those of earlier
+steps and enter the memory afterwards; XBM compares them with one another as well. SePiCo's
+self-training is left to other parts (dacs). Its temperature of 100 belongs to another form of the
+loss; the default is SupCon's 0.1.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ class Prototypes(Method):
             weight: factor of the loss. Chosen here: 0.1 of a loss of order log C beside
                 cross-entropy.
             loss: ``supcon``, ``ntxent`` or ``proxy-anchor``.
-            references: what features are compared with: ``prototypes`` or ``memory``.
-            temperature: of supcon and ntxent (Khosla et al.: 0.1).
-            samples: cells drawn of each class and domain in a step, at most.
-            memory: cells remembered of each class and domain.
+            references: what features are compared with, ``prototypes`` or ``memory``.
+            temperature: temperature of supcon and ntxent (Khosla et al.: 0.1).
+            samples: largest number of cells drawn of each class and domain in a step.
+            memory: number of cells remembered of each class and domain.
             threshold: mean probability from which a target cell has a class.
             start: share of the run's steps before target cells are drawn.
             projection: channels of the space in which features are compared, after a hidden
                 layer as wide as the features; 0 compares the features themselves.
-            learning_rate: of the Adam that trains projection and proxies; it follows the run's
-                schedule.
+            learning_rate: learning rate of the Adam that trains projection and proxies; it follows
+                the run's schedule.
         """
 
         weight: NotNegative = 0.1
@@ -102,7 +102,7 @@ class Prototypes(Method):
         self._optimizers = [torch.optim.Adam(trained, config.learning_rate)] if trained else []
 
     def optimizers(self) -> Iterable[torch.optim.Optimizer]:
-        """One Adam for projection and proxies, where there are any."""
+        """One Adam for projection and proxies, if there are any."""
         return self._optimizers
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
@@ -120,7 +120,7 @@ class Prototypes(Method):
         return {"main": self.config.weight * loss.sum()}
 
     def references(self) -> tuple[Tensor, Tensor]:
-        """What features are compared with, (R, D) on the unit sphere, and the classes (R,)."""
+        """The references, (R, D) on the unit sphere, and their classes (R,)."""
         filled = self.memory.filled
         classes = torch.arange(len(filled), device=filled.device) % self.setting.num_classes
         if self.config.references == "memory":
@@ -130,7 +130,7 @@ class Prototypes(Method):
         return F.normalize(self.memory.items.sum(1), dim=1)[known], classes[known]
 
     def remember(self, embedding: Tensor, label: Tensor, domain: Tensor) -> None:
-        """Take in embeddings (N, D) of classes (N,) and domains (N,), over the oldest of each."""
+        """Store embeddings (N, D) of classes (N,) and domains (N,) over the oldest ones."""
         ring = domain * self.setting.num_classes + label
         for r in range(len(self.memory)):
             self.memory.add(r, embedding[ring == r])
@@ -140,7 +140,7 @@ class Prototypes(Method):
         view, draws = ctx.source, ctx.generator("prototypes")
         out = ctx.source_out.features
         label = purest(source_label(ctx), self.setting.num_classes, out)
-        border = len(out) - view.target_rows  # behind it stand target images with labels
+        border = len(out) - view.target_rows  # labelled target images follow
         parts = [(out[:border], label[:border], 0), (out[border:], label[border:], 1)]
         if started(ctx, self.config.start):
             features = ctx.target_out.features
@@ -170,7 +170,7 @@ def purest(label: Tensor, num_classes: int, features: Tensor) -> Tensor:
     Args:
         label: (B, H, W).
         num_classes: classes with background.
-        features: (B, D, h, w), for its size.
+        features: (B, D, h, w), used for their size only.
     """
     member = torch.stack([label == c for c in range(num_classes)], 1).float()
     share, found = F.adaptive_avg_pool2d(member, _size(features)).max(1)

@@ -3,15 +3,15 @@
 A source image is convolved with random weights from N(0, 1 / (3 k^2)) for a kernel size k drawn
 from 1, 3, 5 and 7: shapes larger than the kernel survive, local texture and colour do not. It
 is mixed with the original, ``a image + (1 - a) convolved`` with a from U(0, 1) (RC_mix), and
-three such views of an image shall be predicted alike:
+three such views of an image should get the same prediction:
 ``weight * sum over views of KL(p_view || mean p)``. The supervised loss sees one view.
 
 Deviations: kernel, size and a are drawn for each image and not for the batch, so that a batch
-of eight shows eight textures. Grey 0.5 is the zero of the convolution, where the paper's is the
-mean of ImageNet, and results are cut off to [0, 1]. The divergences are
-added as in the paper; the authors' code, whose default weight of 1 is kept, takes their mean, a
-third of it, and convolves the further views once more. The paper's tables use weights up to 10.
-Further views do not see what later parts of the stack change: name this part last.
+of eight shows eight textures. The convolution's zero is grey 0.5 (in the paper: ImageNet's mean),
+and results are clipped to [0, 1]. The divergences are added as in the paper; the authors' code,
+whose default weight of 1 is kept, takes their mean (a third of the sum) and convolves the further
+views once more. The paper's tables use weights up to 10. Later parts of the stack do not change the
+further views, so name this part last.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RandConv(Method):
             sizes: kernel sizes in pixels, odd, one of them drawn for each image.
             mix: whether the convolved image is mixed with the original.
             consistency: weight of the divergence between views; 0 forwards one view only.
-            views: views of an image that are compared, itself included (paper: 3).
+            views: number of views of an image that are compared (paper: 3).
         """
 
         sizes: tuple[Count, ...] = (1, 3, 5, 7)
@@ -105,7 +105,7 @@ def random_convolution(image: Tensor, sizes: tuple[int, ...], draw: Dice, *, mix
     Args:
         image: (B, 3, H, W) in [0, 1].
         sizes: odd kernel sizes to draw from.
-        draw: where every draw comes from.
+        draw: source of all random draws.
         mix: whether to mix with the original by a weight from U(0, 1).
 
     Returns:
@@ -121,7 +121,7 @@ def random_convolution(image: Tensor, sizes: tuple[int, ...], draw: Dice, *, mix
     inside = torch.maximum(away[:, None], away[None]) <= size // 2
     weight = draw.normal((count, channels, channels, largest, largest)) * inside
     weight = weight / (channels * size.square()).sqrt()
-    with torch.autocast(image.device.type, enabled=False):  # images keep their 8 bits
+    with torch.autocast(image.device.type, enabled=False):  # bfloat16 would lose image bits
         out = F.conv2d(
             image.float().reshape(1, count * channels, height, width) - 0.5,
             weight.flatten(0, 1),

@@ -1,22 +1,22 @@
 """SHOT: source hypothesis transfer, adapting without the source (Liang et al., ICML 2020).
 
-The classifier of a trained network (``--init``) is frozen; all that comes before it learns, from
-target images alone, to give features that fit it: predictions certain for each pixel and diverse
-over all (information maximisation), and pseudo-labels of the nearest class centroid, learnt by
-cross-entropy with the weight 0.3. Centroids are means of features weighted by the predictions,
-then means of the features that are nearest to each of these, by cosine; a 1 is
-appended to the features first, as in the authors' code.
+The classifier of a trained network (``--init``) is frozen; the layers before it learn, from target
+images alone, to give features that fit it: predictions certain for each pixel and diverse over all
+(information maximisation), and pseudo-labels of the nearest class centroid, learnt by cross-entropy
+with the weight 0.3. Centroids are means of features weighted by the predictions, then means of the
+features that are nearest to each of these, by cosine; a 1 is appended to the features first, as in
+the authors' code.
 
 Deviations, because nine tenths of all pixels are background. The paper's diversity asks for
 classes of equal size, which would make half of every photograph litter. Here the losses are taken
-over a sample with equally many pixels of each pseudo-label (as far as there are), and the mean
-prediction over it is held to the shares in the sample: the paper's loss where all classes are
-there, and nothing is asked of classes that are not. Centroids come from a memory with equally
-many pixels of each predicted class, where the paper takes the whole target set every epoch. A
-class that was never predicted has no centroid and is given to no pixel. All of this happens at
-the size of the features; larger predictions are averaged down to it.
+over a sample with equally many pixels of each pseudo-label (as far as available), and the mean
+prediction over the sample should have the sample's class shares: this is the paper's loss if all
+classes are present, and absent classes have no effect. Centroids come from a memory with equally
+many pixels of each predicted class, where the paper takes the whole target set every epoch. A class
+that was never predicted has no centroid and is given to no pixel. All of this happens at the size
+of the features; larger predictions are averaged down to it.
 
-The paper fine-tunes at a tenth of the rate from scratch, and so should you: ``--lr 2e-4``.
+The paper fine-tunes at a tenth of the learning rate from scratch; do the same: ``--lr 2e-4``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dagen.parameters import Count, NotNegative
 from dagen.types import Domain
 
 _LEAST = 0.01
-"""Share of the balanced prior that is spread over all classes: absent ones have a logarithm."""
+"""Share of the balanced prior that is spread over all classes: it keeps logarithms finite."""
 
 
 class Shot(Method):
@@ -50,8 +50,8 @@ class Shot(Method):
             weight: factor of information maximisation (paper: 1).
             diversity: weight of the balance relative to the entropy (paper: 1).
             pseudo: factor of the cross-entropy with pseudo-labels (paper: 0.3).
-            sample: pixels of each class that a step learns from, at most.
-            memory: pixels of each class that centroids are computed from.
+            sample: largest number of pixels of each class that a step learns from.
+            memory: number of pixels of each class that centroids are computed from.
         """
 
         weight: NotNegative = 1.0
@@ -95,7 +95,7 @@ class Shot(Method):
         }
 
     def remember(self, features: Tensor, p: Tensor, draw: torch.Generator) -> None:
-        """Take in (N, D + 1) features and (N, C) probabilities, each under its predicted class."""
+        """Store (N, D + 1) features and (N, C) probabilities by predicted class."""
         predicted = p.argmax(1)
         for c in range(len(self.features)):
             one = balanced(predicted, 1, min(self.config.sample, self.config.memory), draw, c)
@@ -105,7 +105,8 @@ class Shot(Method):
     def nearest(self, features: Tensor) -> Tensor:
         """(N,) pseudo-labels of (N, D + 1) features: the class of the nearest centroid.
 
-        In full precision: in bfloat16 the cosines of alike centroids tie, and a tie is background.
+        In full precision: in bfloat16 the cosines of similar centroids tie, and ties go to
+        background.
         """
         with torch.autocast(features.device.type, enabled=False):
             return self._nearest(features)

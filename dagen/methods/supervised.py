@@ -1,4 +1,4 @@
-"""Supervised training on the source: the part that every other one is compared with.
+"""Supervised training on the source: the baseline of every other part.
 
 Alone it is the source-only baseline; with the target's data set as the source it is the oracle.
 The reference of this task, Cascina et al. (arXiv:2310.19407), reports that focal plus Lovász
@@ -41,7 +41,7 @@ class Supervised(Method):
         """Parameters.
 
         Attributes:
-            weight: factor of all its terms.
+            weight: factor of all loss terms.
             loss: ``cross-entropy``, ``focal`` (gamma 2; Lin et al., ICCV 2017), or
                 ``focal+lovasz`` (plus Lovász-softmax; Berman et al., CVPR 2018), their sum.
             class_weights: ``none``, or ``enet``: 1 / ln(1.02 + share of the class's pixels)

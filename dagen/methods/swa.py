@@ -1,17 +1,17 @@
 """SWA: the average of the weights along the end of training (Izmailov et al., UAI 2018).
 
 The student's weights are averaged over every step of the last ``fraction`` of the run, and the
-average is what is scored and saved: it lies in a flatter part of the loss and generalises
-better. Averaging each step and not each epoch is what SWAD does (Cha et al., NeurIPS 2021);
-SWAD finds start and end from a validation loss, here they are given, because the source's
-validation loss is near zero long before and says nothing of other domains.
+average is scored and saved: it lies in a flatter part of the loss and generalises better. Averaging
+each step and not each epoch is what SWAD does (Cha et al., NeurIPS 2021); SWAD finds start and end
+from a validation loss; here they are given, because the source's validation loss is near zero long
+before and says nothing about other domains.
 
 Deviations: the schedule of the run is kept, where SWA uses a constant or cyclic rate. The
 running statistics of batch norm are averaged with the weights, where SWA takes another pass
 over the training data: a predictor has no source images, and over the end of a decaying
-schedule the two hardly differ. To fit the statistics to the target name ``adabn`` after this
-part. The average replaces whatever was scored before, a teacher too: beside a part that needs one
-set ``mean-teacher.predict = false``, and the student's average is scored.
+schedule the two hardly differ. To fit the statistics to the target, name ``adabn`` after this part.
+The average replaces whatever earlier parts would score, a teacher included: with a part that needs
+a teacher, set ``mean-teacher.predict = false`` to score the student's average.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Swa(Method):
         """Parameters.
 
         Attributes:
-            fraction: of the run's steps, the last ones, that are averaged; above 0, at most 1.
+            fraction: share of the run's steps, the last ones, that is averaged; above 0, at most 1.
         """
 
         fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -55,7 +55,7 @@ class Swa(Method):
         self.start = setting.steps - max(1, round(config.fraction * setting.steps))
 
     def after_step(self, student: nn.Module, step: int) -> None:
-        """Take the student's weights into the average, from step ``start`` on."""
+        """Add the student's weights to the average, from step ``start`` on."""
         if step >= self.start:
             self.averaged += 1
             ema_update(self.average, student, 1 - 1 / int(self.averaged))
@@ -63,5 +63,5 @@ class Swa(Method):
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
     ) -> nn.Module:
-        """A copy of the average; ``network`` as long as there is none."""
+        """A copy of the average, or ``network`` as long as there is none."""
         return deepcopy(self.average) if self.averaged else network

@@ -3,23 +3,24 @@
 The weights of every step are averaged as :mod:`swa <dagen.methods.swa>` does, from the step at
 which the source's validation loss has stopped falling to the step at which it rises again: a
 flat minimum, found without looking at another domain. The run is cut into segments. The valley
-begins with the first segment that none of the ``converge - 1`` segments behind it undercuts;
-the mean loss of these, times ``1 + ratio``, is the ceiling. It ends in front of the first
-``tolerance`` segments in a row that are above the ceiling. Constants are the authors' code's.
+begins with the first segment whose loss none of the next ``converge - 1`` segments undercuts; the
+mean loss of these ``converge`` segments, times ``1 + ratio``, is the ceiling. The valley ends
+before the first ``tolerance`` segments in a row above the ceiling. Constants come from the authors'
+code.
 
-Deviations: a part sees no validation split, so every ``held_out``-th source image (by its number
-in the data set; all classes and scenes alike) serves as one: its label is hidden from all other
-parts, and its cross-entropy is taken from the pass that the supervised loss makes anyway. It
-costs no extra pass, but it is a training pass: batch statistics, dropout, and whatever the other
-parts do to source images. The loss of a segment is the mean over its steps and not the loss at
-its end; the segment it belongs to is averaged as a whole. Segments above the ceiling at the
-very end of the run are left out, as in the authors' code. The authors' code counts some segments
-twice; here every step counts once. Running statistics of batch norm are averaged with the
-weights, where the authors take another pass over training data. Target images with labels (of a
-semi-supervised run) are never held out.
+Deviations: a part sees no validation split, so every ``held_out``-th source image (by its number in
+the data set, whatever its classes and scene) is held out: its label is hidden from all other parts,
+and its cross-entropy is taken from the pass that the supervised loss makes anyway. This needs no
+extra pass, but it is a training pass: batch statistics, dropout, and whatever the other parts do to
+source images. The loss of a segment is the mean over its steps and not the loss at its end; the
+weights of a segment are averaged as a whole. Segments above the ceiling at the very end of the run
+are left out, as in the authors' code. The authors' code counts some segments twice; here every step
+counts once. Running statistics of batch norm are averaged with the weights, where the authors take
+another pass over training data. Target images with labels (of a semi-supervised run) are never held
+out.
 
-It stands behind parts that change source labels (textures) and before parts that change what is
-scored (adabn). Where the loss falls to the end there is no valley, and the average of the last
+Name it after parts that change source labels (textures) and before parts that change the scored
+network (adabn). If the loss falls to the end there is no valley, and the average of the last
 segment is scored, as in the authors' code.
 """
 
@@ -52,13 +53,14 @@ class Swad(Method):
         """Parameters.
 
         Attributes:
-            converge: segments without a lower loss that begin the valley, its first one among
-                them (authors: 3).
-            tolerance: segments in a row above the ceiling that end it (authors: 6).
+            converge: number of segments that begin the valley, of which the first has the lowest
+                loss (authors: 3).
+            tolerance: number of segments in a row above the ceiling that end the valley (authors:
+                6).
             ratio: height of the ceiling above the valley's first losses (authors: 0.3).
-            segments: parts into which the run is cut, one loss each. Chosen here: 20 of a run of
-                500 steps with batch 4 see 20 held-out images each.
-            held_out: every so many-th source image is validated on and not learnt from, at
+            segments: number of segments of the run, with one loss each. Chosen here: 20 segments of
+                a run of 500 steps with batch 4 see 20 held-out images each.
+            held_out: every ``held_out``-th source image is validated on and not learnt from; at
                 least 2 (DomainBed holds a fifth out).
         """
 
@@ -81,14 +83,14 @@ class Swad(Method):
         super().__init__(student, setting, config)
         if config.converge > config.segments:
             raise UsageError(
-                f"swad.converge is {config.converge}, and the run is cut into swad.segments = "
-                f"{config.segments}: no valley could ever begin; give at most as many."
+                f"swad.converge is {config.converge}, but the run has only swad.segments = "
+                f"{config.segments} segments, so that no valley can begin; give at most as many."
             )
         self.interval = max(1, setting.steps // config.segments)
         size = len(_flat(student))
         self.segment = _Mean(size)
         self.valley = Valley(size, config.converge, config.tolerance, config.ratio)
-        self.register_buffer("loss", torch.tensor(0.0))  # of the segment's held-out images, summed
+        self.register_buffer("loss", torch.tensor(0.0))  # sum over the segment's held-out images
         self.register_buffer("images", torch.tensor(0))  # their number
         self.register_buffer("steps", torch.tensor(0))  # of the run so far
 
@@ -102,15 +104,15 @@ class Swad(Method):
         return replace(ctx.batch, source=replace(source, label=hidden))
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """Nothing; takes in the held-out images' loss and logs ``held_out``, its mean so far.
+        """No terms; adds up the held-out images' loss and logs ``held_out``, its mean so far.
 
         Raises:
-            UsageError: a part that stands behind this one has changed the labels.
+            UsageError: a part after this one has changed the labels.
         """
         held, label, hidden = ctx.once("swad", lambda: _missing())
         if ctx.source.label is not hidden:
             raise UsageError(
-                "another part changes source labels behind swad; name swad last of the parts "
+                "a part after swad changes source labels; name swad last of the parts "
                 "that change source images, such as textures,swad."
             )
         with torch.no_grad():
@@ -122,7 +124,7 @@ class Swad(Method):
         return {}
 
     def after_step(self, student: nn.Module, step: int) -> None:
-        """Takes the weights into the segment; ends it where it is time and it has a loss."""
+        """Adds the weights; closes the segment at its interval, once a held-out loss exists."""
         self.steps += 1
         self.segment.add(_flat(student))
         if (step + 1) % self.interval == 0 and self.images:
@@ -134,7 +136,7 @@ class Swad(Method):
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None
     ) -> nn.Module:
-        """``network`` with the valley's weights and statistics; as it is before any segment."""
+        """``network`` with the valley's weights and statistics; unchanged before any segment."""
         found = self.valley.found
         if not self.valley.converged and self.steps == self.setting.steps:
             log.warning(
@@ -151,7 +153,7 @@ class Valley(nn.Module):
     """Finds the valley in a sequence of segments, and its average; all state is in buffers.
 
     Attributes:
-        average: of what lies in the valley so far.
+        average: mean of the valley's segments so far.
     """
 
     losses: Tensor
@@ -160,15 +162,15 @@ class Valley(nn.Module):
     ended: Tensor
 
     def __init__(self, size: int, converge: int, tolerance: int, ratio: float) -> None:
-        """An empty one for vectors of ``size``; see :class:`Swad.Config` for the others."""
+        """Start empty, for vectors of ``size``; see :class:`Swad.Config` for the rest."""
         super().__init__()
         self.tolerance, self.ratio = tolerance, ratio
-        # The first lowest segment and those behind it, until they are `converge`.
+        # The first segment with the lowest loss and those after it, until there are `converge`.
         self.first = nn.ModuleList(_Mean(size) for _ in range(converge))
         self.register_buffer("losses", torch.full((converge,), torch.inf))
         self.register_buffer("ceiling", torch.tensor(torch.inf))
         self.average = _Mean(size)
-        self.waiting = _Mean(size)  # above the ceiling, not yet known whether behind the valley
+        self.waiting = _Mean(size)  # above the ceiling; the valley may have ended before them
         self.register_buffer("waited", torch.tensor(0))
         self.register_buffer("ended", torch.tensor(False))
 
@@ -186,7 +188,7 @@ class Valley(nn.Module):
         return self._first(filled - 1).value if filled else None
 
     def take(self, segment: _Mean, loss: float) -> None:
-        """The next segment, with its loss."""
+        """Add the next segment, with its loss."""
         if self.converged:
             self._judge(segment, loss)
             return
@@ -234,12 +236,12 @@ class _Mean(nn.Module):
         self.register_buffer("count", torch.tensor(0))
 
     def add(self, value: Tensor, count: Tensor | int = 1) -> None:
-        """Take in the mean ``value`` of ``count`` vectors."""
+        """Add the mean ``value`` of ``count`` vectors."""
         self.count += count
         self.value.lerp_(value, count / self.count.float())
 
     def clear(self) -> None:
-        """Forget all."""
+        """Empty the mean."""
         self.value.zero_()
         self.count.zero_()
 
@@ -262,4 +264,4 @@ def _floats(network: nn.Module) -> list[Tensor]:
 
 
 def _missing() -> tuple[Tensor, Tensor, Tensor]:
-    raise RuntimeError("swad's losses were asked for before its transform")
+    raise RuntimeError("swad.losses was called before swad.transform")

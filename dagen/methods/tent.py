@@ -1,13 +1,13 @@
 """TENT: entropy minimisation at test time (Wang et al., ICLR 2021).
 
-For each batch of the stream: predict, then take one step down the mean entropy of these
-predictions, ``-sum_c p_c log p_c`` in nats, in the scale and shift of the batch-norm layers
-alone. The prediction is the one from before the step.
+For each batch of the stream: predict, then take one gradient step that lowers the mean entropy of
+these predictions, ``-sum_c p_c log p_c`` in nats. Only the scale and shift of the batch-norm layers
+change. The prediction is the one from before the step.
 
-Deviations: batch norm mixes the images' statistics with the checkpoint's, so that one image will do
-(``prior``; the paper's is 0, see :mod:`dagen.methods.shared.online`). Nothing is dropped out. The
-entropy is taken at the network's own stride. The paper's rate of 2.5e-4 and SGD are those of its
-ImageNet runs with 64 images in a batch; it resets nothing, and neither does this.
+Deviations: batch norm mixes the images' statistics with the checkpoint's, so that one image is
+enough (``prior``; the paper's is 0, see :mod:`dagen.methods.shared.online`). There is no dropout.
+The entropy is taken at the network's own stride. SGD at 2.5e-4 comes from the paper's ImageNet runs
+with 64 images in a batch. Nothing is reset, as in the paper.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from dagen.parameters import NotNegative, Positive
 
 
 class Tent(Online):
-    """Makes the predictions of a stream certain through batch norm alone."""
+    """Makes the predictions for a stream certain by changing batch norm alone."""
 
     @dataclass(frozen=True)
     class Config:
         """Parameters.
 
         Attributes:
-            lr: of SGD with momentum 0.9, per step (paper: 2.5e-4).
-            prior: images that the checkpoint's batch-norm statistics count for (paper: 0).
+            lr: learning rate of SGD with momentum 0.9 (paper: 2.5e-4).
+            prior: number of images that the checkpoint's batch-norm statistics count as (paper: 0).
         """
 
         lr: Positive = 2.5e-4

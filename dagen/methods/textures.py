@@ -1,4 +1,4 @@
-"""Textures: source objects on procedural grounds, so that bright is no longer the same as waste.
+"""Textures: source objects on procedural grounds, so that bright no longer means waste.
 
 On a sorting belt everything that is not black is waste, and a network that learns just this
 finds litter everywhere in a photograph. With probability ``p`` this part replaces the
@@ -7,10 +7,10 @@ often as dark ones) strewn with stones, leaves and painted marks that are labell
 No target image is used. The idea is domain randomisation (Tobin et al., IROS 2017); grounds and
 distractors are dagen's own.
 
-What is pasted is made to fit: its edge is feathered inwards, so that no rim of belt is left; it
-casts a shadow; since transparent things look black on a black belt, the ground may shine
-through the dark parts of an object; and since litter is farther from the camera than waste on
-a belt, the scene may be shrunk, its label with it.
+Pasted objects are made to fit: their edges are feathered inwards, so that no belt is left around
+them; they cast shadows; since transparent things look black on a black belt, the ground may shine
+through the dark parts of an object; and since litter is farther from the camera than waste on a
+belt, the scene and its label may be shrunk.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Textures(Method):
 
         Attributes:
             p: probability that an image's background is replaced.
-            distractors: largest number of shapes that are no waste, for each image.
+            distractors: largest number of shapes that are not waste, for each image.
             feather: width of the soft edge of objects, in pixels.
             shine: largest share of the ground's light that the darkest parts of an object let
-                through; drawn for each image from 0 on.
+                through; drawn for each image, uniform from 0.
             smallest: smallest scale at which objects are pasted, 1 for their own size; drawn
-                for each image, log-uniform up to 1. Not tuned: 0.4 has the geometric mean 0.63,
-                and a mean object of TACO is 0.56 (all of it) to 0.7 (the small benchmark) times
-                as long as one of the belt, relative to the image.
+                for each image, log-uniform up to 1. Not tuned: 0.4 gives a geometric mean of 0.63,
+                and a mean object of TACO is 0.56 (whole data set) to 0.7 (small benchmark) times as
+                long as one on the belt, relative to the image.
         """
 
         p: Fraction = 0.5
@@ -62,7 +62,7 @@ class Textures(Method):
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
 
     def transform(self, ctx: Context) -> Batch:
-        """Source objects on new grounds. Ignored pixels keep what they show."""
+        """Source objects on new grounds. Ignored pixels keep their content."""
         source, draw = ctx.source, dice(ctx, "textures")
         assert source.label is not None
         size = (source.image.shape[-2], source.image.shape[-1])
@@ -92,13 +92,13 @@ class Textures(Method):
 def shrink(
     image: Tensor, label: Tensor, scale: float, corner: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """A scene made smaller and put somewhere on a black canvas of its old size.
+    """A scene shrunk and placed on a black canvas of its old size.
 
     Args:
         image: (3, H, W).
         label: (H, W) int64; the canvas around is background.
         scale: in (0, 1].
-        corner: where the upper left corner lies, (down, right), each a share of the room left.
+        corner: position of the upper left corner, (down, right), each a share of the free space.
     """
     height, width = label.shape
     if scale == 1:
@@ -117,7 +117,7 @@ def feather(mask: Tensor, width: float) -> Tensor:
     """A mask that falls to 0 within ``width`` pixels inside its own edge.
 
     Args:
-        mask: (B, 1, H, W), 0 or 1. The image's border is no edge.
+        mask: (B, 1, H, W), 0 or 1. The image's border is not an edge.
         width: in pixels; 0 leaves the mask alone.
     """
     radius = round(width)
@@ -125,5 +125,5 @@ def feather(mask: Tensor, width: float) -> Tensor:
         return mask
     padded = F.pad(mask, (radius,) * 4, mode="replicate")
     share = F.avg_pool2d(padded, 2 * radius + 1, 1)
-    # Half of the window is object at a straight edge: there it is 0.
+    # At a straight edge half of the window is object; there the result is 0.
     return (2 * share - 1).clamp(0, 1) * mask

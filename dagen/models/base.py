@@ -2,7 +2,7 @@
 
 A network is one file with one public :class:`Network`. It takes plain images in [0, 1]
 (normalisation is its own first step, so that the deployed file takes plain images too) of any
-height and width that are multiples of ``multiple``, and answers at its own stride.
+height and width that are multiples of ``multiple``, and returns logits at its own stride.
 """
 
 from typing import Any, ClassVar
@@ -27,8 +27,8 @@ class Network(nn.Module):
         multiple: sides of the input must be multiples of this.
         taps: names of early submodules whose outputs carry style (for MixStyle and the like).
         aux_weights: weight of each auxiliary head's loss; as many as ``SegOut.aux`` in training.
-        lr_scale: what the run's learning rate is multiplied with for this network.
-        training_only: names of submodules that serve training alone and are not deployed.
+        lr_scale: factor of the run's learning rate for this network.
+        training_only: names of submodules that are used in training only and are not deployed.
         head: the last layer, from ``features`` to ``logits``.
     """
 
@@ -44,7 +44,7 @@ class Network(nn.Module):
         """Build the layers.
 
         Args:
-            num_classes: classes with background, at least 2.
+            num_classes: number of classes, background included, at least 2.
             width: scales the channels of encoder and decoder, above 0.
 
         Raises:
@@ -75,11 +75,11 @@ class Network(nn.Module):
         return not any(name == part or name.startswith(f"{part}.") for part in self.training_only)
 
     def deployed(self) -> dict[str, Tensor]:
-        """The state dict without what serves training alone."""
+        """The state dict without what is used in training only."""
         return {name: tensor for name, tensor in self.state_dict().items() if self.ships(name)}
 
     def normalise(self, image: Tensor) -> Tensor:
-        """ImageNet mean and standard deviation taken off ``image`` (B, 3, H, W) in [0, 1]."""
+        """``image`` (B, 3, H, W) in [0, 1], normalised by ImageNet's moments."""
         return (image - self.mean) / self.std
 
     def forward(self, image: Tensor) -> SegOut:
@@ -111,7 +111,7 @@ def create_network(model: str, task: Task, width: float, options: dict[str, Any]
     """A network with fresh weights.
 
     Raises:
-        UsageError: an unknown network, or a keyword that it does not have.
+        UsageError: an unknown network, or an unknown keyword for it.
     """
     try:
         network: Network = plugins.get("models", model)(task.num_classes, width=width, **options)

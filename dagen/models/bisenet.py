@@ -6,10 +6,10 @@ on the last two stages, a global-context tail and a feature fusion module (FFM).
 leaves open is settled as in the authors' own code: a 3x3 convolution in front of each ARM, 3x3
 refinement after each upsampling, a 3x3 convolution to 64 channels before the classifier.
 
-Deviation: bilinear upsampling does not align corners, as nowhere in this package.
+Deviation: bilinear upsampling does not align corners, as everywhere in this package.
 
-With ``ibn`` the first norm of each residual branch is IBN in the context path's stages but the
-deepest, and in the spatial path, which has no branches, the norms at strides 2 and 4.
+With ``ibn``, the first norm of each residual branch is IBN in all stages of the context path but
+the deepest. The spatial path has no branches; there the norms at strides 2 and 4 are IBN.
 """
 
 from typing import ClassVar
@@ -122,10 +122,10 @@ class _FeatureFusion(nn.Module):
 
 
 class BiSeNet(Network):
-    """BiSeNet; subclasses exchange the context path.
+    """BiSeNet; subclasses replace the context path.
 
     Args:
-        num_classes: classes with background.
+        num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
         ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
 

@@ -1,8 +1,8 @@
 """BiSeNet with ResNet-18: 13 M parameters (53 MB), ImageNet weights on request, stride 8.
 
 Source: Yu et al., ECCV 2018, arXiv:1808.00897, the paper's more accurate variant, with its
-auxiliary heads of 256 channels. It does not fit 10 MB at width 1; it serves as a teacher, or
-slim.
+auxiliary heads of 256 channels. At width 1 it exceeds 10 MB; use it as a teacher, or with a smaller
+width.
 """
 
 from typing import Any, ClassVar
@@ -42,10 +42,10 @@ class BiSeNetResNet18(BiSeNet):
     """BiSeNet with a ResNet-18 context path.
 
     Args:
-        num_classes: classes with background.
+        num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
-        pretrained: start the context path from torchvision's ImageNet weights; width 1 and no
-            IBN only.
+        pretrained: start the context path from torchvision's ImageNet weights; only with width 1
+            and without IBN.
         ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
 
     Raises:

@@ -39,8 +39,8 @@ def pool_with_argmax(x: Tensor) -> tuple[Tensor, Tensor]:
         x: (B, C, H, W), H and W even.
 
     Returns:
-        The maxima (B, C, H/2, W/2) and a bool mask (B, C, 4, H/2, W/2) that is true at the
-        first largest of each four.
+        The maxima (B, C, H/2, W/2) and a bool mask (B, C, 4, H/2, W/2) that is true at the first
+        maximum of each four pixels.
     """
     b, c, h, w = x.shape
     fours = F.pixel_unshuffle(x, 2).view(b, c, 4, h // 2, w // 2)
@@ -163,8 +163,8 @@ class _Up(nn.Module):
         _interpolate(double)
 
     def forward(self, x: Tensor, where: Tensor) -> Tensor:
-        # A sum has the memory layout of its first term. The branch's is channels-last, and a trunk
-        # that is not would cost two thirds more time in training on a CPU.
+        # A sum has the memory layout of its first term. The branch is channels-last; a trunk in
+        # another layout would make training on a CPU take two thirds longer.
         out: Tensor = self.act(self.branch(x) + unpool(self.skip(x), where))
         return out
 
@@ -173,8 +173,8 @@ class _Up(nn.Module):
 def _interpolate(double: nn.ConvTranspose2d) -> None:
     """Start as bilinear interpolation of each channel (Long et al., CVPR 2015).
 
-    Random weights would say the same thing differently at each of the four places of a window,
-    and the few channels that follow have a long way to learn them all.
+    Random weights would code the same thing differently at each of the four places of a window, and
+    the few channels that follow would need long to learn all four.
     """
     tent = torch.tensor([0.5, 1.0, 0.5])
     identity = torch.eye(double.in_channels)[:, :, None, None]
@@ -206,7 +206,7 @@ class ENet(Network):
     """ENet with 16, 64 and 128 channels at width 1.
 
     Args:
-        num_classes: classes with background.
+        num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
         dropout: probability of spatial dropout in stages 2 and 3; a tenth of it in stage 1.
         ibn: IBN in stages 1 and 2 (Pan et al., ECCV 2018).
@@ -246,7 +246,7 @@ class ENet(Network):
             self.head.weight.copy_(self.head.weight[:, :, :1, :1].expand_as(self.head.weight))
 
     def forward(self, image: Tensor) -> SegOut:
-        """See :meth:`Network.forward`; ``features`` stand at stride 2, logits at stride 1."""
+        """See :meth:`Network.forward`; ``features`` have stride 2, logits stride 1."""
         x, where1 = self.down1(self.initial(self.normalise(image)))
         x, where2 = self.down2(self.stage1(x))
         deep = self.stage3(self.stage2(x))

@@ -30,8 +30,8 @@ from dagen.types import SegOut
 def pyramid_pool(x: Tensor, bins: tuple[int, ...] = (1, 2, 3, 6)) -> Tensor:
     """``x`` plus its averages over grids of ``bins`` x ``bins`` windows, resized and summed.
 
-    Windows have one size and overlap where a side is no multiple of the bins, as in the
-    authors' network; a side of fewer pixels than bins is pooled to its pixels.
+    Windows have one size and overlap where a side is not a multiple of the bins, as in the authors'
+    network; a side of fewer pixels than bins is pooled to its pixels.
 
     Args:
         x: (B, C, H, W).
@@ -61,10 +61,10 @@ class _CascadeFusion(nn.Module):
 
 
 class ICNet(Network):
-    """ICNet; subclasses exchange the encoder's block, depths and channels.
+    """ICNet; subclasses replace the encoder's block, depths and channels.
 
     Args:
-        num_classes: classes with background.
+        num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
         ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
 
@@ -130,7 +130,7 @@ class ICNet(Network):
         return [channels(count, self.width) for count in counts]
 
     def forward(self, image: Tensor) -> SegOut:
-        """See :meth:`Network.forward`; ``features`` stand at stride 8, logits at stride 4."""
+        """See :meth:`Network.forward`; ``features`` have stride 8, logits stride 4."""
         x = self.normalise(image)
         mid = self.stage3(self.stage2(self.stem(F.avg_pool2d(x, 2))))
         low = self.squeeze(pyramid_pool(self.deep(F.avg_pool2d(mid, 2))))

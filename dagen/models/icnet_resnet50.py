@@ -1,8 +1,8 @@
 """ICNet as published: ResNet-50 with half its channels, 6.7 M parameters (27 MB), stride 4.
 
-Source: Zhao et al., ECCV 2018, arXiv:1704.08545, with the channels of the network that its
-authors released, which is the one after their pruning by half: width 2 is the one before.
-It does not fit 10 MB; a smaller width or :mod:`dagen.models.icnet` does.
+Source: Zhao et al., ECCV 2018, arXiv:1704.08545, with the channels of the network that its authors
+released, after pruning it by half; width 2 is the network before pruning. It does not fit 10 MB; a
+smaller width or :mod:`dagen.models.icnet` does.
 """
 
 from typing import ClassVar

@@ -1,8 +1,8 @@
-"""The contract of a validator: how good a checkpoint is, told without a target label.
+"""The contract of a validator, which judges checkpoints without target labels.
 
-A validator is one file with one public :class:`Validator`. It sees what a checkpoint says of a
-few pictures, the same for every checkpoint of a run: unlabelled target training images, and
-labelled images of the source's ``val`` split. Higher is better, always.
+A validator is one file with one public :class:`Validator`. It sees a checkpoint's predictions for a
+few images, the same for every checkpoint of a run: unlabelled target training images, and labelled
+images of the source's ``val`` split. Higher scores are always better.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from dagen.system.seeding import hash_seed
 from dagen.types import Domain, Task, View
 
 _T = TypeVar("_T")
-_CHUNK = 8  # images a pass: what a small device holds
+_CHUNK = 8  # images per pass: few enough for a small device
 
 
 class NotApplicable(DagenError):
-    """A validator has nothing to say of this checkpoint; the message says why."""
+    """A validator cannot judge this checkpoint; the message says why."""
 
 
 @dataclass(frozen=True)
 class Probes:
-    """The pictures that every checkpoint of a run is shown, on the CPU.
+    """The images that every checkpoint of a run predicts, on the CPU.
 
     Attributes:
         task: what is segmented.
         target: (N, 3, H, W) target training images; None where the run names no target.
         source: images of the source's ``val`` split with their labels, both of one size; None
             where there are no labels.
-        seed: of everything that validators draw.
+        seed: seed of everything that validators draw.
     """
 
     task: Task
@@ -47,13 +47,13 @@ class Probes:
 
     @property
     def domains(self) -> frozenset[Domain]:
-        """The domains of which there are pictures."""
+        """The domains that have images."""
         have: dict[Domain, object] = {"source": self.source, "target": self.target}
         return frozenset(domain for domain, pictures in have.items() if pictures is not None)
 
 
 class Answer(NamedTuple):
-    """What a checkpoint says of some images, on the CPU."""
+    """A checkpoint's output for some images, on the CPU."""
 
     probability: Tensor
     """(N, C, H, W) float32 at the images' own size."""
@@ -67,11 +67,11 @@ class Answer(NamedTuple):
 
 
 class Evidence:
-    """One checkpoint before the probes; each figure is computed once, on first use.
+    """One checkpoint's outputs for the probes; each is computed once, on first use.
 
     Attributes:
-        probes: the pictures.
-        forwards: images that the network has seen so far, which is what validation costs.
+        probes: the images.
+        forwards: number of images forwarded so far, the cost of validation.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Evidence:
         probes: Probes,
         scoring: Callable[[Domain], AbstractContextManager[None]] = lambda domain: nullcontext(),
     ) -> None:
-        """Show nothing yet.
+        """Forward nothing yet.
 
         Args:
             network: the checkpoint, as it would be deployed; put in evaluation mode.
-            probes: the pictures.
-            scoring: within, the network is ready for a domain (its batch-norm statistics).
+            probes: the images.
+            scoring: makes a context in which the network uses a domain's batch-norm statistics.
         """
         self.probes = probes
         self.forwards = 0
@@ -109,21 +109,21 @@ class Evidence:
 
     @property
     def target(self) -> Answer:
-        """The answer to the target images."""
+        """The output for the target images."""
         return self.once("target", lambda: self.ask(self.target_images, "target"))
 
     @property
     def source(self) -> Answer:
-        """The answer to the source images."""
+        """The output for the source images."""
         return self.once("source", lambda: self.ask(self._source.image, "source"))
 
     @torch.no_grad()
     def ask(self, image: Tensor, domain: Domain) -> Answer:
-        """The answer to other images (changed, mixed ...).
+        """The output for other images (changed, mixed ...).
 
         Args:
             image: (N, 3, H, W) in [0, 1] of the probes' size.
-            domain: whose batch-norm statistics serve.
+            domain: domain whose batch-norm statistics are used.
         """
         device = next(self._network.parameters()).device
         size = (image.shape[-2], image.shape[-1])
@@ -162,7 +162,7 @@ class Validator:
 
     Attributes:
         paper: short reference, such as ``"Saito et al., ICCV 2021"``.
-        domains: the domains whose pictures it looks at.
+        domains: the domains whose images it uses.
     """
 
     paper: ClassVar[str] = ""
@@ -172,15 +172,15 @@ class Validator:
         """The score of one checkpoint, higher is better.
 
         Raises:
-            NotApplicable: it has nothing to say of this checkpoint.
+            NotApplicable: it cannot judge this checkpoint.
         """
         raise NotImplementedError
 
     def look(self, evidence: Evidence) -> Any:
-        """What :meth:`compare` needs to know of one checkpoint.
+        """What :meth:`compare` needs from one checkpoint.
 
         Raises:
-            NotApplicable: it has nothing to say of this checkpoint.
+            NotApplicable: it cannot judge this checkpoint.
         """
         return evidence.once(f"score/{type(self).__name__}", lambda: self.score(evidence))
 

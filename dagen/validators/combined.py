@@ -1,18 +1,18 @@
 """A vote: the mean rank under four validators that err in different ways.
 
-Information maximisation guards against giving up classes, MixVal against leaning on the
-surroundings, consistency against leaning on the light, and the source's ``val`` labels against
-having broken what can be checked. Each ranks the checkpoints, and the mean of the ranks decides, as
-MixVal averages the ranks of its two probes (Hu et al., NeurIPS 2023): scores of different units
-cannot be added.
+Information maximisation guards against giving up classes, MixVal against relying on the
+surroundings, consistency against relying on the light, and the source's ``val`` labels against
+forgetting the source. Each ranks the checkpoints, and the mean of the ranks decides, as MixVal
+averages the ranks of its two probes (Hu et al., NeurIPS 2023): scores of different units cannot be
+added.
 
-The voters were chosen by the regrets of 34 runs on TACO, those that failed among them. Soft
-neighbourhood density has no vote: it tells checkpoints of two classes apart by a few hundredths of
-4.4 nats, and a rank makes as much of that as of a large difference; with it two of the first three
-runs of ``best`` were deployed 5 points of waste IoU below their last checkpoints. Without the
-source's vote a run of BiSeNet was deployed 18 points below its last, from a checkpoint that called
-a sixth of all pixels waste where a twentieth is, surely and from wherever it was looked at; its
-waste IoU on the source had fallen from 32 to 17 per cent.
+The voters were chosen by the regrets of 34 runs on TACO, including failed ones. Soft neighbourhood
+density has no vote: with two classes its scores differ by a few hundredths of 4.4 nats, and ranks
+treat that like a large difference; with its vote, two of the first three runs of ``best`` deployed
+checkpoints 5 points of waste IoU below their last ones. Without the source's vote, a BiSeNet run
+deployed a checkpoint 18 points below its last one: it predicted waste, confidently and in every
+view, on a sixth of all pixels instead of a twentieth, and its waste IoU on the source had fallen
+from 32 to 17 per cent.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Combined(Validator):
     voters: tuple[Validator, ...] = (Infomax(), MixVal(), Consistency(), SourceVal())
 
     def look(self, evidence: Evidence) -> tuple[float, ...]:
-        """The voters' scores, which cost nothing where the voters have been asked before."""
+        """The voters' scores; predictions that they share are computed once."""
         return tuple(voter.look(evidence) for voter in self.voters)
 
     def compare(self, looks: Sequence[tuple[float, ...]]) -> list[float]:
-        """In [0, 1] each: 1 is first under every voter."""
+        """One score per checkpoint in [0, 1]; 1 means first under every voter."""
         columns = [ranks(column) for column in zip(*looks, strict=True)]
-        # Rounded: thirds that were added in another order are still a tie.
+        # Rounded, so that equal sums tie even if they were added in another order.
         return [round(sum(row) / len(row), 9) for row in zip(*columns, strict=True)]
 
 

@@ -1,16 +1,17 @@
-"""Invariance: the same answer to a picture and to changed views of it (Deng et al., NeurIPS 2022).
+"""Invariance: equal predictions for an image and changed views of it (Deng et al., NeurIPS 2022).
 
-Each target image is shown mirrored under other light (brightness, contrast curve, colour cast),
-and magnified; the answers, turned back, are compared with the answer to the image itself. What
-the source alone teaches is that everything bright is waste: other light moves the border of
-"bright", a litter detector hardly cares. The paper finds invariance to go with accuracy on
-unseen domains, and proposes it for choosing without labels.
+Each target image is predicted mirrored under other light (brightness, contrast curve, colour cast),
+and magnified; these predictions, mapped back, are compared with that for the image itself. The
+source alone teaches that everything bright is waste: other light changes what is bright, but hardly
+affects a litter detector. The paper finds invariance to go with accuracy on unseen domains, and
+proposes it for choosing without labels.
 
 Deviations: the paper's effective invariance is a mean over images of the geometric mean of two
 confidences, and 0 where the classes differ. With 95 % background that is a figure of the
 background; here it is the mean IoU of the hard predictions over all classes, where a class that
 appears nowhere counts as 0 (:mod:`dagen.validators._agreement`), averaged over the two views.
-The paper turns images or takes their colour; litter has no upright, but photographs have light.
+The paper rotates images or makes them grey; here the light changes, because litter has no upright
+orientation and photographs differ in light.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from dagen.validators._agreement import agreement
 from dagen.validators.base import Evidence, Validator
 
 _LIGHT = 0.4
-"""Brightness and exponent of the contrast curve go up to exp(0.4) = 1.5 times up or down."""
+"""Brightness and exponent of the contrast curve change by up to exp(0.4) = 1.5 times, up or
+down."""
 _CAST = 0.1
 """Each colour channel's gain, up or down."""
 _ZOOM = 1.5
 
 
 class Consistency(Validator):
-    """Rewards predictions that do not depend on light, side and size."""
+    """Rewards predictions that do not depend on light, mirroring and size."""
 
     paper = "Deng et al., NeurIPS 2022"
 

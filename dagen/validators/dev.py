@@ -7,14 +7,14 @@ variance down (algorithm 1). The score is the negated risk.
 
 It applies only where the domains overlap in feature space. Where the classifier tells nearly all
 pixels apart the density ratio is undefined, and where a few pixels carry all the weight the risk
-is theirs alone; then it says so (:class:`~dagen.validators.base.NotApplicable`) and gives no
-figure. A sorting belt and a street are often that far apart.
+depends on them alone; then it raises :class:`~dagen.validators.base.NotApplicable` and gives no
+score. A sorting belt and a street are often that far apart.
 
-Deviations: a sample is a pixel, 64 drawn uniformly from each image, and its loss the cross
-entropy; most of that is background's. The classifier is a logistic regression, where the paper
-takes the best of several networks, fitted on one half of the images and applied to the other, in
-turn; it is fitted on source images that were not trained on, where the paper uses the training
-set, so that no further image is forwarded.
+Deviations: a sample is a pixel, 64 drawn uniformly from each image, and its loss the cross entropy,
+most of which comes from background. The classifier is a logistic regression (the paper takes the
+best of several networks), fitted on each half of the images and applied to the other; it is fitted
+on source images that were not trained on, where the paper uses the training set, so that no further
+image is forwarded.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from dagen.types import IGNORE, Domain
 from dagen.validators.base import Answer, Evidence, NotApplicable, Validator
 
 _PIXELS = 64
-"""Drawn from each image."""
+"""Pixels drawn from each image."""
 _SEPARATED = 0.99
 """Share of held-out pixels, mean of both domains, above which the domains do not overlap."""
 _FEWEST = 30
-"""Source pixels that must carry the weight (effective sample size, Kong, 1992)."""
+"""Smallest number of source pixels that carry the weight (effective sample size, Kong, 1992)."""
 Array = NDArray[np.float64]
 
 
@@ -45,7 +45,7 @@ class Dev(Validator):
     domains: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
 
     def score(self, evidence: Evidence) -> float:
-        """Nats, negated.
+        """The negated risk in nats.
 
         Raises:
             NotApplicable: too few images, or domains that do not overlap.
@@ -104,7 +104,7 @@ def density_ratio(
     carried = weight.sum() ** 2 / max(np.square(weight).sum(), np.finfo(np.float64).tiny)
     if told_apart > _SEPARATED or carried < _FEWEST:
         raise NotApplicable(
-            f"source and target overlap too little: {100 * told_apart:.1f} % of the pixels are "
+            f"source and target overlap too little: {100 * told_apart:.1f} % of the pixels can be "
             f"told apart and {carried:.0f} source pixels carry the weight."
         )
     return weight

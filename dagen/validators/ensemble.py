@@ -1,12 +1,12 @@
-"""EnsV: the checkpoint nearest to what all of them say together (Hu et al., NeurIPS 2024).
+"""EnsV: the checkpoint nearest to the average prediction of all (Hu et al., NeurIPS 2024).
 
 The probabilities of all checkpoints on the target images are averaged, and each checkpoint is
-scored by its agreement with the average's prediction. It costs no pass of its own, and cannot
-pick a checkpoint that is wrong in a way that the others are not.
+scored by its agreement with the average's prediction. It needs no pass of its own, and cannot pick
+a checkpoint that is wrong in a way that the others are not.
 
 Deviations: agreement is the mean IoU over all classes, where a class that appears nowhere counts
 as 0 (:mod:`dagen.validators._agreement`), and not the share of equal samples. The paper's
-checkpoints come from several hyperparameters, here they come from one run.
+checkpoints come from several hyperparameters; here they come from one run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Ensemble(Validator):
         return evidence.target.probability.half()
 
     def compare(self, looks: Sequence[Tensor]) -> list[float]:
-        """In [0, 1] each."""
+        """One score per checkpoint, in [0, 1]."""
         total = torch.zeros_like(looks[0], dtype=torch.float32)
         for probability in looks:
             total += probability

@@ -2,9 +2,9 @@
 
 The mean over the pixels of the prediction's entropy over log C, as
 :func:`dagen.losses.entropy` defines it, so the score lies in [-1, 0]. The paper chooses
-hyperparameters by the entropy of images' classes; here a pixel is a sample. A network that calls
-everything background is the most confident of all, which is why nobody should choose by this
-alone: it stands here to show that.
+hyperparameters by the entropy of images' classes; here a pixel is a sample. A network that predicts
+background everywhere is the most confident of all, so nobody should choose by this score alone; it
+is included to show that.
 """
 
 from __future__ import annotations

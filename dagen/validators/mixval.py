@@ -1,14 +1,14 @@
 """MixVal: do predictions survive mixing? (Hu et al., NeurIPS 2023), for segmentation.
 
-Two target images are mixed, their predictions are mixed likewise, and the network shall say of
-the mixed image what the mixed prediction says. A network that has found the objects themselves
-does; one that has found what mostly surrounds them does not.
+Two target images are mixed, their predictions are mixed in the same way, and the network's
+prediction for the mixed image should equal the mixed prediction. It does if the network has learnt
+the objects themselves, but not if it has learnt their usual surroundings.
 
-Deviations. The paper mixes whole images (0.55 to 0.45) and compares one class an image; here the
+Deviations. The paper mixes whole images (0.55 to 0.45) and compares one class per image; here the
 objects that the network itself sees in one image are pasted on the next one (ClassMix, Olsson et
-al., WACV 2021, with foreground classes alone), and the agreement is the mean IoU over all
-classes, where a class that appears nowhere counts as 0 (:mod:`dagen.validators._agreement`). The
-paper averages the ranks of two probes, within and between classes; one paste holds both.
+al., WACV 2021, with foreground classes alone), and the agreement is the mean IoU over all classes,
+where a class that appears nowhere counts as 0 (:mod:`dagen.validators._agreement`). The paper
+averages the ranks of two probes, within and between classes; one paste covers both.
 """
 
 from __future__ import annotations

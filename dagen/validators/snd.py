@@ -1,16 +1,16 @@
 """Soft neighbourhood density: predictions form tight groups (Saito et al., ICCV 2021).
 
 Each sampled pixel's class probabilities, of length one, are compared with those of all other
-sampled pixels; the softmax of the similarities over 0.05 says how it spreads over its
-neighbours, and the entropy of that is high where many neighbours are alike.
+sampled pixels; the softmax of the similarities divided by 0.05 is a distribution over neighbours,
+whose entropy is high where many neighbours are similar.
 
 Deviations, both for small foreground objects. The authors draw 100 pixels of each image: with
 95 % background they are nearly all background, and a network that sees nothing else scores best.
 Here 100 pixels of every *predicted class* are drawn from all images together, and the score is
 the mean over the classes of their pixels' mean entropy, where a class that is predicted nowhere
-counts as 0. A pixel is no neighbour of itself, as in the paper and not as in the authors' code
-for segmentation. Its limit is the paper's own assumption of a network that can tell the source's
-classes apart: one that is undecided everywhere has dense neighbourhoods too.
+counts as 0. A pixel is not its own neighbour, as in the paper and unlike the authors' code for
+segmentation. Its limit is the paper's assumption that the network can tell the source's classes
+apart: a network that is undecided everywhere has dense neighbourhoods too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PIXELS = 100
 
 
 class Snd(Validator):
-    """Rewards classes that are predicted alike."""
+    """Rewards classes whose pixels get similar predictions."""
 
     paper = "Saito et al., ICCV 2021"
 
@@ -43,7 +43,7 @@ def sample(probability: Tensor, count: int, generator: torch.Generator) -> Tenso
     Args:
         probability: (N, C, H, W).
         count: drawn without replacement from the pixels whose largest probability is the class.
-        generator: on the CPU, as ``probability`` is.
+        generator: a CPU generator; ``probability`` is on the CPU too.
     """
     rows = probability.movedim(1, -1).flatten(0, 2)
     predicted = rows.argmax(1)

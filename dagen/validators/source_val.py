@@ -1,4 +1,4 @@
-"""Foreground IoU on labelled source images: the choice of those who have nothing else.
+"""Foreground IoU on labelled source images: the choice when nothing else is available.
 
 Mean IoU of the foreground classes (with the task ``binary``, the waste IoU) on images of the
 source's ``val`` split at training resolution, from one confusion matrix. It is what domain

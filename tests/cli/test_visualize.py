@@ -115,7 +115,7 @@ def test_networks_that_cannot_share_a_map_are_named(
         ([runs[0], wide, "--tgt", "taco"], "channels"),
         ([runs[0]], "give --tgt"),
         ([tmp_path], "holds no model.safetensors"),
-        ([tmp_path / "none.safetensors", "--tgt", "taco"], "is no file"),
+        ([tmp_path / "none.safetensors", "--tgt", "taco"], "is not a file"),
     ):
         code, _, err = call(monkeypatch, capsys, *args, "--data-root", data, "--quiet")
         assert code != 0 and message in err and "Traceback" not in err

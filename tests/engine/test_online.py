@@ -326,7 +326,7 @@ def test_what_cannot_run_is_refused_before_anything_is_written(
         *[(lambda m=m: without_init(m), UsageError, f"{m} starts from .*--init") for m in NAMES],
         (lambda: without_init("shot"), UsageError, "shot starts from a trained network.*--init"),
         (lambda: config(init, tgt=None), UsageError, "tent needs a target"),
-        (lambda: config(tmp_path / "no.safetensors"), DagenError, "no.safetensors is no file"),
+        (lambda: config(tmp_path / "no.safetensors"), DagenError, "no.safetensors is not a file"),
         (lambda: config(init, model="bisenet"), UsageError, "holds enet.*this run trains bisenet"),
         (lambda: config(init, "fda,tent"), UsageError, "'tent' adapts over a stream"),
         (lambda: config(init, select="entropy"), UsageError, "entropy"),

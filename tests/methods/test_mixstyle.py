@@ -132,7 +132,7 @@ def test_a_network_without_early_stages(name: str) -> None:
 @pytest.mark.parametrize("name", ["mixstyle", "dsu"])
 def test_one_image_has_no_other_style_to_take(name: str) -> None:
     alone = replace(setting(), source_images=1)
-    with pytest.raises(UsageError, match=f"'{name}' mixes the styles .* shows 1 in each"):
+    with pytest.raises(UsageError, match=f"'{name}' mixes the styles .* has 1 per pass"):
         Stack(ToyNetwork(2), [name], {}, alone)
 
 

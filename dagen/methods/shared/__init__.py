@@ -1,1 +1,1 @@
-"""What several strategies use."""
+"""Code that several strategies share."""

@@ -1,9 +1,9 @@
-"""What AdaptSegNet and ADVENT share: a discriminator on maps of the output, and its game.
+"""The base of AdaptSegNet and ADVENT: discriminators on output maps and their losses.
 
-A step of the game is one sum of losses with one backward pass: the discriminator is frozen in
-the fooling loss and the segmenter's maps are detached in the discriminator's. This is exactly
-the authors' order (fool, then discriminate, then step both), because neither optimiser steps
-before the end of the iteration.
+A step has one sum of losses and one backward pass: the discriminator is frozen in the fooling loss
+and the segmenter's maps are detached in the discriminator's. This is exactly the authors' order
+(fool, then discriminate, then step both), because neither optimiser steps before the end of the
+iteration.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ class OutputAdversarial(Method):
 
         Attributes:
             weight: factor of the main head's fooling loss (paper: 0.001; 0.01 for least squares).
-            aux_weight: factor of each auxiliary head's (paper: 0.0002); 0 is the single-level
-                variant, without discriminators for them.
+            aux_weight: factor of each auxiliary head's fooling loss (paper: 0.0002); 0 is the
+                single-level variant, without discriminators for these heads.
             objective: ``vanilla`` or ``least-squares`` (an option of AdaptSegNet's code).
-            learning_rate: of the discriminators' Adam, betas 0.9 and 0.99 (paper: 1e-4).
+            learning_rate: learning rate of the discriminators' Adam, betas 0.9 and 0.99 (paper:
+                1e-4).
             ramp: steps over which the fooling weights grow from 0, linearly; 0 is the paper's.
             spectral_norm: whether the discriminator's layers are normalised (paper: no).
             stride: input pixels per side of a cell of the discriminator's input (paper: 1; see
@@ -104,11 +105,11 @@ class OutputAdversarial(Method):
         return terms
 
     def represent(self, p: Tensor) -> Tensor:
-        """What the discriminator sees of class probabilities (B, C, h, w)."""
+        """The discriminator's input, from class probabilities (B, C, h, w)."""
         raise NotImplementedError
 
     def _map(self, logits: Tensor) -> Tensor:
-        """What the discriminator sees, at its own size.
+        """The discriminator's input, at its own size.
 
         Finer maps are averaged down to its cells; coarser logits (of auxiliary heads) are
         enlarged to them, as the papers enlarge all logits to the input.

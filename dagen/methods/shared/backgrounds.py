@@ -1,8 +1,8 @@
-"""Procedural grounds: gravel, paving, grass-like grain, soil, and the odd bright thing on them.
+"""Procedural grounds: gravel, paving, grass-like grain, soil, and occasional bright things on them.
 
 Two kinds of structure cover most natural grounds: noise with a power-law spectrum, stretched and
 turned (soil, sand, grass, concrete), and cells around jittered lattice points (pebbles, leaves;
-without jitter paving and bricks). All is worked out for a whole batch on its device.
+without jitter paving and bricks). Everything is computed for a whole batch on its device.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def grounds(count: int, size: tuple[int, int], dice: Dice) -> Tensor:
     """``count`` random grounds.
 
     Args:
-        count: B.
+        count: number of grounds, B.
         size: height and width in pixels.
-        dice: where every draw comes from.
+        dice: source of all random draws.
 
     Returns:
         (B, 3, H, W) in [0, 1].
@@ -52,7 +52,7 @@ def light(smooth: Tensor, dice: Dice) -> Tensor:
 
     Args:
         smooth: (B, 1, H, W) noise that shapes the shadows.
-        dice: where every draw comes from.
+        dice: source of all random draws.
     """
     count, _, height, width = smooth.shape
     one = (count, 1, 1, 1)
@@ -69,7 +69,7 @@ def colours(shape: tuple[int, ...], dice: Dice, bright: float) -> Tensor:
 
     Args:
         shape: how many.
-        dice: where every draw comes from.
+        dice: source of all random draws.
         bright: exponent of the brightness, below 1 for mostly bright colours.
     """
     earth = dice.chance((*shape, 1), 0.7)  # from brown over yellow to green

@@ -1,4 +1,4 @@
-"""Networks that tell the domains apart, their objectives, and a watch on their health."""
+"""Discriminators that tell the domains apart, their objectives and a monitor of their health."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def patch_discriminator(
     the small maps of tiny images survive.
 
     Args:
-        channels: of the input maps.
+        channels: channels of the input maps.
         size: height and width of the input maps.
         width: channels of the first convolution (paper: 64).
         spectral_norm: bound each layer's Lipschitz constant (Miyato et al., ICLR 2018).
@@ -49,11 +49,11 @@ def domain_loss(logits: Tensor, is_source: bool, objective: str) -> Tensor:
     """Loss of calling a map source or target, mean over its positions.
 
     Args:
-        logits: raw output of a discriminator.
-        is_source: what it should have said; the source is 1 and the target 0.
+        logits: raw output of the discriminator.
+        is_source: the correct answer; the source is 1 and the target 0.
         objective: ``vanilla`` (binary cross-entropy; Goodfellow et al., 2014) or
-            ``least-squares`` (Mao et al., ICCV 2017), both on the raw output: a sigmoid of
-            one's own before it would be the second one.
+            ``least-squares`` (Mao et al., ICCV 2017), both on the raw output; apply no sigmoid
+            before.
     """
     truth = torch.full_like(logits, float(is_source), dtype=torch.float32)
     if objective == "least-squares":
@@ -62,21 +62,21 @@ def domain_loss(logits: Tensor, is_source: bool, objective: str) -> Tensor:
 
 
 def accuracy(source: Tensor, target: Tensor, objective: str) -> Tensor:
-    """Share of positions that a discriminator names rightly, both domains counting half."""
+    """Share of positions that a discriminator classifies correctly; each domain counts half."""
     border = 0.5 if objective == "least-squares" else 0.0
     right = (source.detach() > border).float().mean() + (target.detach() <= border).float().mean()
     return right / 2
 
 
 class Health(nn.Module):
-    """Counts the steps for which a discriminator has learnt nothing, or has left nothing to learn.
+    """Counts the steps in a row at which a discriminator is at chance level or nearly always right.
 
     At chance level (0.693) the fooling loss carries no signal (AdaptSegNet issue 109); above
-    99 % accuracy it saturates. Either for ``PATIENCE`` steps in a row raises the alarm.
+    99 % accuracy it saturates. Either one for ``PATIENCE`` steps in a row raises the alarm.
 
     Args:
-        objective: of the discriminator.
-        name: what warnings call it.
+        objective: the discriminator's objective.
+        name: the discriminator's name in warnings.
     """
 
     PATIENCE = 100
@@ -91,16 +91,16 @@ class Health(nn.Module):
         self.register_buffer("winning", torch.tensor(0))
 
     def watch(self, loss: Tensor, right: Tensor, step: int) -> dict[str, Tensor]:
-        """Figures to log: loss, accuracy, alarm (0 healthy, 1 stalled, 2 winning).
+        """Values to log: loss, accuracy, alarm (0 healthy, 1 stalled, 2 winning).
 
         Args:
-            loss: the discriminator's, mean of both domains.
+            loss: the discriminator's loss, mean of both domains.
             right: its accuracy in [0, 1].
-            step: of the run; the alarm is looked at every ``PATIENCE`` steps, and a warning of
-                each kind is written once.
+            step: index of the run's step; the alarm is checked every ``PATIENCE`` steps, and each
+                kind of warning is logged once.
         """
         loss = loss.detach()
-        # In place and without a branch on values: no waiting for the GPU.
+        # In place and without branching on values, so that nothing waits for the GPU.
         self.stalled += 1
         self.stalled *= (loss - self.chance).abs() < 0.01
         self.winning += 1

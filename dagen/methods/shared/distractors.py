@@ -1,4 +1,4 @@
-"""Bright, crisp things that are no waste: stones, leaves, lids of drains, painted marks."""
+"""Bright, crisp things that are not waste: stones, leaves, drain covers, painted marks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def strew(ground: Tensor, dice: Dice, most: int) -> Tensor:
 
     Args:
         ground: (B, 3, H, W).
-        dice: where every draw comes from.
+        dice: source of all random draws.
         most: largest number of shapes on one image.
     """
     count, _, height, width = ground.shape
@@ -29,7 +29,7 @@ def strew(ground: Tensor, dice: Dice, most: int) -> Tensor:
         inside = inside * (number > k)
         colour = colours((count,), dice, bright=0.4)
         other = colours((count,), dice, bright=0.6)
-        offset = int(dice.numbers(1, 0, width)[0])  # the same grain elsewhere, for each shape
+        offset = int(dice.numbers(1, 0, width)[0])  # another part of the grain for each shape
         pattern = dice.uniform(one, 0, 0.7) * (2 * grain.roll(offset, 3)).sigmoid()
         body = torch.lerp(colour, other, pattern) * (1 + dice.uniform(one, -0.5, 0.5) * shade)
         ground = cast_shadow(ground, inside, dice)
@@ -44,7 +44,7 @@ def cast_shadow(ground: Tensor, inside: Tensor, dice: Dice) -> Tensor:
         ground: (B, 3, H, W).
         inside: (B, 1, H, W), 1 where a thing lies; all shadows of a call fall the same way, a
             thirtieth of the image away at most.
-        dice: where every draw comes from.
+        dice: source of all random draws.
     """
     far = max(ground.shape[-2:]) / 30
     down, right = (round(v) for v in dice.numbers(2, -far, far))

@@ -1,4 +1,4 @@
-"""What parts remember of earlier steps, class by class: background would push the rest out."""
+"""Memory of earlier steps, one ring per class so that background does not push out the rest."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Rings(nn.Module):
-    """The newest items of each class; where a ring is full, new ones take the oldest's places.
+    """The newest items of each class; in a full ring, new items replace the oldest.
 
     Attributes:
-        items: (rings, room, ...) float32; what lies behind the filled places is 0.
-        seen: (rings,) int64, how many items ever came.
+        items: (rings, room, ...) float32; places not yet filled are 0.
+        seen: (rings,) int64, how many items were ever added.
     """
 
     items: Tensor
@@ -21,9 +21,9 @@ class Rings(nn.Module):
         """Empty rings.
 
         Args:
-            rings: how many, such as one for each class.
-            room: items of one ring.
-            *shape: of one item.
+            rings: number of rings, such as one for each class.
+            room: capacity of one ring.
+            *shape: shape of one item.
         """
         super().__init__()
         self.register_buffer("items", torch.zeros(rings, room, *shape))
@@ -34,7 +34,7 @@ class Rings(nn.Module):
 
     @torch.no_grad()
     def add(self, ring: int, new: Tensor) -> None:
-        """Take in (N, ...) items, the newest last."""
+        """Add (N, ...) items, the newest last."""
         room = self.items.shape[1]
         new = new[-room:]
         places = (torch.arange(len(new), device=new.device) + self.seen[ring]) % room
@@ -47,20 +47,20 @@ class Rings(nn.Module):
         return torch.arange(self.items.shape[1], device=self.seen.device) < self.seen[:, None]
 
     def held(self) -> list[Tensor]:
-        """What each ring holds, (N, ...) each."""
+        """The items of each ring, (N, ...) each."""
         return [items[:n] for items, n in zip(self.items, self.filled.sum(1).tolist(), strict=True)]
 
 
 def balanced(
     label: Tensor, classes: int, most: int, draw: torch.Generator, first: int = 0
 ) -> Tensor:
-    """Indices of equally many random items of each class, as far as there are.
+    """Indices of at most ``most`` random items of each class.
 
     Args:
         label: (N,) class ids.
         classes: how many classes there are, counted from ``first``.
-        most: items of one class.
-        draw: on the CPU.
+        most: largest number of items of one class.
+        draw: a CPU generator.
         first: the first class.
     """
     chosen = []

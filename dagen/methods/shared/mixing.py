@@ -1,4 +1,4 @@
-"""Objects of a label image, and what is done to images after mixing."""
+"""Connected objects of label images, and the colour jitter and blur after mixing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dagen.types import IGNORE
 
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _REACH = 4
-"""Half width of the blur's kernel in pixels, above 3 of the largest sigma."""
+"""Half width of the blur's kernel in pixels, more than 3 times the largest sigma."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Objects:
 
     Attributes:
         number: (B, H, W) int64 on the label's device, the object's number + 1, or 0 for none.
-        image: (N,) int64, on the CPU as all that follows: the image in the batch.
+        image: (N,) int64, index of the image in the batch; on the CPU, like the next two.
         label: (N,) int64, class id.
-        centre: (N, 2) float32, x and y of the middle of the box, pixels from the image's middle.
+        centre: (N, 2) float32, x and y of the box's centre, in pixels from the image's centre.
     """
 
     number: Tensor
@@ -44,7 +44,7 @@ def find_objects(label: Tensor, smallest: int = 16) -> Objects:
 
     Args:
         label: (B, H, W) int64.
-        smallest: regions of fewer pixels are left out; ragged masks shed such crumbs.
+        smallest: regions of fewer pixels are left out; ragged masks contain such specks.
     """
     ids = label.to("cpu", torch.uint8).numpy()
     height, width = ids.shape[1:]
@@ -73,7 +73,7 @@ def find_objects(label: Tensor, smallest: int = 16) -> Objects:
 
 
 def half_of_the_objects(objects: Objects, generator: torch.Generator) -> Tensor:
-    """ClassMix among objects where there is one foreground class: half of each image's.
+    """Half of each image's objects: ClassMix for tasks with one foreground class.
 
     Half is rounded up, as for classes in :func:`dagen.ops.class_mix`.
 
@@ -91,8 +91,8 @@ def half_of_the_objects(objects: Objects, generator: torch.Generator) -> Tensor:
 def colour_maps(count: int, jitter: float, hue: float, generator: torch.Generator) -> Tensor:
     """Linear maps of RGB vectors that change brightness, saturation and hue, (count, 3, 3).
 
-    Brightness and saturation are multiplied by U(1 - jitter, 1 + jitter), the hue is turned by
-    U(-hue, hue) of a circle, in the YIQ plane of colours: one matrix product for all three.
+    Brightness and saturation are multiplied by U(1 - jitter, 1 + jitter); the hue is rotated by
+    U(-hue, hue) of a circle in the colour plane of YIQ. All three are one matrix product.
     """
     gain = draw((count, 1, 1), 1 - jitter, 1 + jitter, generator)
     saturation = draw((count,), 1 - jitter, 1 + jitter, generator)
@@ -115,12 +115,13 @@ def disturb(
     """Colour jitter, then blur, each image on its own (DACS, Tranheden et al., WACV 2021).
 
     Brightness, contrast, saturation and hue change as in :func:`colour_maps`; the blur is Gaussian
-    with sigma U(0.15, 1.15) pixels. Figures from the authors' code, with the hue turned in YIQ in
-    place of HSV and the kernel cut at 4 pixels in place of a twentieth of the image.
+    with sigma U(0.15, 1.15) pixels. The numbers come from the authors' code, except that the hue is
+    rotated in YIQ instead of HSV and the kernel is cut at 4 pixels instead of a twentieth of the
+    image.
 
     Args:
         image: (B, 3, H, W) in [0, 1], sides above 4.
-        generator: on the CPU.
+        generator: a CPU generator.
         jitter: strength, in [0, 0.5].
         jitter_p: probability of colour jitter.
         blur_p: probability of blur.
@@ -133,7 +134,7 @@ def disturb(
     maps = colour_maps(count, jitter, jitter, generator).where(jittered < jitter_p, torch.eye(3))
     contrast = draw((count, 1, 1), 1 - jitter, 1 + jitter, generator).where(jittered < jitter_p, 1)
     sigma = draw((count, 1), 0.15, 1.15, generator).where(blurred[:, 0] < blur_p, 1e-3)
-    with torch.autocast(image.device.type, enabled=False):  # images keep their 8 bits
+    with torch.autocast(image.device.type, enabled=False):  # bfloat16 would lose image bits
         image = torch.einsum("bij,bjhw->bihw", maps.to(image), image)
         mean = image.mean((1, 2, 3), keepdim=True)
         image = mean + contrast[..., None].to(image) * (image - mean)

@@ -1,14 +1,14 @@
-"""What test-time strategies share: batch norm that works for one image, and what is trained.
+"""Base of the test-time strategies: batch norm that works for one image, trained parameters.
 
-The papers normalise by the statistics of the batch, which one image can hardly give. Here each
-layer mixes the checkpoint's running statistics (s) with those of the images in hand (t), as if
-the former came from ``prior`` images beside the n in hand (Schneider et al., NeurIPS 2020):
-``mean = N / (N + n) mean_s + n / (N + n) mean_t`` and the same for the variance. ``prior = 0`` is
-the papers' batch statistics, a large one no adaptation.
+The papers normalise by the statistics of the batch, which one image estimates badly. Here each
+layer mixes the checkpoint's running statistics (s) with those of the n current images (t), as if
+the former came from N = ``prior`` further images (Schneider et al., NeurIPS 2020):
+``mean = N / (N + n) mean_s + n / (N + n) mean_t`` and the same for the variance. ``prior = 0``
+gives the papers' batch statistics; a large prior gives no adaptation.
 
-Passes are otherwise those of evaluation: what they answer is the prediction, so nothing is
-dropped out and auxiliary heads are silent (the papers' code leaves the network in training mode,
-where dropout would blur it).
+Passes otherwise run in evaluation mode, because their output is the prediction: without dropout and
+auxiliary heads (the papers' code leaves the network in training mode, where dropout would blur the
+prediction).
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from dagen.methods.base import Context, Method, Setting
 from dagen.types import Batch, Domain
 
 PRIOR = 4.0
-"""Images that the checkpoint's statistics count for; chosen here, the paper has it depend on n."""
+"""Number of images that the checkpoint's statistics count as; chosen here (the paper varies it with
+n)."""
 
 Moments = dict[_BatchNorm, tuple[Tensor, Tensor]]
-"""Mean and variance (C,) that layers have used in a pass."""
+"""Mean and variance (C,) that each layer used in a pass."""
 
 
 def layers(network: nn.Module) -> list[_BatchNorm]:
-    """The batch-norm layers of ``network`` that hold statistics, whether they follow them or not.
+    """The batch-norm layers of ``network`` that hold running statistics, whether updated or not.
 
-    Inside the student's passes a run's batch-norm policy may have told them not to.
+    During the student's passes the run's batch-norm policy may have switched updates off.
     """
     return [
         module
@@ -46,15 +47,15 @@ def layers(network: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def mixed(network: nn.Module, prior: float, used: Moments | None = None) -> Iterator[None]:
-    """Within, ``network`` is in evaluation mode and its batch norm mixes the two statistics.
+    """Put ``network`` in evaluation mode, with batch norm that mixes the two statistics.
 
-    Gradients reach the statistics of the images, as in training. A layer that sees one value per
-    channel (a globally pooled image) has no variance to mix and keeps the running statistics.
+    Gradients flow through the statistics of the images, as in training. A layer that sees one value
+    per channel (a globally pooled image) has no variance to mix and keeps the running statistics.
 
     Args:
-        network: its running statistics stay as they are, its mode comes back.
-        prior: N, at least 0.
-        used: filled with what each layer used in its last pass.
+        network: the running statistics do not change, and the mode is restored afterwards.
+        prior: N in the module's docstring, at least 0.
+        used: receives the moments that each layer used in its last pass.
     """
 
     def mix(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> Tensor:
@@ -67,8 +68,8 @@ def mixed(network: nn.Module, prior: float, used: Moments | None = None) -> Iter
         mean, variance = torch.lerp(ours, mean, share), torch.lerp(theirs, variance, share)
         if used is not None:
             used[layer] = (mean.detach(), variance.detach())
-        # The layer goes on to take off its running statistics: what comes in is prepared so that
-        # this equals normalising by the mixed ones.
+        # The layer will normalise by its running statistics; its input is changed so that the
+        # result equals normalising by the mixed ones.
         scale = ((theirs + layer.eps) / (variance + layer.eps)).sqrt()
         return (x - mean[:, None, None]) * scale[:, None, None] + ours[:, None, None]
 
@@ -85,11 +86,11 @@ def mixed(network: nn.Module, prior: float, used: Moments | None = None) -> Iter
 
 
 class Online(Method):
-    """Base of the strategies that adapt to a stream of images, one step for each batch of it.
+    """Base of the strategies that adapt to a stream of images, with one step per batch.
 
     Their ``Config`` has ``lr`` and ``prior``. They own the optimiser of the student's parameters:
-    plain SGD with momentum 0.9 and no schedule, because a stream has no known end. What is saved
-    in the end carries the moments of all mixed statistics that were used on the way.
+    plain SGD with momentum 0.9 and no schedule, because a stream has no known end. The network
+    saved at the end carries the moments over all mixed statistics of the stream.
     """
 
     family = "source-free"
@@ -100,7 +101,7 @@ class Online(Method):
     def __init__(
         self, student: nn.Module, setting: Setting, config: Any, trained: list[nn.Parameter]
     ) -> None:
-        """Let the student want gradients for ``trained`` alone.
+        """Make only the student's parameters ``trained`` require gradients.
 
         Raises:
             UsageError: the network has no batch norm.
@@ -120,12 +121,12 @@ class Online(Method):
         return mixed(network, self.config.prior)
 
     def transform(self, ctx: Context) -> Batch:
-        """The images as they are; the student's passes become those of :func:`mixed`."""
+        """Leaves the images unchanged; the student's passes run inside :func:`mixed`."""
         ctx.around.append(lambda domain: self._noted(ctx.student))
         return ctx.batch
 
     def optimizers(self) -> tuple[torch.optim.Optimizer, ...]:
-        """That of the student."""
+        """The student's optimiser."""
         return (self._optimizer,)
 
     def predictor(
@@ -150,7 +151,7 @@ class Online(Method):
 
 
 class _Moments(nn.Module):
-    """Mean and variance of a mixture of distributions, each given by its own."""
+    """Mean and variance of a mixture of distributions, from the mean and variance of each."""
 
     mean: Tensor
     square: Tensor
@@ -174,7 +175,7 @@ class _Moments(nn.Module):
 
 
 def deployed_parameters(student: nn.Module) -> dict[str, nn.Parameter]:
-    """The student's parameters by name, without those that serve training alone."""
+    """The student's parameters by name, without those used in training only."""
     extra = tuple(f"{name}." for name in getattr(student, "training_only", ()))
     return {k: v for k, v in student.named_parameters() if not k.startswith(extra)}
 

@@ -2,10 +2,9 @@
 
 An object goes through three maps, each drawn per object: an affine one (place, size, rotation,
 aspect, mirror), a linear one of its colours (brightness, contrast, saturation, hue) and one that
-moves its mean and spread towards those of the place that receives it (Reinhard et al., "Color
-transfer between images", 2001, in RGB and not in their Lab). Some are painted anew: few objects
-were filmed on the belt, and litter comes in every print (domain randomisation, Tobin et al.,
-IROS 2017).
+moves its mean and spread towards those of the ground underneath (Reinhard et al., "Color transfer
+between images", 2001, in RGB and not in their Lab). Some are repainted, because few objects were
+filmed on the belt and litter comes in every print (domain randomisation, Tobin et al., IROS 2017).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Layer:
-    """One object for each image, as it will lie there.
+    """One object for each image, at its final place.
 
     Attributes:
         colour: (B, 3, H, W), multiplied by ``alpha``.
@@ -51,7 +50,7 @@ class Layer:
 
 
 def choose(objects: Objects, count: int, generator: torch.Generator) -> Tensor:
-    """``count`` numbers of objects, (count,) int64; every class that is there equally often."""
+    """``count`` random object numbers, (count,) int64; all classes present are equally likely."""
     weight = 1 / objects.label.bincount()[objects.label]
     return torch.multinomial(weight, count, replacement=True, generator=generator)
 
@@ -63,17 +62,17 @@ def lift(
     look: Look,
     generator: torch.Generator,
 ) -> Layer:
-    """The chosen objects on empty ground, moved and scaled.
+    """The chosen objects on an empty canvas, moved and scaled.
 
     All objects of a layer share one scale, so that one average-pooled copy of the images serves
-    them all: shrinking by sampling alone would alias.
+    them all (shrinking by sampling alone would alias).
 
     Args:
         image: (B, 3, H, W) to cut from, image b for object b.
-        objects: what was found on the source images.
+        objects: the objects of the source images.
         chosen: (B,) numbers of objects.
         look: the ranges of the draws.
-        generator: on the CPU.
+        generator: a CPU generator.
     """
     device, size = image.device, (image.shape[-2], image.shape[-1])
     own = chosen.to(device)[:, None, None] + 1
@@ -81,7 +80,7 @@ def lift(
     inner = mask
     for _ in range(look.erode):
         inner = -F.max_pool2d(-inner, 3, 1, 1)
-    # A rim of half-seen pixels, as a lens draws it, and nothing of the belt in it.
+    # A soft edge, as a lens draws it, that contains no belt.
     alpha = F.avg_pool2d(inner, 3, 1, 1) * mask
     cut = torch.cat([image * alpha, alpha], 1)
     low, high = (math.log(s) for s in look.scale)
@@ -97,7 +96,7 @@ def lift(
 def _affine(
     centre: Tensor, scale: float, aspect: float, size: tuple[int, int], generator: torch.Generator
 ) -> Tensor:
-    """Output to input coordinates for ``affine_grid``, (B, 2, 3); the middle falls anywhere."""
+    """Output to input coordinates for ``affine_grid``, (B, 2, 3); the centre may fall anywhere."""
     count = len(centre)
     half = torch.tensor([size[1] / 2, size[0] / 2])
     angle = draw((count,), 0, 2 * math.pi, generator)
@@ -112,7 +111,7 @@ def _affine(
 
 
 def recolour(layer: Layer, ground: Tensor, look: Look, generator: torch.Generator) -> Layer:
-    """Colours changed, moved towards those of ``ground`` (B, 3, H, W) underneath, or new."""
+    """The layer with jittered colours, matched to ``ground`` (B, 3, H, W), some repainted."""
     layer = _relight(layer, ground, look, generator)
     return repaint(layer, look.repaint, generator) if look.repaint > 0 else layer
 
@@ -139,7 +138,7 @@ def repaint(layer: Layer, chance: float, generator: torch.Generator) -> Layer:
 def _relight(layer: Layer, ground: Tensor, look: Look, generator: torch.Generator) -> Layer:
     alpha = layer.alpha
     mixing = colour_maps(len(alpha), look.jitter, look.hue, generator).to(ground.device)
-    with torch.autocast(ground.device.type, enabled=False):  # images keep their 8 bits
+    with torch.autocast(ground.device.type, enabled=False):  # bfloat16 would lose image bits
         colour = torch.einsum("bij,bjhw->bihw", mixing, layer.colour)
     if look.match == 0:
         return Layer(colour, alpha)

@@ -1,4 +1,4 @@
-"""What parts that learn from a teacher's pseudo-labels share."""
+"""Helpers of parts that learn from a teacher's pseudo-labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dagen.methods.base import Context
 
 
 def enlarge(x: Tensor, like: Tensor) -> Tensor:
-    """(B, C, h, w) at the height and width of ``like``, bilinear as in scoring, float32."""
+    """``x`` (B, C, h, w) at the height and width of ``like``, bilinear as in scoring, float32."""
     size = (like.shape[-2], like.shape[-1])
     if x.shape[-2:] == size:
         return x.float()
@@ -24,7 +24,7 @@ def enlarge(x: Tensor, like: Tensor) -> Tensor:
 def trust(probabilities: Tensor, threshold: float) -> Tensor:
     """Share of the batch's pixels whose largest probability reaches ``threshold``, a scalar.
 
-    The weight of all pseudo-labels of a step in DACS and its heirs (Tranheden et al., WACV 2021).
+    DACS and its successors weight a step's pseudo-labels with it (Tranheden et al., WACV 2021).
     """
     return (probabilities.amax(1) >= threshold).float().mean()
 
@@ -37,7 +37,7 @@ def source_label(ctx: Context) -> Tensor:
 
 
 def started(ctx: Context, start: float) -> bool:
-    """Whether the share ``start`` of the run's steps is over."""
+    """Whether the first ``start`` (a share) of the run's steps is over."""
     return ctx.step >= start * ctx.steps
 
 

@@ -1,4 +1,4 @@
-"""What the style and generalization strategies share: seeded draws, moments, hooked passes."""
+"""Helpers of style and generalization strategies: seeded draws, moments, hooks on passes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dagen.types import Batch, Domain
 
 
 class Dice:
-    """Draws on the CPU, so that they are the same on every device, then moved to ``device``."""
+    """Random draws, made on the CPU (equal on every device) and then moved to ``device``."""
 
     def __init__(self, generator: torch.Generator, device: torch.device) -> None:
         self.generator = generator
@@ -29,7 +29,7 @@ class Dice:
         return (low + (high - low) * unit).to(self.device)
 
     def log_uniform(self, shape: tuple[int, ...], low: float, high: float) -> Tensor:
-        """Float32 in [low, high), every octave as likely."""
+        """Float32 in [low, high), every octave equally likely."""
         return self.uniform(shape, math.log(low), math.log(high)).exp()
 
     def normal(self, shape: tuple[int, ...]) -> Tensor:
@@ -37,12 +37,12 @@ class Dice:
         return torch.randn(shape, generator=self.generator).to(self.device)
 
     def chance(self, shape: tuple[int, ...], probability: float) -> Tensor:
-        """Float32, 1 with this probability and 0 else."""
+        """Float32, 1 with this probability and otherwise 0."""
         return (torch.rand(shape, generator=self.generator) < probability).float().to(self.device)
 
     def beta(self, shape: tuple[int, ...], alpha: float) -> Tensor:
         """Float32 from Beta(alpha, alpha), in [0, 1]."""
-        seed = int(torch.randint(2**62, (1,), generator=self.generator))  # torch's takes none
+        seed = int(torch.randint(2**62, (1,), generator=self.generator))  # torch's has no generator
         values = np.random.default_rng(seed).beta(alpha, alpha, shape)
         return torch.from_numpy(values).float().to(self.device)
 
@@ -57,7 +57,7 @@ class Dice:
 
 
 def dice(ctx: Context, name: str) -> Dice:
-    """The draws of one part in this step, for the device that the images are on."""
+    """The random draws of one part in this step, on the images' device."""
     view = ctx.batch.source or ctx.target
     return Dice(ctx.generator(name), view.image.device)
 
@@ -69,7 +69,7 @@ def with_source(batch: Batch, image: Tensor) -> Batch:
 
 
 def partners(ctx: Context) -> Tensor:
-    """A target image for each source image, in order; a shorter target batch starts again."""
+    """A target image for each source image, in order; a shorter target batch is repeated."""
     count, have = len(ctx.source.image), len(ctx.target.image)
     return ctx.target.image[torch.arange(count, device=ctx.target.image.device) % have]
 
@@ -77,7 +77,7 @@ def partners(ctx: Context) -> Tensor:
 def moments(x: Tensor, eps: float = 1e-6) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel of each image, (B, C, 1, 1), in float32.
 
-    ``eps`` is added to the variance, which is the biased one.
+    ``eps`` is added to the variance, which is the biased estimate.
     """
     x = x.float()
     mean = x.mean((2, 3), keepdim=True)
@@ -101,22 +101,22 @@ def check_taps(student: nn.Module, part: str) -> tuple[str, ...]:
 
 
 def check_source_images(setting: Setting, part: str) -> None:
-    """Whether a pass shows more than one source image.
+    """Refuse a run with a single source image per pass.
 
     Raises:
-        UsageError: it shows one, which has no other style to take.
+        UsageError: there is one, which has no other style to mix with.
     """
     if setting.source_images < 2:
         raise UsageError(
-            f"'{part}' mixes the styles of the source images of a pass, and this run shows "
-            f"{setting.source_images} in each; give a larger batch."
+            f"'{part}' mixes the styles of the source images in a pass, but this run has "
+            f"{setting.source_images} per pass; give a larger batch."
         )
 
 
 def restyle_passes(ctx: Context, taps: tuple[str, ...], change: Callable[[Tensor], Tensor]) -> None:
-    """Put ``change`` behind every tap during this step's training passes over source images.
+    """Apply ``change`` to every tap's output in this step's training passes over source images.
 
-    The hooks live only as long as one pass: copies of the student (teachers, predictors,
+    The hooks exist during one pass only, so copies of the student (teachers, predictors,
     checkpoints) never contain them, whatever the order of the parts.
     """
 

@@ -1,7 +1,7 @@
-"""What a network weighs when it is deployed: parameters, MACs, bytes, latency.
+"""The cost of a deployed network: parameters, MACs, bytes, latency.
 
-Everything that serves training alone (:attr:`Network.training_only`, the auxiliary heads) is
-left out. One multiply-accumulate (MAC) is two floating-point operations (FLOPs).
+Everything used in training only (:attr:`Network.training_only`, the auxiliary heads) is left out.
+One multiply-accumulate (MAC) is two floating-point operations (FLOPs).
 """
 
 import statistics
@@ -19,14 +19,14 @@ from dagen.errors import DagenError, UsageError
 from dagen.models.base import Network
 
 CAP = 10_000_000
-"""Most bytes that a deployed file may have: 10 MB, and not 10 MiB."""
+"""Largest size of a deployed file in bytes: 10 MB, not 10 MiB."""
 
 _WIDTHS = [number / 20 for number in range(1, 81)]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a deployed network weighs.
+    """The cost of a deployed network.
 
     Attributes:
         parameters: number of trained values.
@@ -58,7 +58,7 @@ def macs(network: Network, size: tuple[int, int]) -> int:
         size: height and width in pixels.
 
     Raises:
-        UsageError: a side is no positive multiple of ``network.multiple``.
+        UsageError: a side is not a positive multiple of ``network.multiple``.
     """
     with _evaluating(network, size) as image, FlopCounterMode(display=False) as counter:
         network(image)
@@ -70,7 +70,7 @@ def size_bytes(network: Network, metadata: dict[str, str] | None = None) -> int:
 
     Args:
         network: any network.
-        metadata: what the file's header carries besides the tensors.
+        metadata: entries of the file's header besides the tensors.
     """
     return len(save({k: v.cpu().contiguous() for k, v in network.deployed().items()}, metadata))
 
@@ -84,7 +84,8 @@ def latency(network: Network, size: tuple[int, int], repeats: int = 20) -> float
         repeats: timed runs, at least 1.
 
     Raises:
-        UsageError: a side is no positive multiple of ``network.multiple``, or no repeats.
+        UsageError: a side is not a positive multiple of ``network.multiple``, or ``repeats`` is
+            below 1.
     """
     if repeats < 1:
         raise UsageError(f"repeats is {repeats}; it must be at least 1.")
@@ -103,7 +104,7 @@ _latency = latency  # profile's argument has the same name
 
 
 def profile(network: Network, size: tuple[int, int], latency: bool = True) -> Profile:
-    """Everything at once.
+    """All costs at once.
 
     Args:
         network: any network; it is left as it is.
@@ -111,7 +112,7 @@ def profile(network: Network, size: tuple[int, int], latency: bool = True) -> Pr
         latency: whether to measure it too.
 
     Raises:
-        UsageError: a side is no positive multiple of ``network.multiple``.
+        UsageError: a side is not a positive multiple of ``network.multiple``.
     """
     count = macs(network, size)
     return Profile(
@@ -128,11 +129,11 @@ def enforce_cap(network: Network, name: str, cap: int = CAP) -> None:
 
     Args:
         network: any network.
-        name: what the error calls it.
-        cap: most bytes that the deployed file may have.
+        name: the network's name in the error.
+        cap: largest size of the deployed file in bytes.
 
     Raises:
-        DagenError: it is too big; the widths that would fit are named.
+        DagenError: it is too big; the message names the largest width that fits.
     """
     size = size_bytes(network)
     if size <= cap:
@@ -153,14 +154,14 @@ def enforce_cap(network: Network, name: str, cap: int = CAP) -> None:
 
 
 def _bytes_at(network: Network, width: float) -> int:
-    with torch.device("meta"):  # nothing is initialised for a size alone
+    with torch.device("meta"):  # only sizes are needed: nothing is initialised
         other = type(network)(network.num_classes, width=width)
     return size_bytes(other.to_empty(device="cpu"))
 
 
 @contextmanager
 def _evaluating(network: Network, size: tuple[int, int]) -> Iterator[Tensor]:
-    """Evaluation mode without gradients for a while; gives a blank image on the right device."""
+    """Evaluation mode without gradients inside the block; yields a blank image on its device."""
     if any(side < 1 or side % network.multiple for side in size):
         raise UsageError(
             f"the size is {size[0]}x{size[1]}; height and width must be multiples of "

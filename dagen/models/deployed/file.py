@@ -1,8 +1,7 @@
-"""What is written: training states (to resume) and the deployed file (to ship).
+"""The deployed file: a network's weights, and how to build it.
 
-A state file is a 32-byte BLAKE2b digest and what ``torch.save`` wrote; it is read back with
-``weights_only=True``. The deployed file is safetensors with one metadata key, ``dagen``, a JSON
-object that says how to build the network. Nothing unpickles a file that it was given.
+It is a safetensors file with one metadata key, ``dagen``, a JSON object that says how to build the
+network. Reading it unpickles nothing.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from dagen.types import Task
 
 @dataclass(frozen=True)
 class Card:
-    """What a deployed file says of itself.
+    """The metadata of a deployed file.
 
     Attributes:
         model: the network's plug-in name.
-        task: what it segments.
-        size: height and width in pixels that scoring covers.
+        task: name of the task that it segments.
+        size: height and width in pixels at which the network is scored.
         width: the network's width.
-        options: the network's own keywords.
-        run: the configuration of the run that made it; empty when no run did.
+        options: the network's own keyword arguments.
+        run: the configuration of the run that made it; empty if no run did.
         metrics: the scores that the run measured.
     """
 
@@ -73,7 +72,7 @@ def load_deployed(path: Path | str) -> tuple[Network, Card]:
             f"{path} does not fit {card.model}: {str(error).splitlines()[0]}"
         ) from None
     if unexpected or wanted & set(missing):
-        raise DagenError(f"{path} does not fit {card.model}: it lacks or adds weights.")
+        raise DagenError(f"{path} does not fit {card.model}: it has missing or extra weights.")
     return network.eval(), card
 
 
@@ -84,12 +83,14 @@ def read_card(path: Path) -> Card:
         DagenError: no such file, a damaged one, or one that dagen did not write.
     """
     if not path.is_file():
-        raise DagenError(f"{path} is no file; give a deployed network, such as model.safetensors.")
+        raise DagenError(
+            f"{path} is not a file; give a deployed network, such as model.safetensors."
+        )
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise DagenError(f"{path} is no whole safetensors file: {error}.") from None
+        raise DagenError(f"{path} is not a complete safetensors file: {error}.") from None
     if "dagen" not in metadata:
         raise DagenError(f"{path} was not written by dagen: its metadata has no key 'dagen'.")
     values = json.loads(metadata["dagen"])
@@ -97,5 +98,5 @@ def read_card(path: Path) -> Card:
 
 
 def offline(options: dict[str, Any]) -> dict[str, Any]:
-    """A network's keywords for a build whose weights will be replaced: nothing is downloaded."""
+    """A network's keywords, with downloads off: for a build whose weights will be replaced."""
     return {key: value for key, value in options.items() if key != "pretrained"}

@@ -1,4 +1,4 @@
-"""Pieces that several networks share."""
+"""Convolution blocks, norms and initialisation that several networks share."""
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class InstanceBatchNorm(nn.Module):
 
 
 def norm(width: int, *, ibn: bool = False, eps: float = 1e-5) -> nn.Module:
-    """Batch norm, or :class:`InstanceBatchNorm` where there are channels to halve."""
+    """Batch norm or, with ``ibn`` and more than one channel, :class:`InstanceBatchNorm`."""
     return InstanceBatchNorm(width, eps) if ibn and width > 1 else nn.BatchNorm2d(width, eps)
 
 
@@ -72,7 +72,7 @@ def aux_head(inputs: int, middle: int, num_classes: int) -> nn.Sequential:
 def initialise(network: nn.Module) -> None:
     """Kaiming initialisation (He et al., 2015) of every convolution, biases at zero.
 
-    Fan-out keeps the gradient's size from layer to layer; batch norm sees to the signal's.
+    Fan-out keeps the gradient's size from layer to layer; batch norm keeps the signal's.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -84,8 +84,8 @@ def initialise(network: nn.Module) -> None:
 class PooledNorm(nn.BatchNorm2d):
     """Batch norm of globally pooled vectors (B, C, 1, 1) that works for a single image too.
 
-    One image alone has no variance per channel and plain batch norm refuses to train on it;
-    then the running statistics serve, and stay as they are.
+    A single image has no variance per channel, and plain batch norm refuses to train on it; here
+    the running statistics normalise it and do not change.
     """
 
     def forward(self, input: Tensor) -> Tensor:

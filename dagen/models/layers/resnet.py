@@ -84,8 +84,8 @@ def stage(
         depth: number of blocks.
         inputs: channels in.
         outputs: channels out; a bottleneck works inside with a quarter of them.
-        stride: of the first block.
-        dilation: of every 3x3 convolution.
+        stride: stride of the first block.
+        dilation: dilation of every 3x3 convolution.
         ibn: whether the first norm of each block is IBN.
     """
     inner = max(1, outputs // block.expansion)

@@ -81,17 +81,17 @@ def test_a_deployed_file_holds_no_auxiliary_heads(tmp_path: Path) -> None:
 
 def test_foreign_and_broken_files_are_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    with pytest.raises(DagenError, match="is no file"):
+    with pytest.raises(DagenError, match="is not a file"):
         load_deployed(path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(DagenError, match="no whole safetensors"):
+    with pytest.raises(DagenError, match="not a complete safetensors"):
         load_deployed(path)
     save_file({"w": torch.zeros(1)}, path)
     with pytest.raises(DagenError, match="not written by dagen"):
         load_deployed(path)
     card = {"model": "enet", "task": "binary", "size": [64, 64], "width": 0.25}
     save_file({"w": torch.zeros(1)}, path, {"dagen": json.dumps(card)})
-    with pytest.raises(DagenError, match="lacks or adds weights"):
+    with pytest.raises(DagenError, match="missing or extra weights"):
         load_deployed(path)
 
 
