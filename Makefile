@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# One file, folder or test instead of all: make test T=tests/methods/test_advent.py
+T ?=
 
-.PHONY: install demo test lint docs clean
+.PHONY: install demo test format check lint docs clean
 
 install: $(STAMP)
 
@@ -16,15 +18,23 @@ $(STAMP): pyproject.toml constraints.txt
 # The main job on the synthetic twins: source-only, then adapted, a table and a picture.
 demo: install
 	$(BIN)/dagen adapt --config benchmarks/demo.toml --runs demo --experiment demo
-	@echo "Next: dagen adapt --src resortit --tgt taco --method advent (README, 'Real data')."
+	@echo "Next: dagen adapt --src resortit --tgt taco --method advent (docs/quickstart.md)."
 
 test: install
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q $(if $(T),$(T),-n auto --dist loadfile)
 
-lint: install
+# Mends what can be mended by itself.
+format: install
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format .
+
+# Lint, layout and types: seconds, changes nothing.
+check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy dagen benchmarks scripts
+
+lint: check
 
 # The site, strictly: a warning is an error. It lies in site/ and needs no server.
 docs: install

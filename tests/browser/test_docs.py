@@ -27,7 +27,7 @@ LOOKED_AT = (
     "index", "quickstart", "tutorials/your-data", "tutorials/a-strategy", "protocol",
     "feature-space", "benchmarks/index", "benchmarks/grid", "strategies/index",
     "strategies/advent", "networks/enet", "data-sets/taco", "reference/commands",
-    "reference/plugins", "reference/functions", "architecture", "changelog",
+    "reference/plugins", "reference/functions", "architecture", "contributing", "changelog",
 )  # fmt: skip
 UNMEASURED = "dsu"
 """A strategy without results, whatever is committed."""
@@ -58,7 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(CHECKOUT / "docs", root / "docs", ignore=shutil.ignore_patterns(*GENERATED))
     shutil.copytree(CHECKOUT / "benchmarks", root / "benchmarks")
-    shutil.copy(CHECKOUT / "CHANGELOG.md", root)
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        shutil.copy(CHECKOUT / name, root)
     results = root / "benchmarks" / "results"
     for path in results.glob("*.jsonl"):
         measured = [line for line in path.open() if json.loads(line)["row"] != UNMEASURED]
