@@ -1,4 +1,4 @@
-"""The README's table: source-only beside ADVENT on real images, every network.
+"""The table of the quick start: source-only beside ADVENT on real images, every network.
 
     DAGEN_DATA=... python benchmarks/main_job.py --out benchmarks/results/main_job
 

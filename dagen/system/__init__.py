@@ -1,1 +1,1 @@
-"""Devices, processes, files and progress bars. Knows no image and no run."""
+"""This machine and its disk. Knows no image and no run."""

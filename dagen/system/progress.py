@@ -1,8 +1,7 @@
-"""Progress of long tasks: a live bar in a terminal, a line now and then in a log file.
+"""How far a long task is: a live bar in a terminal, now and then a line in a log file.
 
-Everything goes to standard error, so that results on standard output can be piped. Nothing runs in
-a thread, because loader processes are forked while a bar is shown, and a fork must not inherit a
-held lock.
+Everything goes to standard error, so that results on standard output can be piped. Nothing runs
+in a thread: loader processes are forked while a bar stands, and a fork must not find a lock held.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 Figures = Mapping[str, float]
-"""The values shown beside the bar, by name."""
+"""What is shown beside the bar, by name."""
 
 
 class Progress:
-    """A context in which tasks show their progress.
+    """A context in which tasks show how far they are.
 
     Args:
         quiet: show nothing at all.
-        stream: where to write; None is standard error.
-        every: seconds between two lines without a terminal (or in a dumb one).
-        clock: a monotonic clock, in seconds.
+        stream: where to; None is standard error.
+        every: seconds between two lines where there is no terminal (or a dumb one).
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Progress:
 
         Args:
             description: a few words, such as ``"training"``.
-            total: units of work; None if not known.
+            total: units of work; None where that is not known.
         """
         return ProgressTask(self._display, description, total, self._clock)
 
@@ -78,7 +77,7 @@ class ProgressTask:
         description: what is being done.
         total: units of work, or None.
         done: units that are done.
-        figures: the values that were shown last.
+        figures: the figures that were shown last.
     """
 
     def __init__(
@@ -94,11 +93,11 @@ class ProgressTask:
         display.add(self)
 
     def advance(self, count: int = 1, figures: Figures | None = None) -> None:
-        """Report ``count`` more units as done; ``figures`` replace values of the same names."""
+        """``count`` more units are done; ``figures`` replace those of the same names."""
         self.update(self.done + count, figures)
 
     def update(self, done: int, figures: Figures | None = None) -> None:
-        """Report ``done`` units in all, counting those of an earlier attempt."""
+        """``done`` units are done in all, counting those of an earlier attempt."""
         self.done = done
         self.figures.update(figures or {})
         # The speed is measured from the first report on: a resumed run starts far from zero.
@@ -113,7 +112,7 @@ class ProgressTask:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds to the end at the mean speed so far; None if it cannot be estimated."""
+        """Seconds to the end at the mean speed so far; None where that cannot be said."""
         if self._first is None or self.total is None:
             return None
         time_before, done_before = self._first
@@ -124,7 +123,7 @@ class ProgressTask:
 
     @property
     def left(self) -> str:
-        """:attr:`seconds_left` as text, such as ``"0:12:30 left"``; empty if not known."""
+        """:attr:`seconds_left` as text, such as ``"0:12:30 left"``; empty where not known."""
         seconds = self.seconds_left
         if seconds is None or self.finished:
             return ""
@@ -132,7 +131,7 @@ class ProgressTask:
 
     @property
     def told(self) -> str:
-        """The values as text, such as ``"loss 0.5312, lr 0.001"``."""
+        """The figures as text, such as ``"loss 0.5312, lr 0.001"``."""
         return ", ".join(f"{name} {value:.4g}" for name, value in self.figures.items())
 
 
@@ -227,7 +226,7 @@ class _Bars:
 
 def _is_live(stream: TextIO) -> bool:
     """Whether a bar can be redrawn in place on ``stream``."""
-    if not stream.isatty():  # before rich: variables such as FORCE_COLOR make rich say yes
+    if not stream.isatty():  # asked first: variables such as FORCE_COLOR make rich say yes
         return False
     from rich.console import Console
 

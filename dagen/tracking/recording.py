@@ -1,4 +1,4 @@
-"""What a run logs for MLflow, and when."""
+"""What a run tells MLflow, and when."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Tracked:
     """The log of one run and its delivery.
 
     Attributes:
-        seconds: seconds of training so far, earlier attempts included.
+        seconds: spent in training so far, earlier attempts included.
     """
 
     def __init__(self, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
@@ -51,11 +51,11 @@ class Tracked:
 
     @property
     def seconds(self) -> float:
-        """Seconds of training so far, including earlier attempts up to their saved states."""
+        """Seconds of training so far, those of earlier attempts up to their states included."""
         return self._before + time.monotonic() - self._started
 
     def describe(self, config: Config, data: Mapping[Stream, Dataset]) -> None:
-        """Log parameters, tags and data sets, once at the start."""
+        """Parameters, tags and data sets, once at the start."""
         self._log.params(parameters(config))
         revision = commit() or "unknown"
         stored = config.to_dict()
@@ -84,21 +84,21 @@ class Tracked:
             self._log.dataset(name, dataset.fingerprint(), stream, images=len(dataset))
 
     def metrics(self, figures: Mapping[str, float], step: int) -> None:
-        """Log values of a training step."""
+        """Figures of a training step."""
         values = {f"train/{name}": value for name, value in figures.items()}
         self._log.metrics({**values, f"train/{_SECONDS}": self.seconds}, step)
         if self._delivery:
             self._delivery.poll()
 
     def resumed(self, step: int) -> None:
-        """Training resumes at ``step``: later values of earlier attempts no longer count."""
+        """Training begins at ``step``: later figures of earlier attempts no longer count."""
         self._log.rewind(step)
         spent = history(self._log.folder).get(f"train/{_SECONDS}", [])
         self._before = spent[-1][1] if spent else 0.0
         self._started = time.monotonic()
 
     def result(self, result: RunResult, pictures: list[Path]) -> None:
-        """Log scores, sizes, images, the model and a summary, once at the end."""
+        """Scores, size, pictures, the model and what it all says, once at the end."""
         before = baseline(result)
         for candidate in result.extra.get("candidates", []):
             known = candidate["scores"]
@@ -130,8 +130,8 @@ class Tracked:
 def parameters(config: Config) -> dict[str, str]:
     """The settings of a run as MLflow's parameters, the same names in every run.
 
-    Strategies' parameters include their defaults, so that a run that set one can be compared with a
-    run that did not. Settings without influence and unset ones are left out.
+    Strategies' parameters are there with their defaults, so that a run that set one can be
+    compared with a run that did not. What decides nothing, or is not set, is left out.
     """
     stored = config.to_dict()
     left_out = ("score", "init", *config.parts)
@@ -145,7 +145,7 @@ def parameters(config: Config) -> dict[str, str]:
         named["init"] = config.init
     for part in resolve(config.method):
         built = build_config(plugins.get("methods", part).Config, config.parts.get(part, {}), part)
-        # Sorts after `method` and `model`: MLflow compares the first few parameters.
+        # Behind `method` and `model` in the alphabet: MLflow compares the first few.
         named |= {f"parts.{part}.{key}": value for key, value in asdict(built).items()}
     return {name: describe.text(value) for name, value in named.items()}
 
@@ -153,8 +153,8 @@ def parameters(config: Config) -> dict[str, str]:
 def figures(result: RunResult) -> dict[str, float]:
     """Everything that was measured at the end, under names that do not depend on the data.
 
-    ``target/miou`` is the mIoU on the target, whatever the data set's name; ``source`` likewise.
-    Further scored data sets keep their names.
+    ``target/miou`` is the mIoU on the target, whatever it is called, and so for ``source``;
+    further data sets that were scored keep their names.
     """
     found = {f"profile/{name}": value for name, value in result.profile.items()}
     known = roles(result.config)
@@ -176,7 +176,7 @@ def figures(result: RunResult) -> dict[str, float]:
 
 
 def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
-    """The run's gains over its baseline, such as ``gain/target/miou``, as fractions of 1."""
+    """What the run gained over its baseline, such as ``gain/target/miou``; fractions of 1."""
     if before is None:
         return {}
     known = roles(result.config)
@@ -190,7 +190,7 @@ def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
 
 @contextmanager
 def tracked(config: Config, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
-    """The log of a run in ``folder``; its final status is always logged."""
+    """The log of a run in ``folder``; how it ended is logged however it ends."""
     log = RunLog.open(folder)
     delivery = None
     if runtime.track:
