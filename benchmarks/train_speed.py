@@ -34,6 +34,7 @@ from dagen.engine.loop import schedule, student_optimizer
 from dagen.models.base import Network
 from dagen.runs.config import Config, from_mapping
 from dagen.scoring.evaluation import evaluate
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.memory import keep_freed_memory
 from dagen.types import IGNORE, Batch, Task
 
@@ -204,7 +205,8 @@ def scores(steps: int, seeds: int, size: tuple[int, int]) -> Iterator[dict[str, 
                 torch.manual_seed(step)
                 run(source[step], step)
             target = open_dataset("taco-synth", "val", Task(config.task))
-            row[name] = evaluate(network.eval(), target, config.size).waste_iou
+            predictor = TorchPredictor(network, target.task, config.size)
+            row[name] = evaluate(predictor, target).waste_iou
         print(json.dumps(row), flush=True)
         yield row
 

@@ -17,6 +17,7 @@ from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
 from dagen.scoring.evaluation import evaluate as score
 from dagen.scoring.prediction import predict_files
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.device import choose_device
 from dagen.system.progress import Progress
 from dagen.types import Task
@@ -84,13 +85,11 @@ def evaluate(
     Raises:
         DagenError: a file, data set or label that is missing or damaged.
     """
-    network, card = load_deployed(model)
-    network.to(choose_device(device))
-    dataset = open_dataset(data, split, Task(card.task), data_root)
+    predictor = _open(model, size, device)
+    dataset = open_dataset(data, split, predictor.task, data_root)
     with Progress(quiet=quiet) as progress:
         bar = progress.task(f"scoring on {data}", len(dataset))
-        covered = card.size if size is None else parse_size(size)
-        return score(network, dataset, covered, on_image=bar.advance).to_dict()
+        return score(predictor, dataset, on_image=bar.advance).to_dict()
 
 
 def predict(
@@ -111,10 +110,12 @@ def predict(
         DagenError: no such image or folder, a damaged image, or two images that would share a
             mask's name.
     """
-    network, card = load_deployed(model)
-    network.to(choose_device(device))
-    covered = card.size if size is None else parse_size(size)
-    return predict_files(network, card, Path(images), Path(out), covered, quiet=quiet)
+    return predict_files(_open(model, size, device), Path(images), Path(out), quiet=quiet)
+
+
+def _open(model: Path | str, size: str | None, device: str) -> TorchPredictor:
+    covered = None if size is None else parse_size(size)
+    return TorchPredictor.load(model, size=covered, device=choose_device(device))
 
 
 def profile(

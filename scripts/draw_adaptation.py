@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.engine.run import run_pair
-from dagen.models.deployed.file import load_deployed
 from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
-from dagen.scoring.evaluation import probabilities
 from dagen.scoring.overlay import legend
+from dagen.scoring.predictor import mask
 from dagen.scoring.sheets import laid_out
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.files import make_folder, write_atomically
 from dagen.types import Task
 
@@ -54,9 +54,8 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
         ("learned on the belt alone", pair.source_only),
         (f"adapted to unlabelled litter: {' and '.join(config.method)}", pair.adapted),
     ):
-        network, card = load_deployed(run.model)
-        network.eval()
-        marks = [probabilities(network, i, card.size).argmax(0).byte().numpy() for i in images]
+        predictor = TorchPredictor.load(run.model)
+        marks = [mask(predictor(image)) for image in images]
         found[title] = [
             laid_out(i, [m], CLASSES, CELL)[1] for i, m in zip(images, marks, strict=True)
         ]

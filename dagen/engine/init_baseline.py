@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from dagen.engine.checks import check
 from dagen.models.deployed.cost import profile
-from dagen.models.deployed.file import load_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
 from dagen.runs.plan import scored
 from dagen.runs.results import RunResult
 from dagen.scoring.evaluation import scores_of
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.device import choose_device
 from dagen.system.files import make_folder, write_atomically
 from dagen.system.progress import Progress
@@ -48,11 +48,11 @@ def score_given(config: Config, runtime: Runtime) -> RunResult:
     folder = make_folder(runtime.runs / name)
     if (finished := results.load(folder)) is not None:
         return finished
-    network, _ = load_deployed(init)
-    measured = profile(network, config.size, latency=False)
-    network.to(choose_device(runtime.device))
+    predictor = TorchPredictor.load(init, size=config.size)
+    measured = profile(predictor.network, config.size, latency=False)
+    predictor.network.to(choose_device(runtime.device))
     with Progress(quiet=runtime.quiet) as progress:
-        found = scores_of(network, names, Task(config.task), config.size, runtime, progress)
+        found = scores_of(predictor, names, Task(config.task), runtime, progress)
     write_atomically(folder / "model.safetensors", content)
     result = RunResult(
         name=name,

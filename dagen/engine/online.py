@@ -32,8 +32,10 @@ from dagen.engine.loop import Hooks, sigterm
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped
-from dagen.models.base import upsample
+from dagen.scoring.evaluation import count
 from dagen.scoring.metrics import Scores
+from dagen.scoring.predictor import Probabilities
+from dagen.scoring.torch_predictor import at_image_size
 from dagen.system.seeding import hash_seed
 from dagen.types import Batch, View
 
@@ -162,7 +164,7 @@ class Learner:
 
 def answers(
     stream: Iterable[Group], respond: Callable[[Tensor], Tensor]
-) -> Iterator[tuple[int, Tensor]]:
+) -> Iterator[tuple[int, Probabilities]]:
     """What ``respond`` predicts for each image of a stream.
 
     Args:
@@ -170,12 +172,12 @@ def answers(
         respond: from images (B, 3, H, W) to logits (B, C, h, w).
 
     Yields:
-        The image's position and its class probabilities (C, H, W) at its own size, on the CPU.
+        The image's position and its class probabilities (C, H, W) at its own size.
     """
     for group in stream:
-        logits = respond(group.image).float()
+        logits = respond(group.image)
         for i, (index, shape) in enumerate(zip(group.indices, group.shapes, strict=True)):
-            yield index, upsample(logits[i : i + 1], shape)[0].softmax(0).cpu()
+            yield index, at_image_size(logits[i : i + 1], shape)
 
 
 def adapt(
@@ -214,10 +216,9 @@ def adapt(
     with sigterm() as asked_to_stop:
         for group in groups(dataset, size, batch, multiple, done):
             names = [dataset.name(index) for index in group.indices]
-            for index, probability in answers([group], partial(learner, names=names)):
+            for index, probabilities in answers([group], partial(learner, names=names)):
                 if dataset.has_labels:
-                    label = torch.from_numpy(dataset.label(index)).long()
-                    scores.update(probability, label)
+                    count(scores, [(probabilities, dataset.label(index))])
             before, done = done, done + len(group.indices)
             hooks.on_step(done, learner.figures)
             stopping = bool(asked_to_stop) and done < len(dataset)
@@ -253,6 +254,6 @@ def score_normalised(
         return logits
 
     with stack.online_part.normalised(network):
-        for index, probability in answers(groups(dataset, size, batch, multiple), respond):
-            scores.update(probability, torch.from_numpy(dataset.label(index)).long())
+        answered = answers(groups(dataset, size, batch, multiple), respond)
+        count(scores, ((p, dataset.label(index)) for index, p in answered))
     return scores

@@ -14,7 +14,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.engine import online
 from dagen.engine.build import build_network, build_stack
@@ -22,13 +21,14 @@ from dagen.engine.loop import Hooks
 from dagen.engine.states import drop_states
 from dagen.models.base import Network
 from dagen.models.deployed.cost import profile
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.file import Card, save_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
 from dagen.runs.plan import scored
 from dagen.runs.results import RunResult
 from dagen.scoring.evaluation import evaluate, logger, scores_of
 from dagen.scoring.metrics import Scores
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.distributed import World
 from dagen.system.files import write_atomically
 from dagen.system.progress import Progress
@@ -80,8 +80,8 @@ class _Run:
             answered = self._adapt(log, progress)
             seconds = log.seconds
             rows = self._rows(answered, baseline, progress)
-            result = self._result(seconds, rows, progress)
-            log.result(result, self._pictures(result))
+            result, shipped = self._result(seconds, rows, progress)
+            log.result(result, self._pictures(result, shipped))
         result.save()
         drop_states(self.folder)
         return result
@@ -117,24 +117,23 @@ class _Run:
         if baseline is not None and self.target in baseline.scores:
             rows["before"] = baseline.scores[self.target]
         else:
-            rows["before"] = self._evaluate(self._given(), self.dataset, progress)
+            rows["before"] = self._evaluate(progress)
         rows["batch-norm"] = online.score_normalised(
-            self.stack, self._given(), self.dataset, self.config.size, self.config.batch
+            self.stack, self._given().network, self.dataset, self.config.size, self.config.batch
         ).to_dict()
         return {**rows, "after": answered.to_dict()}
 
-    def _evaluate(self, network: Network, dataset: Dataset, progress: Progress) -> dict[str, float]:
-        bar = progress.task("scoring the checkpoint", len(dataset))
-        return evaluate(network, dataset, self.config.size, on_image=bar.advance).to_dict()
+    def _evaluate(self, progress: Progress) -> dict[str, float]:
+        bar = progress.task("scoring the checkpoint", len(self.dataset))
+        return evaluate(self._given(), self.dataset, on_image=bar.advance).to_dict()
 
-    def _given(self) -> Network:
+    def _given(self) -> TorchPredictor:
         assert self.init is not None
-        network, _ = load_deployed(self.init)
-        return network.to(self.place.device)
+        return TorchPredictor.load(self.init, size=self.config.size, device=self.place.device)
 
     def _result(
         self, seconds: float, rows: dict[str, dict[str, float]], progress: Progress
-    ) -> RunResult:
+    ) -> tuple[RunResult, TorchPredictor]:
         network = self.stack.predictor()
         assert isinstance(network, Network)
         card = Card(
@@ -147,15 +146,13 @@ class _Run:
         )
         path = self.folder / "model.safetensors"
         save_deployed(path, network, card)
-        shipped, _ = load_deployed(path)
-        measured = profile(shipped, self.config.size, latency=False)
+        shipped = TorchPredictor.load(path)
+        measured = profile(shipped.network, self.config.size, latency=False)
         others = [name for name in scored(self.config) if name != self.target]
-        shipped.to(self.place.device)
+        shipped.network.to(self.place.device)
         scores = {self.target: rows["after"]} if rows else {}
-        scores |= scores_of(
-            shipped, others, Task(self.config.task), self.config.size, self.runtime, progress
-        )
-        return RunResult(
+        scores |= scores_of(shipped, others, Task(self.config.task), self.runtime, progress)
+        result = RunResult(
             name=self.config.name,
             folder=self.folder,
             config=self.config.to_dict(),
@@ -164,19 +161,19 @@ class _Run:
             seconds=seconds,
             extra={"stream": {"images": len(self.dataset), "rows": rows}},
         )
+        return result, shipped
 
-    def _pictures(self, result: RunResult) -> list[Path]:
+    def _pictures(self, result: RunResult, shipped: TorchPredictor) -> list[Path]:
         """The checkpoint beside the network at the end of the stream."""
         from dagen.scoring.prediction_sheets import draw
 
         if self.target not in result.scores:
             return []
-        assert self.init is not None
         method = "+".join(self.config.method)
         return [
             draw(
                 self.dataset,
-                {"before": Path(self.init), method: result.model},
+                {"before": self._given(), method: shipped},
                 self.folder / f"predictions-{self.target}.png",
                 caption=f"{self.target} val, at the end of the stream, seed {self.config.seed}",
             )

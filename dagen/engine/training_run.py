@@ -25,12 +25,14 @@ from dagen.engine.loop import Hooks, fit
 from dagen.engine.states import drop_states
 from dagen.models.base import Network
 from dagen.models.deployed.cost import profile
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.file import Card, save_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import scored
 from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
 from dagen.scoring.evaluation import scores_of
+from dagen.scoring.predictor import Predictor
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.distributed import World
 from dagen.system.files import write_atomically
 from dagen.system.memory import release_freed_memory
@@ -84,8 +86,8 @@ class TrainingRun:
                     data_root=self.runtime.data_root,
                     progress=progress,
                 )
-            result = self._score(seconds, progress, choice)
-            log.result(result, self.pictures(result, baseline))
+            result, shipped = self._score(seconds, progress, choice)
+            log.result(result, self.pictures(result, shipped, baseline))
         result.save()
         drop_states(self.folder)
         self.place.barrier()
@@ -148,30 +150,31 @@ class TrainingRun:
             run=self.config.to_dict(),
         )
 
-    def _score(self, seconds: float, progress: Progress, choice: Choice | None) -> RunResult:
+    def _score(
+        self, seconds: float, progress: Progress, choice: Choice | None
+    ) -> tuple[RunResult, TorchPredictor]:
         """Save the deployed file, then score what it holds when it is read back."""
         path = self.folder / "model.safetensors"
         if choice is None:
             save_deployed(path, self._predictor(), self._card())
         else:
             write_atomically(path, self.candidates.path(choice.step).read_bytes())
-        shipped, _ = load_deployed(path)
-        measured = profile(shipped, self.config.size, latency=False)
-        shipped.to(self.place.device).to(memory_format=torch.channels_last)
+        shipped = TorchPredictor.load(path)
+        measured = profile(shipped.network, self.config.size, latency=False)
+        shipped.network.to(self.place.device).to(memory_format=torch.channels_last)
         names, known = scored(self.config), choice.scores if choice is not None else {}
         found = known | scores_of(
             shipped,
             [name for name in names if name not in known],
             self.task,
-            self.config.size,
             self.runtime,
             progress,
             lambda name: self.stack.scoring(
-                shipped, "source" if name == self.config.src else "target"
+                shipped.network, "source" if name == self.config.src else "target"
             ),
         )
         scores = {name: found[name] for name in names if name in found}
-        return RunResult(
+        result = RunResult(
             name=self.config.name,
             folder=self.folder,
             config=self.config.to_dict(),
@@ -180,18 +183,22 @@ class TrainingRun:
             seconds=seconds,
             extra=choice.extra if choice is not None else {},
         )
+        return result, shipped
 
-    def pictures(self, result: RunResult, baseline: RunResult | None) -> list[Path]:
+    def pictures(
+        self, result: RunResult, shipped: Predictor, baseline: RunResult | None
+    ) -> list[Path]:
         """Prediction sheets of every scored data set, as PNG files in the run's folder."""
         from dagen.scoring.prediction_sheets import draw
 
-        columns = {"+".join(self.config.method): result}
+        columns = {"+".join(self.config.method): shipped}
         if baseline is not None:
-            columns = {"source-only": baseline, **columns}
+            before = TorchPredictor.load(baseline.model, device=self.place.device)
+            columns = {"source-only": before, **columns}
         return [
             draw(
                 open_dataset(name, "val", self.task, self.runtime.data_root),
-                {title: run.model for title, run in columns.items()},
+                columns,
                 self.folder / f"predictions-{name}.png",
                 caption=f"{name} val, {self.config.steps} steps, seed {self.config.seed}",
             )

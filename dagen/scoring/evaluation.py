@@ -1,94 +1,79 @@
-"""A network on a data set: one confusion matrix at the labels' own resolution."""
+"""A predictor on a data set: one confusion matrix at the labels' own resolution."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor, nn
 
-from dagen.datasets.base import Dataset
-from dagen.datasets.loading import transforms
+from dagen.datasets.base import Dataset, Label
 from dagen.datasets.loading.opening import open_dataset
-from dagen.datasets.loading.transforms import Pixels, to_tensor
-from dagen.models.base import Network, upsample
 from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
+from dagen.scoring.predictor import Predictor, Probabilities
 from dagen.system.progress import Progress
 from dagen.types import Task
-
-
-@torch.inference_mode()
-def probabilities(network: nn.Module, image: Pixels, size: tuple[int, int]) -> Tensor:
-    """Class probabilities of one image at its own resolution.
-
-    Args:
-        network: in evaluation mode.
-        image: (H, W, 3) uint8 RGB.
-        size: height and width in pixels that the network's input covers.
-
-    Returns:
-        (C, H, W) float32 on the network's device.
-    """
-    shape = (image.shape[0], image.shape[1])
-    multiple = int(getattr(network, "multiple", Network.multiple))
-    fitted = transforms.cover(shape, size, multiple)
-    device = next(network.parameters()).device
-    pixels = to_tensor(transforms.resize(image, fitted))[None].to(
-        device, memory_format=torch.channels_last
-    )
-    logits = upsample(network(pixels).logits.float(), shape)
-    return logits[0].softmax(0)
-
-
-def evaluate(
-    network: nn.Module,
-    dataset: Dataset,
-    size: tuple[int, int],
-    *,
-    on_image: Callable[[], None] = lambda: None,
-) -> Scores:
-    """Score ``network`` on every image of ``dataset``.
-
-    Args:
-        network: put in evaluation mode here and left so.
-        dataset: with labels, of the network's task.
-        size: height and width in pixels that the network's input covers.
-        on_image: called after each image.
-    """
-    network.eval()
-    scores = Scores(dataset.task)
-    for index in range(len(dataset)):
-        label = torch.from_numpy(dataset.label(index)).long()
-        scores.update(probabilities(network, dataset.image(index), size).cpu(), label)
-        on_image()
-    return scores
-
 
 logger = logging.getLogger("dagen")
 
 
+def count(scores: Scores, answers: Iterable[tuple[Probabilities, Label]]) -> None:
+    """Count what was answered to some images; nothing else fills a confusion matrix.
+
+    Args:
+        scores: counts are added here.
+        answers: of each image the class probabilities (C, H, W) and the label (H, W) uint8, one
+            after the other: an answer may depend on those before it.
+
+    Raises:
+        DataError: sizes differ, or an unknown class id.
+    """
+    for probabilities, label in answers:
+        scores.update(torch.from_numpy(probabilities), torch.from_numpy(label).long())
+
+
+def evaluate(
+    predictor: Predictor, dataset: Dataset, *, on_image: Callable[[], None] = lambda: None
+) -> Scores:
+    """Score a predictor on every image of a data set.
+
+    Args:
+        predictor: of the data set's task.
+        dataset: with labels.
+        on_image: called after each image.
+
+    Raises:
+        DataError: an image or label that is missing or damaged.
+    """
+    scores = Scores(dataset.task)
+    for index in range(len(dataset)):
+        count(scores, [(predictor(dataset.image(index)), dataset.label(index))])
+        on_image()
+    return scores
+
+
 def scores_of(
-    network: nn.Module,
+    predictor: Predictor,
     names: Sequence[str],
     task: Task,
-    size: tuple[int, int],
     runtime: Runtime,
     progress: Progress,
     around: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
 ) -> dict[str, dict[str, float]]:
-    """The figures of a network on the ``val`` split of each data set that has labels.
+    """The figures of a predictor on the ``val`` split of each data set that has labels.
 
     Args:
-        network: on the device where it is to run.
+        predictor: on the device where it is to run.
         names: the data sets.
-        task: the network's.
-        size: height and width in pixels that its input covers.
+        task: the predictor's.
         runtime: where the data lie.
         progress: shows a bar for each data set.
         around: context of the scoring on a data set.
+
+    Raises:
+        DagenError: a data set, an image or a label that is missing or damaged.
     """
     scores: dict[str, dict[str, float]] = {}
     for name in names:
@@ -98,5 +83,5 @@ def scores_of(
             continue
         bar = progress.task(f"scoring on {name}", len(dataset))
         with around(name):
-            scores[name] = evaluate(network, dataset, size, on_image=bar.advance).to_dict()
+            scores[name] = evaluate(predictor, dataset, on_image=bar.advance).to_dict()
     return scores

@@ -19,21 +19,18 @@ from dagen.version import __version__
 if TYPE_CHECKING:
     from mlflow.models import Model
 
-    from dagen.models.base import Network
-    from dagen.models.deployed.file import Card
+    from dagen.scoring.predictor import Predictor
 
 
 class Segmenter:
     """What ``mlflow.pyfunc.load_model`` gives (inside MLflow's own wrapper).
 
     Attributes:
-        network: in evaluation mode, on the CPU.
-        card: what the deployed file says of itself.
+        predictor: the deployed network, on the CPU.
     """
 
-    def __init__(self, network: Network, card: Card) -> None:
-        self.network = network
-        self.card = card
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
 
     def predict(self, images: Any, params: dict[str, Any] | None = None) -> NDArray[np.uint8]:
         """The masks of ``images``, exactly those that ``dagen predict`` writes.
@@ -44,17 +41,17 @@ class Segmenter:
             params: nothing so far; part of MLflow's interface.
 
         Returns:
-            (N, H, W) uint8 class ids of the card's task.
+            (N, H, W) uint8 class ids of the predictor's task.
 
         Raises:
             UsageError: another shape, type or range.
         """
-        from dagen.scoring.evaluation import probabilities
+        from dagen.scoring.predictor import mask
 
         pixels = _pixels(images)
         masks = np.empty(pixels.shape[:3], np.uint8)
-        for mask, image in zip(masks, pixels, strict=True):
-            mask[...] = probabilities(self.network, image, self.card.size).argmax(0).cpu().numpy()
+        for found, image in zip(masks, pixels, strict=True):
+            found[...] = mask(self.predictor(image))
         return masks
 
 
@@ -105,9 +102,9 @@ def _about(deployed: Path) -> dict[str, Any]:
 
 def _load_pyfunc(path: str) -> Segmenter:
     """MLflow's hook: the model whose data is the deployed file at ``path``."""
-    from dagen.models.deployed.file import load_deployed
+    from dagen.scoring.torch_predictor import TorchPredictor
 
-    return Segmenter(*load_deployed(path))
+    return Segmenter(TorchPredictor.load(path))
 
 
 def _pixels(images: Any) -> NDArray[np.uint8]:

@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from dagen.datasets.loading import transforms
 from dagen.losses import self_information
 from dagen.runs import figures
-from dagen.scoring.evaluation import probabilities
 from dagen.scoring.overlay import legend
+from dagen.scoring.predictor import mask
 from dagen.scoring.sheets import grid, laid_out
 from dagen.system.files import write_atomically
 from dagen.types import IGNORE
@@ -76,10 +76,10 @@ def _row(survey: Survey, picture: Picture) -> tuple[list[Pixels], bool]:
     image, truth = dataset.image(picture.index), dataset.label(picture.index)
     answers = []
     for c in survey.checkpoints:
-        p = probabilities(c.network, image, c.card.size).cpu()
-        answers.append(p.argmax(0).numpy().astype(np.uint8))
+        p = c.predictor(image)
+        answers.append(mask(p))
     # Entropy of the last network, over log C: 0 is certain, 1 says nothing.
-    entropy = 255 * self_information(p[None]).sum(1)[0].clamp(0, 1).numpy()
+    entropy = 255 * self_information(torch.from_numpy(p)[None]).sum(1)[0].clamp(0, 1).numpy()
     change = (
         changes(truth, answers[0], answers[-1]) if len(answers) > 1 else errors(truth, answers[0])
     )

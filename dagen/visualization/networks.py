@@ -12,6 +12,8 @@ from dagen.models.base import Network
 from dagen.models.deployed.file import Card, load_deployed
 from dagen.runs import describe
 from dagen.runs.history import LOG
+from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.types import Task
 
 FILE = "model.safetensors"
 
@@ -31,6 +33,11 @@ class Checkpoint:
     network: Network
     card: Card
     path: Path
+
+    @property
+    def predictor(self) -> TorchPredictor:
+        """The network with the input size of its file."""
+        return TorchPredictor(self.network, Task(self.card.task), self.card.size, name=self.title)
 
     @property
     def run(self) -> Path | None:

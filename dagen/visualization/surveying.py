@@ -11,21 +11,20 @@ domains.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from dagen.datasets.base import Label
 from dagen.datasets.loading import transforms
 from dagen.errors import DataError
-from dagen.scoring.evaluation import probabilities
+from dagen.scoring.evaluation import count
 from dagen.scoring.metrics import Scores
-from dagen.types import SegOut
+from dagen.scoring.predictor import mask
 from dagen.visualization import sampling, thumbnails
 from dagen.visualization.networks import Checkpoint
 from dagen.visualization.objects import objects
@@ -103,26 +102,25 @@ def look(
     size = len(checkpoints), len(points)
     predictions, confidence = np.zeros(size, np.uint8), np.zeros(size, np.float32)
     features = [np.zeros((len(points), n.feature_channels), np.float32) for n in networks]
-    watchers = [_Watcher(network) for network in networks]
+    predictors = [c.predictor for c in checkpoints]
     images = [(domain, index) for domain, side in enumerate(sides) for index in side.chosen]
 
     def one(place: int) -> Picture:
         domain, index = images[place]
         dataset = sides[domain].dataset
         image, label = dataset.image(index), dataset.label(index)
-        truth = torch.from_numpy(label).long()
         here = np.flatnonzero(points.picture == place)
         y, x = points.y[here], points.x[here]
         scores, answers = [], []
-        for k, c in enumerate(checkpoints):
-            p = probabilities(c.network, image, c.card.size).cpu()
-            features[k][here] = watchers[k].at(y, x)
-            best, answer = (each.numpy() for each in p.max(0))
-            at = _cells(y, label.shape[0]), _cells(x, label.shape[1])
-            predictions[k, here], confidence[k, here] = answer[at], best[at]
-            answers.append(answer.astype(np.uint8))
+        for k, predictor in enumerate(predictors):
+            probabilities, seen = predictor.observe(image)
+            features[k][here] = seen[:, *_cells(y, x, seen.shape[1:])].T
+            answer, at = mask(probabilities), _cells(y, x, label.shape)
+            predictions[k, here] = answer[at]
+            confidence[k, here] = probabilities[:, *at].max(0)
+            answers.append(answer)
             scores.append(Scores(dataset.task))
-            scores[k].update(p, truth)
+            count(scores[k], [(probabilities, label)])
         classes = dataset.task.classes
         return Picture(
             domain=domain,
@@ -140,8 +138,6 @@ def look(
     for picture in _in_threads(one, len(images), device):
         pictures.append(picture)
         on_image()
-    for watcher in watchers:
-        watcher.close()
     task = sides[0].dataset.task
     return Survey(
         task, checkpoints, sides, pictures, points, features, predictions, confidence, seed
@@ -185,26 +181,12 @@ def _feature_stride(c: Checkpoint) -> int:
     return side // features.shape[2]
 
 
-def _cells(where: Floats, count: int) -> NDArray[np.int64]:
-    return np.minimum((where * count).astype(np.int64), count - 1)
-
-
-class _Watcher:
-    """Keeps the features of a network's last forward, for each thread by itself."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._last = threading.local()
-        self._hook = network.register_forward_hook(self._keep)
-
-    def _keep(self, _module: nn.Module, _args: object, out: SegOut) -> None:
-        self._last.features = out.features[0].float().cpu().numpy()
-
-    def at(self, y: Floats, x: Floats) -> Floats:
-        """The feature vectors (n, D) of the cells that hold the points."""
-        features: Floats = self._last.features
-        _, height, width = features.shape
-        found: Floats = features[:, _cells(y, height), _cells(x, width)].T
-        return found
-
-    def close(self) -> None:
-        self._hook.remove()
+def _cells(
+    y: Floats, x: Floats, grid: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the cells of a grid (rows, columns) that hold some points."""
+    rows, columns = (
+        np.minimum((where * cells).astype(np.int64), cells - 1)
+        for where, cells in zip((y, x), grid, strict=True)
+    )
+    return rows, columns

@@ -22,7 +22,7 @@ from dagen.engine.run import run, run_pair
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state
 from dagen.errors import DagenError, Stopped, UsageError
-from dagen.models.base import create_network, upsample
+from dagen.models.base import Network, create_network, upsample
 from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
@@ -32,6 +32,7 @@ from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
 from dagen.scoring.evaluation import evaluate
 from dagen.scoring.metrics import Scores
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import Task
 from tests import tiny
 from tests.toy import ToyNetwork, setting
@@ -138,7 +139,8 @@ def test_without_learning_and_with_a_strong_prior_it_is_plain_evaluation(tmp_pat
     network = ours.stack.predictor()
     found = online.adapt(ours, Photographs(), SIZE, 2, tmp_path)
     assert found is not None
-    plain = evaluate(network, Photographs(), SIZE)
+    assert isinstance(network, Network)
+    plain = evaluate(TorchPredictor(network, Task.BINARY, SIZE), Photographs())
     assert found.to_dict() == pytest.approx(plain.to_dict(), abs=2e-3)
     rows = online.score_normalised(ours.stack, network, Photographs(), SIZE, 2)
     assert rows.to_dict() == pytest.approx(plain.to_dict(), abs=2e-3)
@@ -261,7 +263,7 @@ def test_a_run_needs_the_checkpoint_and_the_target_alone(
     assert pair.source_free and set(pair.adapted.scores) == {"taco"}  # no source on this machine
     network, _ = load_deployed(init)
     val = open_dataset("taco", "val", Task.BINARY, runtime.data_root)
-    plain = evaluate(network, val, (32, 64)).to_dict()
+    plain = evaluate(TorchPredictor(network, Task.BINARY, (32, 64)), val).to_dict()
     assert pair.source_only.scores["taco"] == pytest.approx(plain)
     assert pair.source_only.model.read_bytes() == init.read_bytes()
     adapted, card = load_deployed(pair.adapted.model)

@@ -47,14 +47,14 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
 
 def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
     from dagen.models.base import create_network
-    from dagen.models.deployed.file import Card
     from dagen.scoring.prediction import predict_files
+    from dagen.scoring.torch_predictor import TorchPredictor
     from dagen.types import Task
 
     _save(tmp_path / "in" / "x.png")
     _save(tmp_path / "in" / "x.jpg")
-    network = create_network("enet", Task.BINARY, 0.25, {}).eval()
-    card = Card("enet", "binary", (32, 32), 0.25)
+    network = create_network("enet", Task.BINARY, 0.25, {})
+    predictor = TorchPredictor(network, Task.BINARY, (32, 32))
     with pytest.raises(UsageError, match="would both become"):
-        predict_files(network, card, tmp_path / "in", tmp_path / "out", (32, 32))
+        predict_files(predictor, tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dagen.models.deployed.file import load_deployed
 from dagen.runs.log import RunLog
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.tracking.delivery import deliver
 from dagen.tracking.serving import Segmenter
 from dagen.tracking.state import STATE, State
@@ -27,7 +27,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, *made.SIZE, 3), dtype=np.
 
 
 def answer(model: Path) -> NDArray[np.uint8]:
-    masks = Segmenter(*load_deployed(model)).predict(IMAGES)
+    masks = Segmenter(TorchPredictor.load(model)).predict(IMAGES)
     assert len(np.unique(masks)) > 1
     return masks
 

@@ -11,6 +11,7 @@ from dagen.errors import UsageError
 from dagen.models.base import Network, create_network, upsample
 from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.runs.log import RunLog
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.tracking.delivery import Delivery, deliver
 from dagen.tracking.serving import Segmenter, save_model
 from dagen.tracking.state import STATE
@@ -91,7 +92,7 @@ def test_nothing_is_pickled(tmp_path: Path, deployed: Path) -> None:
 
 
 def test_masks_have_the_size_of_the_images(deployed: Path) -> None:
-    segmenter = Segmenter(*load_deployed(deployed))
+    segmenter = Segmenter(TorchPredictor.load(deployed))
     images = np.zeros((1, 45, 61, 3), np.uint8)
     assert segmenter.predict(images).shape == (1, 45, 61)
     assert segmenter.predict(images.tolist()).shape == (1, 45, 61)
@@ -100,7 +101,7 @@ def test_masks_have_the_size_of_the_images(deployed: Path) -> None:
 def test_floats_and_whole_numbers_mean_the_same_images(
     deployed: Path, images: NDArray[np.uint8]
 ) -> None:
-    segmenter = Segmenter(*load_deployed(deployed))
+    segmenter = Segmenter(TorchPredictor.load(deployed))
     expected = segmenter.predict(images)
     for dtype in (np.float32, np.float64):
         np.testing.assert_array_equal(segmenter.predict((images / 255).astype(dtype)), expected)
@@ -122,4 +123,4 @@ def test_floats_and_whole_numbers_mean_the_same_images(
 )
 def test_other_arrays_are_refused(deployed: Path, images: NDArray[np.uint8], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Segmenter(*load_deployed(deployed)).predict(images)
+        Segmenter(TorchPredictor.load(deployed)).predict(images)

@@ -15,6 +15,7 @@ from dagen.datasets.loading.opening import open_dataset
 from dagen.models.base import Network
 from dagen.runs.config import Config
 from dagen.scoring.evaluation import evaluate
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.progress import Progress
 from dagen.types import Task
 from dagen.validators.base import Evidence, Probes
@@ -81,13 +82,15 @@ def choose(
 
     name = config.tgt or next(iter(config.score), None)
     scores: dict[int, dict[str, float]] = {}
-    dataset = open_dataset(name, "val", Task(config.task), data_root) if name else None
+    task = Task(config.task)
+    dataset = open_dataset(name, "val", task, data_root) if name else None
     if dataset is not None and dataset.has_labels:
         bar = progress.task(f"scoring checkpoints on {name}", len(candidates.steps))
         for step in candidates.steps:
             network = load(step)
             with batch_norm.swapped("source" if name == config.src else "target", network):
-                scores[step] = evaluate(network, dataset, config.size).to_dict()
+                predictor = TorchPredictor(network, task, config.size, name=config.model)
+                scores[step] = evaluate(predictor, dataset).to_dict()
             bar.advance()
     candidates.restore(chosen, batch_norm)
     return Choice(

@@ -1,0 +1,60 @@
+"""The contract of whatever segments an image: a PyTorch network, or an exported file.
+
+Everything that scores or draws takes a :class:`Predictor` and never asks what runs behind it.
+This module needs no torch, and neither does a predictor whose runtime is another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dagen.datasets.base import Image, Label
+    from dagen.types import Task
+
+Probabilities = NDArray[np.float32]
+"""(C, H, W) float32, of each class, which add up to 1 at each pixel."""
+
+
+class Predictor(Protocol):
+    """Segments one image at a time; two threads may call it at once.
+
+    Attributes:
+        name: the network's, such as ``enet``.
+        task: what it segments; the task's classes are those of the probabilities.
+        size: height and width in pixels that its input covers
+            (see :func:`dagen.datasets.loading.transforms.cover`).
+        bytes: of the deployed file; None where there is no file.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 (described above)
+
+    @property
+    def task(self) -> Task: ...  # noqa: D102
+
+    @property
+    def size(self) -> tuple[int, int]: ...  # noqa: D102
+
+    @property
+    def bytes(self) -> int | None: ...  # noqa: D102
+
+    def __call__(self, image: Image) -> Probabilities:
+        """Class probabilities of one image at its own size.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, of any height and width.
+
+        Returns:
+            (C, H, W) float32.
+        """
+        ...
+
+
+def mask(probabilities: Probabilities) -> Label:
+    """The most probable class of each pixel: (H, W) uint8 from (C, H, W)."""
+    found: Label = probabilities.argmax(0).astype(np.uint8)
+    return found

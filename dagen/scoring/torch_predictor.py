@@ -1,0 +1,131 @@
+"""PyTorch behind the contract of a predictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dagen.datasets.base import Image
+from dagen.datasets.loading import transforms
+from dagen.datasets.loading.transforms import to_tensor
+from dagen.models.base import Network, upsample
+from dagen.models.deployed.file import load_deployed
+from dagen.scoring.predictor import Probabilities
+from dagen.types import SegOut, Task
+
+_CPU = torch.device("cpu")
+
+
+class Observation(NamedTuple):
+    """What a network says of one image, and what it sees there."""
+
+    probabilities: Probabilities
+    """(C, H, W) float32 at the image's own size."""
+    features: NDArray[np.float32]
+    """(D, h, w) float32 at the network's stride: the input of its head."""
+
+
+class TorchPredictor:
+    """A network that answers one image at a time.
+
+    Attributes:
+        network: in evaluation mode; it runs on the device where its parameters are.
+        name: see :class:`dagen.scoring.predictor.Predictor`, and so the others.
+        task: what it segments.
+        size: height and width in pixels that its input covers.
+        bytes: of the deployed file that it was read from, or None.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        size: tuple[int, int],
+        *,
+        name: str = "network",
+        bytes: int | None = None,
+    ) -> None:
+        """Take a network that is in hand; it is put into evaluation mode.
+
+        Args:
+            network: of as many classes as the task has; not copied.
+            task: what it segments.
+            size: height and width in pixels that its input covers.
+            name: what to call it.
+            bytes: of its deployed file, where it has one.
+        """
+        self.network = network.eval()
+        self.name = name
+        self.task = task
+        self.size = size
+        self.bytes = bytes
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        *,
+        size: tuple[int, int] | None = None,
+        device: torch.device = _CPU,
+    ) -> TorchPredictor:
+        """The network of a deployed file.
+
+        Args:
+            path: a safetensors file that dagen wrote.
+            size: height and width in pixels to cover; None is the size that it was made for.
+            device: where it is to run.
+
+        Raises:
+            DagenError: no such file, a damaged one, or one that dagen did not write.
+        """
+        path = Path(path)
+        network, card = load_deployed(path)
+        return cls(
+            network.to(device),
+            Task(card.task),
+            card.size if size is None else size,
+            name=card.model,
+            bytes=path.stat().st_size,
+        )
+
+    def __call__(self, image: Image) -> Probabilities:
+        """See :meth:`dagen.scoring.predictor.Predictor.__call__`."""
+        return at_image_size(self._forward(image).logits, image.shape[:2])
+
+    def observe(self, image: Image) -> Observation:
+        """The probabilities of one image, and the features that they were computed from.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, of any height and width.
+        """
+        out = self._forward(image)
+        features = out.features[0].float().cpu().numpy()
+        return Observation(at_image_size(out.logits, image.shape[:2]), features)
+
+    @torch.inference_mode()
+    def _forward(self, image: Image) -> SegOut:
+        shape = (image.shape[0], image.shape[1])
+        fitted = transforms.cover(shape, self.size, self.network.multiple)
+        device = next(self.network.parameters()).device
+        pixels = to_tensor(transforms.resize(image, fitted))[None]
+        out: SegOut = self.network(pixels.to(device, memory_format=torch.channels_last))
+        return out
+
+
+@torch.inference_mode()
+def at_image_size(logits: Tensor, shape: tuple[int, ...]) -> Probabilities:
+    """Class probabilities of one image at its own size.
+
+    Args:
+        logits: (1, C, h, w) at a network's stride, on any device and in any precision.
+        shape: height and width of the image in pixels.
+    """
+    height, width = shape
+    found = upsample(logits.float(), (height, width))[0].softmax(0)
+    probabilities: Probabilities = found.cpu().numpy()
+    return probabilities
