@@ -18,13 +18,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 IGNORE = 255
 """The label that losses and scores leave out."""
 
 Domain = Literal["source", "target"]
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB, upright."""
+Label = NDArray[np.uint8]
+"""(H, W) uint8 class ids of the task; 255 is ignored."""
+Pixels = NDArray[np.uint8]
+"""An :data:`Image`, a :data:`Label` or a drawn picture, where a function takes any of them."""
 
 
 class Task(StrEnum):

@@ -8,8 +8,6 @@ the same without movement, for readers who do not want any.
 import sys
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from dagen import plugins
@@ -22,14 +20,13 @@ from dagen.scoring.predictor import mask
 from dagen.scoring.sheets import laid_out
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.files import make_folder, write_atomically
-from dagen.types import Task
+from dagen.types import Pixels, Task
 
 HERE = Path(__file__).resolve().parents[1]
 CLASSES = Task.MATERIAL.classes
 CELL, GAP, HEAD = 336, 8, 40  # pixels
 WIPE = 9  # frames from one state to the next
 FRAME, HOLD = 55, 1900  # milliseconds
-Pixels = NDArray[np.uint8]
 
 
 def chosen(dataset: Dataset) -> list[int]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from dagen import plugins
-from dagen.scoring.sheets import Pixels, grid, laid_out
+from dagen.scoring.sheets import grid, laid_out
 from dagen.system.files import make_folder, write_atomically
-from dagen.types import Task
+from dagen.types import Pixels, Task
 
 HERE = Path(__file__).resolve().parents[1]
 CLASSES = Task.MATERIAL.classes

@@ -9,16 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from dagen.types import Image, Label, Task
 
-from dagen.types import Task
+__all__ = ["Dataset", "Image", "Label", "Split"]
 
 Split = Literal["train", "val", "test"]
-Image = NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB, upright."""
-Label = NDArray[np.uint8]
-"""(H, W) uint8 class ids of the task; 255 is ignored."""
 
 
 class Dataset:

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from dagen.errors import UsageError, unknown
-from dagen.types import IGNORE
-
-Pixels = NDArray[np.uint8]
+from dagen.types import IGNORE, Pixels
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "background": (0, 0, 0),

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from dagen.errors import UsageError
 from dagen.scoring.overlay import legend, overlay
 from dagen.system.files import write_atomically
-
-Pixels = NDArray[np.uint8]
+from dagen.types import Pixels
 
 _GAP = 8  # pixels between pictures
 _MARGIN = 16

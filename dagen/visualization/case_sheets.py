@@ -19,12 +19,10 @@ from dagen.scoring.overlay import legend
 from dagen.scoring.predictor import mask
 from dagen.scoring.sheets import grid, laid_out
 from dagen.system.files import write_atomically
-from dagen.types import IGNORE
+from dagen.types import IGNORE, Pixels
 from dagen.visualization import captions
 from dagen.visualization.cases import BETTER, OTHERWISE, WORSE, Cases, changes, errors
 from dagen.visualization.survey import Picture, Survey
-
-Pixels = NDArray[np.uint8]
 
 _CELL = 230  # pixels of a picture's long side
 # Of Okabe and Ito, too, and no class of the material task has one of these.

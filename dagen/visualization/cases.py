@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dagen.runs import figures
 from dagen.scoring.metrics import Scores
-from dagen.types import IGNORE
+from dagen.types import IGNORE, Pixels
 from dagen.visualization.survey import Picture, Survey
-
-Pixels = NDArray[np.uint8]
 
 SAME, BETTER, WORSE, OTHERWISE = range(4)
 """What changed at a pixel, see :func:`changes`."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from dagen.types import Label
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Object:
     right: tuple[float, ...]
 
 
-def objects(label: Pixels, predictions: Sequence[Pixels], num_classes: int) -> list[Object]:
+def objects(label: Label, predictions: Sequence[Label], num_classes: int) -> list[Object]:
     """The connected regions of every class but the background.
 
     Labels of pixels do not tell touching objects of one class apart; such a pair is one region

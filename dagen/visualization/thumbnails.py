@@ -6,13 +6,10 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from dagen.scoring.overlay import palette
-from dagen.types import IGNORE
-
-Pixels = NDArray[np.uint8]
+from dagen.types import IGNORE, Pixels
 
 SIDE = 320
 """Longest side of a thumbnail in pixels."""

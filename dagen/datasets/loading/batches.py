@@ -27,9 +27,9 @@ from torch.utils.data import Dataset as TorchDataset
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.rare_classes import RareClasses
-from dagen.datasets.loading.transforms import Pixels, to_tensor
+from dagen.datasets.loading.transforms import to_tensor
 from dagen.system.memory import return_freed_memory
-from dagen.types import Batch, View
+from dagen.types import Batch, Image, Label, Pixels, View
 
 Stream = Literal["source", "target", "labelled"]
 """``labelled`` holds the target images whose labels may be used."""
@@ -40,7 +40,7 @@ _CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
 _CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
 
 
-_Sample = tuple[Pixels, Pixels | None, int]
+_Sample = tuple[Image, Label | None, int]
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class Steps(TorchDataset[Batch]):
         def draws(attempt: int) -> np.random.Generator:
             return _generator(how.seed, _CROP[stream], k, attempt)
 
-        image: Pixels
-        label: Pixels | None
+        image: Image
+        label: Label | None
         if feed.rare is not None:
             drawn, index = feed.rare.draw(_generator(how.seed, _CLASS[stream], k))
             whole = feed.dataset.image(index), feed.dataset.label(index)
@@ -172,7 +172,7 @@ def _order(
     return _generator(seed, stream, epoch).permutation(count)
 
 
-def _label_tensor(label: Pixels) -> Tensor:
+def _label_tensor(label: Label) -> Tensor:
     return torch.from_numpy(np.array(label)).long()  # a copy: cached arrays are read-only
 
 

@@ -28,10 +28,9 @@ from numpy.typing import NDArray
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.cache import CachedDataset
-from dagen.datasets.loading.transforms import Pixels
 from dagen.datasets.loading.wrappers import Subset
 from dagen.errors import DataError
-from dagen.types import IGNORE
+from dagen.types import IGNORE, Image, Label
 
 ENOUGH = 0.0015
 """Share of a crop's pixels that have to be of the drawn class."""
@@ -61,12 +60,12 @@ class RareClasses:
 
     def crop(
         self,
-        image: Pixels,
-        label: Pixels,
+        image: Image,
+        label: Label,
         drawn: int,
         how: tuple[tuple[int, int], float],
         draws: Callable[[int], np.random.Generator],
-    ) -> tuple[Pixels, Pixels, np.random.Generator]:
+    ) -> tuple[Image, Label, np.random.Generator]:
         """The first crop that shows enough of class ``drawn``, or the fullest one.
 
         Args:

@@ -14,10 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Pixels = NDArray[np.uint8]
+from dagen.types import Image, Label
 
 # Loader workers are processes already; OpenCV's own threads only get in their way.
 cv2.setNumThreads(0)
@@ -48,7 +47,7 @@ def cover(shape: tuple[int, int], size: tuple[int, int], multiple: int = 1) -> t
     )
 
 
-def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
+def resize(image: Image, size: tuple[int, int]) -> Image:
     """``image`` (H, W, 3) at ``size`` (H, W): area average when shrinking, else bilinear."""
     if image.shape[:2] == size:
         return image
@@ -57,7 +56,7 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(cv2.resize(image, size[::-1], interpolation=how), np.uint8)
 
 
-def resize_label(label: Pixels, size: tuple[int, int]) -> Pixels:
+def resize_label(label: Label, size: tuple[int, int]) -> Label:
     """``label`` (H, W) at ``size``, nearest pixel."""
     if label.shape == size:
         return label
@@ -67,12 +66,12 @@ def resize_label(label: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def crop(
-    image: Pixels,
-    label: Pixels | None,
+    image: Image,
+    label: Label | None,
     size: tuple[int, int],
     zoom: float,
     draw: np.random.Generator,
-) -> tuple[Pixels, Pixels | None]:
+) -> tuple[Image, Label | None]:
     """A random window, magnified and mirrored at random.
 
     The window has the aspect of ``size`` and lies inside the image; at magnification 1 it is the
@@ -103,7 +102,7 @@ def crop(
     return image, label
 
 
-def camera(image: Pixels, draw: np.random.Generator) -> Pixels:
+def camera(image: Image, draw: np.random.Generator) -> Image:
     """``image`` with the defects of a small camera: shadow, motion blur, noise, JPEG blocks."""
     for defect in _defects():
         # Each is seeded apart: one seed for all would make them come together or not at all.
@@ -126,6 +125,6 @@ def _defects() -> tuple[Any, ...]:
     )
 
 
-def to_tensor(image: Pixels) -> Tensor:
+def to_tensor(image: Image) -> Tensor:
     """(3, H, W) float32 in [0, 1] from (H, W, 3) uint8."""
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagen.datasets.loading.cache import CachedDataset
-from dagen.datasets.loading.transforms import Pixels
+from dagen.types import Image, Pixels
 
 _Plane = NDArray[np.float32]
 
@@ -45,7 +45,7 @@ _CONTRAST = 0.5
 """Weight of contrast beside surroundedness, when each is 1 at its largest."""
 
 
-def salience(image: Pixels) -> Pixels:
+def salience(image: Image) -> Pixels:
     """The map of one photograph.
 
     Args:
