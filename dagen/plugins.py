@@ -1,9 +1,9 @@
-"""Strategies, networks and data sets are found by listing their folders.
+"""Strategies, networks, data sets, validators and maps are found by listing their folders.
 
 The file's name is the plug-in's name: ``methods/advent.py`` is ``--method advent`` (an
 underscore in the file is a hyphen on the command line). A file whose name starts with an
 underscore, and ``base.py``, are not plug-ins. Other packages add theirs through the entry points
-``dagen.methods``, ``dagen.models``, ``dagen.datasets`` and ``dagen.validators``.
+``dagen.methods``, ``dagen.models``, ``dagen.datasets``, ``dagen.validators`` and ``dagen.maps``.
 """
 
 import ast
@@ -12,27 +12,30 @@ import inspect
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dagen.errors import UsageError, unknown
 
-Kind = Literal["methods", "models", "datasets", "validators"]
-_BASES: dict[Kind, str] = {
-    "methods": "Method",
-    "models": "Network",
-    "datasets": "Dataset",
-    "validators": "Validator",
-}
-_SINGULAR: dict[Kind, str] = {
-    "methods": "method",
-    "models": "network",
-    "datasets": "data set",
-    "validators": "validator",
+Kind = Literal["methods", "models", "datasets", "validators", "maps"]
+
+
+class _Shelf(NamedTuple):
+    package: str
+    base: str
+    singular: str
+
+
+_SHELVES: dict[Kind, _Shelf] = {
+    "methods": _Shelf("dagen.methods", "Method", "method"),
+    "models": _Shelf("dagen.models", "Network", "network"),
+    "datasets": _Shelf("dagen.datasets", "Dataset", "data set"),
+    "validators": _Shelf("dagen.validators", "Validator", "validator"),
+    "maps": _Shelf("dagen.datasets.maps", "Map", "kind of map"),
 }
 
 
 def _files(kind: Kind) -> dict[str, Path]:
-    folder = Path(__file__).parent / kind
+    folder = Path(__file__).parent.joinpath(*_SHELVES[kind].package.split(".")[1:])
     return {
         path.stem.replace("_", "-"): path
         for path in sorted(folder.glob("*.py"))
@@ -58,9 +61,10 @@ def get(kind: Kind, name: str) -> type[Any]:
         UsageError: there is no such name (the nearest one is named), or its file does not
             hold exactly one public class of its kind.
     """
+    shelf = _SHELVES[kind]
     if name in (files := _files(kind)):
-        module = importlib.import_module(f"dagen.{kind}.{files[name].stem}")
-        base = getattr(importlib.import_module(f"dagen.{kind}.base"), _BASES[kind])
+        module = importlib.import_module(f"{shelf.package}.{files[name].stem}")
+        base = getattr(importlib.import_module(f"{shelf.package}.base"), shelf.base)
         found = [
             value
             for key, value in vars(module).items()
@@ -71,13 +75,13 @@ def get(kind: Kind, name: str) -> type[Any]:
         ]
         if len(found) != 1:
             raise UsageError(
-                f"{files[name].name} must hold exactly one public {_BASES[kind]}, not {len(found)}."
+                f"{files[name].name} must hold exactly one public {shelf.base}, not {len(found)}."
             )
         return found[0]
     if name in (outside := _outside(kind)):
         loaded: type[Any] = outside[name].load()
         return loaded
-    raise unknown(_SINGULAR[kind], name, names(kind))
+    raise unknown(shelf.singular, name, names(kind))
 
 
 def summary(kind: Kind, name: str) -> str:

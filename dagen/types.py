@@ -6,7 +6,8 @@ name        shape          dtype       values
 image       (B, 3, H, W)   float32     RGB in [0, 1]; networks normalise inside
 label       (B, H, W)      int64       class ids of the task, 255 is ignored
 index       (B,)           int64       position in the data set
-salience    (B, H, W)      float32     in [0, 1], from the image alone
+map         (B, H, W) or   float32     from the image alone, never from a label
+            (B, K, H, W)
 logits      (B, C, h, w)   float32     at the network's own stride
 features    (B, D, h, w)   float32     what the classifier sees
 ==========  =============  ==========  =======================================
@@ -14,7 +15,7 @@ features    (B, D, h, w)   float32     what the classifier sees
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -60,15 +61,15 @@ class View:
     """Images of one domain; ``label`` is None where a method may not know it.
 
     The source view holds all labelled images: with few target labels its last ``target_rows``
-    images are the target's. ``salience`` is there where a part asks for it: how much each pixel
-    stands out in its whole image (see ``dagen.datasets.maps.salience``).
+    images are the target's. ``maps`` holds, by name, the per-image maps that the parts ask for
+    (``Method.maps``); see ``dagen.datasets.maps``.
     """
 
     image: Tensor
     index: Tensor
     label: Tensor | None = None
     target_rows: int = 0
-    salience: Tensor | None = None
+    maps: dict[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> View:
         """The same view on ``device``, images in channels-last memory."""
@@ -77,7 +78,7 @@ class View:
             self.index.to(device, non_blocking=True),
             None if self.label is None else self.label.to(device, non_blocking=True),
             self.target_rows,
-            None if self.salience is None else self.salience.to(device, non_blocking=True),
+            {name: map_.to(device, non_blocking=True) for name, map_ in self.maps.items()},
         )
 
 

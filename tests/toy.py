@@ -1,5 +1,7 @@
 """Networks and batches small enough to check by hand."""
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
 
@@ -58,7 +60,7 @@ def batch(
     size: int = 32,
     count: int = 2,
     seed: int = 0,
-    salience: bool = False,
+    maps: Collection[str] = (),
 ) -> Batch:
     """Random images, labels for the source only, a stripe of ignored pixels among them."""
     draw = torch.Generator().manual_seed(seed)
@@ -67,8 +69,8 @@ def batch(
     index = torch.arange(count)
     source = View(torch.rand(count, 3, size, size, generator=draw), index, label)
     image = torch.rand(count, 3, size, size, generator=draw) * 0.5 + 0.4
-    shown = torch.rand(count, size, size, generator=draw) if salience else None
-    return Batch(source, View(image, index, salience=shown))
+    made = {name: torch.rand(count, size, size, generator=draw) for name in sorted(maps)}
+    return Batch(source, View(image, index, maps=made))
 
 
 def context(task: Task = Task.BINARY, *, step: int = 0, steps: int = 10, seed: int = 0) -> Context:

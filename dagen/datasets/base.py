@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from dagen.datasets.maps.base import Array, Map
 from dagen.types import Image, Label, Task
 
 __all__ = ["Dataset", "Image", "Label", "Split"]
@@ -81,6 +82,14 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the image names and contents of this split, never the labels."""
         raise NotImplementedError
+
+    def map_of(self, index: int, kind: Map) -> Array:
+        """The map of a kind of image ``index``; opens no label.
+
+        Raises:
+            DataError: the image is damaged, or the map is not what the kind's contract says.
+        """
+        return kind.checked(self.image(index), self.name(index))
 
     def label_key(self, index: int) -> str | None:
         """A string that changes when label ``index`` may have; None: labels are not cached."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
 from dagen.datasets.loading.batches import Feed, Stream
@@ -12,7 +13,6 @@ from dagen.datasets.loading.cache import CachedDataset, cached
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined
-from dagen.datasets.maps.salience import Salience
 from dagen.runs.config import Config
 from dagen.runs.plan import reads_source
 from dagen.types import Domain, Task
@@ -23,7 +23,7 @@ def open_feeds(
     streams: Collection[Domain],
     data_root: Path | None,
     *,
-    salience: bool = False,
+    maps: Collection[str] = (),
 ) -> dict[Stream, Feed]:
     """The images of a run: the source's with labels, the target's without, and chosen ones.
 
@@ -31,7 +31,7 @@ def open_feeds(
         config: of the run.
         streams: the domains whose images the strategies need.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
-        salience: whether they need to know what stands out in target images.
+        maps: the per-image maps of target images that they need, by name.
 
     Returns:
         ``source`` and ``target`` as far as they are needed, and ``labelled``: the target
@@ -39,7 +39,7 @@ def open_feeds(
 
     Raises:
         DataError: a data set or its labels are missing or damaged.
-        UsageError: more target labels than there are images.
+        UsageError: more target labels than there are images, or an unknown kind of map.
     """
     feeds: dict[Stream, Feed] = {}
     if "source" in streams and reads_source(config):
@@ -50,7 +50,7 @@ def open_feeds(
         return feeds
     if "target" in streams:
         images = _training_images(config, config.tgt, data_root)
-        feeds["target"] = Feed(images, False, salience=Salience(images) if salience else None)
+        feeds["target"] = Feed(images, False, maps={n: plugins.get("maps", n)() for n in maps})
     if config.target_labels:
         target = _training_images(config, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)

@@ -34,7 +34,7 @@ class Stack(nn.Module):
         batch_norm: whose images update the running statistics.
         setting: what the run is about.
         streams: the domains whose images the parts need.
-        salience: whether a part needs to know what stands out in target images.
+        maps: the per-image maps of target images that the parts need.
         needs_checkpoint: whether a part starts from a trained network.
         online: name of the part that adapts to a stream; None in a stack that is trained.
     """
@@ -78,7 +78,7 @@ class Stack(nn.Module):
         )
         _check_predictors(self._each())
         self.streams: frozenset[Domain] = frozenset().union(*(m.streams for _, m in self._each()))
-        self.salience = any(part.salience for _, part in self._each())
+        self.maps: frozenset[str] = frozenset().union(*(m.maps for _, m in self._each()))
         self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
         self.online = next((name for name, part in self._each() if part.online), None)
         never = self.online is not None or freeze_batch_norm >= 1

@@ -53,9 +53,7 @@ class TrainingRun:
         self.task = Task(config.task)
         self.network = build_network(runtime.located(config))
         self.stack = build_stack(config, self.network, place.size)
-        self.feeds = open_feeds(
-            config, self.stack.streams, runtime.data_root, salience=self.stack.salience
-        )
+        self.feeds = open_feeds(config, self.stack.streams, runtime.data_root, maps=self.stack.maps)
         several = config.candidates > 1 and not self.stack.online
         kept = evenly_spaced(config.steps, config.candidates) if several else ()
         self.candidates = Candidates(folder, kept)

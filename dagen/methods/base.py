@@ -69,7 +69,7 @@ class Method(nn.Module):
         family: where it belongs in tables.
         paper: short reference, such as ``"Vu et al., CVPR 2019"``.
         streams: the domains whose images it needs.
-        salience: whether it needs ``View.salience`` of the target images.
+        maps: the per-image maps of target images that it needs, by name (``View.maps``).
         requires: parts that must stand before it in the stack (added when missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the very images that it is scored on, in one pass over them
@@ -85,7 +85,7 @@ class Method(nn.Module):
     family: ClassVar[Family] = "baseline"
     paper: ClassVar[str] = ""
     streams: ClassVar[frozenset[Domain]] = frozenset()
-    salience: ClassVar[bool] = False
+    maps: ClassVar[frozenset[str]] = frozenset()
     requires: ClassVar[tuple[str, ...]] = ()
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False

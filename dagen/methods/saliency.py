@@ -57,7 +57,7 @@ class Saliency(Method):
     family = "self-training"
     paper = "after Wei et al., ECCV 2012"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
-    salience: ClassVar[bool] = True
+    maps: ClassVar[frozenset[str]] = frozenset({"salience"})
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
@@ -78,9 +78,7 @@ class Saliency(Method):
 
     def label(self, ctx: Context) -> Tensor:
         """(B, H, W) int64: 1 where something stands out, 0 where nothing does, else ignored."""
-        shown = ctx.target.salience
-        if shown is None:
-            raise RuntimeError("the loader gave no salience to a part that names it")
+        shown = ctx.target.maps["salience"]
         label = torch.full(shown.shape, IGNORE, device=shown.device)
         label.masked_fill_(shown <= self.config.background, 0)
         return label.masked_fill_(shown >= self.config.foreground, 1)

@@ -279,14 +279,17 @@ def test_what_stands_out_is_given_to_those_who_ask(
 
     config = small(method="saliency", zoom=1.0)
     stack = build_stack(config, build_network(config))
-    feed = open_feeds(config, stack.streams, runtime.data_root, salience=stack.salience)["target"]
+    feed = open_feeds(config, stack.streams, runtime.data_root, maps=stack.maps)["target"]
     monkeypatch.setattr(salience, "salience", once)
-    assert feed.salience is not None and not feed.labelled
+    assert list(feed.maps) == ["salience"] and not feed.labelled
     for _ in range(2):
         for index in range(len(feed.dataset)):
             image = feed.dataset.image(index)
-            assert np.array_equal(feed.salience(index), _plain(image))
+            shown = feed.dataset.map_of(index, feed.maps["salience"])
+            assert np.array_equal(shown, _plain(image))
     assert len(made) <= len(feed.dataset)  # the second time from the cache
     other = build_stack(small(method="advent"), build_network(config))
-    feeds = open_feeds(config, other.streams, runtime.data_root, salience=other.salience)
-    assert feeds["target"].salience is None
+    feeds = open_feeds(config, other.streams, runtime.data_root, maps=other.maps)
+    assert not feeds["target"].maps
+    with pytest.raises(UsageError, match=r"unknown kind of map 'saliency'.*'salience'"):
+        open_feeds(config, other.streams, runtime.data_root, maps=["saliency"])

@@ -34,7 +34,7 @@ def build(
 
 def streamed(stack: Stack, seed: int) -> Batch:
     """What the loader would give: only the domains that are streamed, no target label."""
-    both = batch(stack.setting.task, seed=seed, salience=stack.salience)
+    both = batch(stack.setting.task, seed=seed, maps=stack.maps)
     return Batch(
         both.source if "source" in stack.streams else None,
         both.target if "target" in stack.streams else None,
@@ -100,6 +100,8 @@ def test_class_attributes_are_valid(name: str) -> None:
     assert issubclass(method, Method)
     assert method.family in get_args(Family)
     assert method.streams <= {"source", "target"}
+    assert method.maps <= set(plugins.names("maps"))
+    assert "target" in method.streams or not method.maps
     assert set(method.requires) <= set(NAMES) - {name}
     assert method.tasks
 

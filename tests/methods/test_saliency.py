@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ def test_labels_are_certain_outside_the_two_thresholds() -> None:
     images = batch()
     assert images.target is not None
     ctx = step_of(
-        stack, images=Batch(images.source, View(images.target.image, shown, None, 0, shown))
+        stack,
+        images=Batch(images.source, replace(images.target, maps={"salience": shown})),
     )
     part = stack.parts["saliency"]
     assert isinstance(part, Saliency)
@@ -29,7 +31,7 @@ def test_labels_are_certain_outside_the_two_thresholds() -> None:
 @pytest.mark.parametrize("task", Task)
 def test_the_loss_is_that_of_the_sum_of_the_foreground(task: Task) -> None:
     stack = stack_of(["saliency"], task, weight=0.5, jitter=0.0)
-    ctx = step_of(stack, images=batch(task, salience=True))
+    ctx = step_of(stack, images=batch(task, maps=["salience"]))
     part = stack.parts["saliency"]
     assert isinstance(part, Saliency)
     inputs: list[Tensor] = []
@@ -50,7 +52,7 @@ def test_the_loss_is_that_of_the_sum_of_the_foreground(task: Task) -> None:
 
 def test_no_material_gains_on_another() -> None:
     stack = stack_of(["saliency"], Task.MATERIAL)
-    images = batch(Task.MATERIAL, salience=True)
+    images = batch(Task.MATERIAL, maps=["salience"])
     stack(images, 0)[0]["saliency/main"].backward()
     gradient = stack.student.get_parameter("head.bias").grad
     assert gradient is not None
@@ -76,7 +78,7 @@ def test_it_learns_what_stands_out_and_not_what_is_bright() -> None:
             target, _ = _scene(1000 + step, dark=True)
             index = torch.arange(len(source))
             shown = torch.stack([_map(one) for one in target])
-            views = Batch(View(source, index, label), View(target, index, salience=shown))
+            views = Batch(View(source, index, label), View(target, index, maps={"salience": shown}))
             torch.stack(list(stack(views, step)[0].values())).sum().backward()
             optimizer.step()
             optimizer.zero_grad()

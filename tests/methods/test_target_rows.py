@@ -18,7 +18,7 @@ from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
 
 def mixed(rows: int) -> Batch:
     """Four labelled images, the last ``rows`` of them the target's, and two unlabelled ones."""
-    both = batch(count=4, salience=True)
+    both = batch(count=4, maps=["salience"])
     assert both.source is not None
     return replace(both, source=replace(both.source, target_rows=rows))
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -27,9 +27,10 @@ from torch.utils.data import Dataset as TorchDataset
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.rare_classes import RareClasses
-from dagen.datasets.loading.transforms import to_tensor
+from dagen.datasets.loading.transforms import Window, label_tensor, map_tensor, to_tensor
+from dagen.datasets.maps.base import Array, Map
 from dagen.system.memory import return_freed_memory
-from dagen.types import Batch, Image, Label, Pixels, View
+from dagen.types import Batch, Image, Label, View
 
 Stream = Literal["source", "target", "labelled"]
 """``labelled`` holds the target images whose labels may be used."""
@@ -40,7 +41,12 @@ _CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
 _CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
 
 
-_Sample = tuple[Image, Label | None, int]
+@dataclass(frozen=True)
+class _Sample:
+    index: int
+    image: Image
+    label: Label | None
+    maps: dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,13 @@ class Feed:
         dataset: the images.
         labelled: whether labels are read; False never opens one.
         rare: draws labelled images by class; None takes each once an epoch.
-        salience: the map of what stands out in an image, (H, W) uint8, by its position; None
-            where nobody asks. Of a feed that is not labelled.
+        maps: the kinds of per-image maps that come with the images, by name.
     """
 
     dataset: Dataset
     labelled: bool
     rare: RareClasses | None = None
-    salience: Callable[[int], Pixels] | None = None
+    maps: Mapping[str, Map] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,14 +97,7 @@ class Steps(TorchDataset[Batch]):
             granted = share // 2 if "source" in self.feeds else share
         source = [*self._rows("source", step, share - granted)]
         source += self._rows("labelled", step, granted)
-        return Batch(_view(source, granted), self._target(step, share))
-
-    def _target(self, step: int, share: int) -> View | None:
-        view = _view([*self._rows("target", step, share)])
-        if view is None or view.label is None:
-            return view
-        # What stands where a label would is the map of what stands out: labels are never read.
-        return replace(view, label=None, salience=view.label.float().div_(255))
+        return Batch(_view(source, granted), _view([*self._rows("target", step, share)]))
 
     def names(self, batch: Batch) -> list[str]:
         """The file names of a batch's images, for error messages."""
@@ -128,35 +126,42 @@ class Steps(TorchDataset[Batch]):
         def draws(attempt: int) -> np.random.Generator:
             return _generator(how.seed, _CROP[stream], k, attempt)
 
-        image: Image
+        dataset = feed.dataset
         label: Label | None
         if feed.rare is not None:
             drawn, index = feed.rare.draw(_generator(how.seed, _CLASS[stream], k))
-            whole = feed.dataset.image(index), feed.dataset.label(index)
-            image, label, draw = feed.rare.crop(*whole, drawn, geometry, draws)
+            image = dataset.image(index)
+            window, label, draw = feed.rare.window(dataset.label(index), drawn, geometry, draws)
         else:
-            count, draw = len(feed.dataset), draws(0)
+            count, draw = len(dataset), draws(0)
             index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
-            image = feed.dataset.image(index)
-            label = feed.dataset.label(index) if feed.labelled else None
-            if feed.salience is not None:
-                label = feed.salience(index)
-            image, label = transforms.crop(image, label, *geometry, draw)
+            image = dataset.image(index)
+            window = Window.draw(image.shape, *geometry, draw)
+            label = window.label(dataset.label(index)) if feed.labelled else None
+        cut = window.image(image)
         if how.augment == "camera":
-            image = transforms.camera(image, draw)
-        return image, label, index
+            cut = transforms.camera(cut, draw)
+        maps = {
+            name: window.map(dataset.map_of(index, kind), kind.resized)
+            for name, kind in feed.maps.items()
+        }
+        return _Sample(index, cut, label, maps)
 
 
 def _view(samples: list[_Sample], target_rows: int = 0) -> View | None:
     """The samples as one view; None without any."""
     if not samples:
         return None
-    labels = [label for _, label, _ in samples if label is not None]
+    labels = [label_tensor(s.label) for s in samples if s.label is not None]
     return View(
-        image=torch.stack([to_tensor(image) for image, _, _ in samples]),
-        index=torch.tensor([index for _, _, index in samples]),
-        label=torch.stack([_label_tensor(label) for label in labels]) if labels else None,
+        image=torch.stack([to_tensor(s.image) for s in samples]),
+        index=torch.tensor([s.index for s in samples]),
+        label=torch.stack(labels) if labels else None,
         target_rows=target_rows,
+        maps={
+            name: torch.stack([map_tensor(s.maps[name]) for s in samples])
+            for name in samples[0].maps
+        },
     )
 
 
@@ -170,10 +175,6 @@ def _order(
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The order of all images in one epoch."""
     return _generator(seed, stream, epoch).permutation(count)
-
-
-def _label_tensor(label: Label) -> Tensor:
-    return torch.from_numpy(np.array(label)).long()  # a copy: cached arrays are read-only
 
 
 def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:

@@ -7,13 +7,13 @@ as the training resolution allows, and keeps one file an image::
     FOLDER/ab/abcdef....npy     a NumPy array file, and the CRC-32 of all before in its last 4 bytes
 
 The file's name is the SHA-256 of what the array was made from: path, size and time of the image
-file, the resolution, image or label. An entry is therefore never wrong, only unused: nothing is
-ever evicted, and the folder may be deleted whenever one likes, also its older files alone
-(``find FOLDER -mtime +30 -delete``). Files are written under a temporary name (``.*.tmp``; one is
-left where a process was killed), synced and renamed, so that several processes may share a
-folder; at worst two make the same file. A file is checked when a process first opens it, and
-made again when it is damaged. Where nothing can be written a warning is given, once, and the
-data set works on without a cache.
+file, the resolution, and whether it is the image, its label or a kind of map. An entry is
+therefore never wrong, only unused: nothing is ever evicted, and the folder may be deleted
+whenever one likes, also its older files alone (``find FOLDER -mtime +30 -delete``). Files are
+written under a temporary name (``.*.tmp``; one is left where a process was killed), synced and
+renamed, so that several processes may share a folder; at worst two make the same file. A file is
+checked when a process first opens it, and made again when it is damaged. Where nothing can be
+written a warning is given, once, and the data set works on without a cache.
 """
 
 from __future__ import annotations
@@ -25,21 +25,25 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset, Image, Label
+from dagen.datasets.loading.wrappers import Wrapper
+from dagen.datasets.maps.base import Array, Map
 from dagen.errors import DagenError
 from dagen.system.files import make_folder, write_atomically
+from dagen.types import Pixels
 
 VARIABLE = "DAGEN_CACHE"
 """The environment variable that names the cache's folder."""
 
 _VERSION = 1  # part of each key: raise it when an entry would be made in another way
 _CHECKSUM = 4  # bytes
-Array = NDArray[np.uint8]
+_T = TypeVar("_T", bound=np.generic)
 
 
 def default_folder() -> Path:
@@ -60,12 +64,12 @@ class DecodeCache:
         self._writable = True
         self._sound: set[str] = set()
 
-    def get(self, key: str, make: Callable[[], Array]) -> Array:
+    def get(self, key: str, make: Callable[[], NDArray[_T]]) -> NDArray[_T]:
         """The array of ``key``: from its file, or made and stored.
 
         Args:
-            key: everything that the array depends on.
-            make: makes the array, uint8 of any shape; what it raises goes through.
+            key: everything that the array depends on, its type included.
+            make: makes the array, of any shape and type of numbers; what it raises goes through.
 
         Returns:
             A read-only array, mapped from its file where there is one.
@@ -79,7 +83,7 @@ class DecodeCache:
             array = self._write(path, made)
         return array
 
-    def _read(self, path: Path) -> Array | None:
+    def _read(self, path: Path) -> NDArray[Any] | None:
         """The stored array; None where there is none or it is damaged."""
         try:
             if path.name not in self._sound:
@@ -87,13 +91,13 @@ class DecodeCache:
                 checksum = int.from_bytes(content[-_CHECKSUM:], "little")
                 if checksum != zlib.crc32(content[:-_CHECKSUM]):
                     return None
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         self._sound.add(path.name)
         return np.asarray(array)
 
-    def _write(self, path: Path, array: Array) -> Array:
+    def _write(self, path: Path, array: NDArray[_T]) -> NDArray[_T]:
         """Stores ``array``; gives the mapped one, or ``array`` itself where that fails."""
         if not self._writable:
             return array
@@ -134,11 +138,11 @@ def cover(size: tuple[int, int], limit: tuple[int, int]) -> tuple[int, int]:
     return max(low, round(height * scale)), max(narrow, round(width * scale))
 
 
-class CachedDataset(Dataset):
+class CachedDataset(Wrapper):
     """A data set whose images and labels come shrunk and from a cache.
 
-    All else is the data set's own. An image never opens a label; a label is stored when it is
-    first asked for, where the data set can tell whether it has changed (``label_key``).
+    An image never opens a label; a label is stored when it is first asked for, where the data
+    set can tell whether it has changed (``label_key``).
     """
 
     def __init__(self, dataset: Dataset, limit: tuple[int, int], cache: DecodeCache) -> None:
@@ -149,7 +153,7 @@ class CachedDataset(Dataset):
             limit: (H, W) in pixels that the images still cover; see :func:`cover`.
             cache: where to keep them.
         """
-        super().__init__(dataset.root, dataset.split, dataset.task)
+        super().__init__(dataset)
         self.dataset = dataset
         self.limit = limit
         self.cache = cache
@@ -157,9 +161,9 @@ class CachedDataset(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def name(self, index: int) -> str:
-        """The data set's name of image ``index``."""
-        return self.dataset.name(index)
+    def behind(self, index: int) -> tuple[Dataset, int]:
+        """The data set's own image."""
+        return self.dataset, index
 
     def image(self, index: int) -> Image:
         """(h, w, 3) uint8 RGB, averaged down (``cv2.INTER_AREA``); read-only."""
@@ -176,18 +180,12 @@ class CachedDataset(Dataset):
         key = self.dataset.label_key(index)
         return make() if key is None else self.cache.get(f"label|{self.limit}|{key}", make)
 
-    def derived(self, index: int, name: str, make: Callable[[Image], Array]) -> Array:
-        """What ``make`` makes of image ``index``, kept under ``name``; read-only.
+    def map_of(self, index: int, kind: Map) -> Array:
+        """The map of the image as :meth:`image` gives it, in the kind's own type; read-only."""
+        key = f"map|{kind.digest}|{self.limit}|{self.dataset.image_key(index)}"
+        return self.cache.get(key, lambda: kind.checked(self.image(index), self.name(index)))
 
-        Args:
-            index: of the image.
-            name: of what is made; another way of making it needs another name.
-            make: from the image as :meth:`image` gives it to a uint8 array.
-        """
-        key = f"{name}|{self.limit}|{self.dataset.image_key(index)}"
-        return self.cache.get(key, lambda: make(self.image(index)))
-
-    def _shrink(self, array: Array, how: int) -> Array:
+    def _shrink(self, array: Pixels, how: int) -> Pixels:
         height, width = cover((array.shape[0], array.shape[1]), self.limit)
         if (height, width) == array.shape[:2]:
             return array
@@ -198,25 +196,9 @@ class CachedDataset(Dataset):
         """Whether labels can be read."""
         return self.dataset.has_labels
 
-    def image_key(self, index: int) -> str:
-        """The data set's key of image ``index``."""
-        return self.dataset.image_key(index)
-
-    def label_key(self, index: int) -> str | None:
-        """The data set's key of label ``index``."""
-        return self.dataset.label_key(index)
-
     def fingerprint(self) -> str:
         """The data set's fingerprint."""
         return self.dataset.fingerprint()
-
-    def instances(self, index: int) -> int | None:
-        """The data set's number of objects in image ``index``."""
-        return self.dataset.instances(index)
-
-    def scene(self, index: int) -> str | None:
-        """The data set's scene tag of image ``index``."""
-        return self.dataset.scene(index)
 
 
 def cached(dataset: Dataset, limit: tuple[int, int], folder: Path | None = None) -> CachedDataset:

@@ -26,11 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset
-from dagen.datasets.loading import transforms
 from dagen.datasets.loading.cache import CachedDataset
+from dagen.datasets.loading.transforms import Window
 from dagen.datasets.loading.wrappers import Subset
 from dagen.errors import DataError
-from dagen.types import IGNORE, Image, Label
+from dagen.types import IGNORE, Label
 
 ENOUGH = 0.0015
 """Share of a crop's pixels that have to be of the drawn class."""
@@ -58,34 +58,33 @@ class RareClasses:
         found = self.images[drawn]
         return drawn, int(found[draw.integers(len(found))])
 
-    def crop(
+    def window(
         self,
-        image: Image,
         label: Label,
         drawn: int,
         how: tuple[tuple[int, int], float],
         draws: Callable[[int], np.random.Generator],
-    ) -> tuple[Image, Label, np.random.Generator]:
-        """The first crop that shows enough of class ``drawn``, or the fullest one.
+    ) -> tuple[Window, Label, np.random.Generator]:
+        """The first window that shows enough of class ``drawn``, or the fullest one.
 
         Args:
-            image: (H, W, 3) uint8.
-            label: (H, W) uint8.
+            label: (H, W) uint8, whole.
             drawn: the class.
-            how: size and zoom, as in :func:`dagen.datasets.loading.transforms.crop`.
+            how: size and zoom, as in :meth:`dagen.datasets.loading.transforms.Window.draw`.
             draws: makes the generator of each attempt, from 0.
 
         Returns:
-            Image, label, and the generator of that attempt, for what is drawn afterwards.
+            The window, the label in it, and the generator of that attempt, for what is drawn
+            afterwards.
         """
         best, most = None, -1
         for attempt in range(ATTEMPTS):
             draw = draws(attempt)
-            cut, ids = transforms.crop(image, label, *how, draw)
-            assert ids is not None
+            window = Window.draw(label.shape, *how, draw)
+            ids = window.label(label)
             pixels = int((ids == drawn).sum())
             if pixels > most:
-                best, most = (cut, ids, draw), pixels
+                best, most = (window, ids, draw), pixels
             if pixels >= self.enough:
                 break
         assert best is not None
@@ -129,11 +128,10 @@ def class_pixels(dataset: Dataset, size: tuple[int, int]) -> NDArray[np.float64]
     key, base = _key(dataset), dataset.dataset if isinstance(dataset, Subset) else dataset
     if key is None or not isinstance(base, CachedDataset):
         return _count(dataset, size)
-    made = base.cache.get(
-        f"class pixels|{size}|{base.limit}|{dataset.task}|{key}",
-        lambda: np.frombuffer(_count(dataset, size).tobytes(), np.uint8),
+    return base.cache.get(
+        f"class pixels, float64|{size}|{base.limit}|{dataset.task}|{key}",
+        lambda: _count(dataset, size),
     )
-    return made.view(np.float64).reshape(len(dataset), dataset.task.num_classes)
 
 
 def _key(dataset: Dataset) -> str | None:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from dagen.datasets.maps.base import Array, Resizing
 from dagen.types import Image, Label
+
+_T = TypeVar("_T", bound=np.integer[Any] | np.floating[Any])
 
 # Loader workers are processes already; OpenCV's own threads only get in their way.
 cv2.setNumThreads(0)
@@ -47,59 +52,87 @@ def cover(shape: tuple[int, int], size: tuple[int, int], multiple: int = 1) -> t
     )
 
 
-def resize(image: Image, size: tuple[int, int]) -> Image:
-    """``image`` (H, W, 3) at ``size`` (H, W): area average when shrinking, else bilinear."""
-    if image.shape[:2] == size:
-        return image
-    shrinking = size[0] * size[1] < image.shape[0] * image.shape[1]
-    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=how), np.uint8)
+def resize(image: NDArray[_T], size: tuple[int, int]) -> NDArray[_T]:
+    """``image``, or a map that may be blended, at ``size`` (H, W).
 
-
-def resize_label(label: Label, size: tuple[int, int]) -> Label:
-    """``label`` (H, W) at ``size``, nearest pixel."""
-    if label.shape == size:
-        return label
-    return np.asarray(
-        cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
-    )
-
-
-def crop(
-    image: Image,
-    label: Label | None,
-    size: tuple[int, int],
-    zoom: float,
-    draw: np.random.Generator,
-) -> tuple[Image, Label | None]:
-    """A random window, magnified and mirrored at random.
-
-    The window has the aspect of ``size`` and lies inside the image; at magnification 1 it is the
-    largest such window, at ``zoom`` its sides are ``zoom`` times shorter. Magnification is
-    log-uniform, mirroring has probability 1/2.
-
-    Args:
-        image: (H, W, 3) uint8.
-        label: (H, W) uint8 or None; draws do not depend on it.
-        size: height and width of the result.
-        zoom: largest magnification, at least 1.
-        draw: the sample's generator.
+    Area average when shrinking, else bilinear. Its type stays.
     """
-    height, width = image.shape[:2]
-    scale = max(size[0] / height, size[1] / width) * zoom ** draw.random()
-    rows = min(height, max(1, round(size[0] / scale)))
-    columns = min(width, max(1, round(size[1] / scale)))
-    top = int(draw.integers(0, height - rows + 1))
-    left = int(draw.integers(0, width - columns + 1))
-    mirrored = draw.random() < 0.5
-    window = slice(top, top + rows), slice(left, left + columns)
-    image = resize(np.ascontiguousarray(image[window]), size)
-    if label is not None:
-        label = resize_label(np.ascontiguousarray(label[window]), size)
-    if mirrored:
-        image = image[:, ::-1]
-        label = None if label is None else label[:, ::-1]
-    return image, label
+    shrinking = size[0] * size[1] < image.shape[0] * image.shape[1]
+    return _resized(image, size, cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+
+
+def resize_label(label: NDArray[_T], size: tuple[int, int]) -> NDArray[_T]:
+    """``label``, or a map that may not be blended, at ``size`` (H, W): the nearest pixel."""
+    return _resized(label, size, cv2.INTER_NEAREST_EXACT)
+
+
+def _resized(array: NDArray[_T], size: tuple[int, int], how: int) -> NDArray[_T]:
+    if array.shape[:2] == size:
+        return array
+    resized = cv2.resize(array, size[::-1], interpolation=how)
+    return np.asarray(resized, array.dtype).reshape(*size, *array.shape[2:])
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of an image that a training sample shows: image, label and maps are cut alike.
+
+    Attributes:
+        rows: of the image.
+        columns: of the image.
+        mirrored: whether left and right change places.
+        size: height and width of the sample.
+    """
+
+    rows: slice
+    columns: slice
+    mirrored: bool
+    size: tuple[int, int]
+
+    @classmethod
+    def draw(
+        cls, shape: tuple[int, ...], size: tuple[int, int], zoom: float, draw: np.random.Generator
+    ) -> Window:
+        """A random window, magnified and mirrored at random.
+
+        It has the aspect of ``size`` and lies inside the image; at magnification 1 it is the
+        largest such window, at ``zoom`` its sides are ``zoom`` times shorter. Magnification is
+        log-uniform, mirroring has probability 1/2.
+
+        Args:
+            shape: of the image or its label, height and width first.
+            size: height and width of the sample.
+            zoom: largest magnification, at least 1.
+            draw: the sample's generator.
+        """
+        height, width = shape[:2]
+        scale = max(size[0] / height, size[1] / width) * zoom ** draw.random()
+        rows = min(height, max(1, round(size[0] / scale)))
+        columns = min(width, max(1, round(size[1] / scale)))
+        top = int(draw.integers(0, height - rows + 1))
+        left = int(draw.integers(0, width - columns + 1))
+        mirrored = bool(draw.random() < 0.5)
+        return cls(slice(top, top + rows), slice(left, left + columns), mirrored, size)
+
+    def image(self, image: Image) -> Image:
+        """The window of ``image``; see :func:`resize`."""
+        return self._turned(resize(self._cut(image), self.size))
+
+    def label(self, label: Label) -> Label:
+        """The window of ``label``; see :func:`resize_label`."""
+        return self._turned(resize_label(self._cut(label), self.size))
+
+    def map(self, map_: Array, resized: Resizing) -> Array:
+        """The window of a map, uint8 or float32, resized as its kind wants it."""
+        cut = self._cut(map_ if map_.dtype == np.uint8 else map_.astype(np.float32))
+        how = resize_label if resized == "nearest" else resize
+        return self._turned(how(cut, self.size))
+
+    def _cut(self, array: NDArray[_T]) -> NDArray[_T]:
+        return np.ascontiguousarray(array[self.rows, self.columns])
+
+    def _turned(self, array: NDArray[_T]) -> NDArray[_T]:
+        return array[:, ::-1] if self.mirrored else array
 
 
 def camera(image: Image, draw: np.random.Generator) -> Image:
@@ -128,3 +161,15 @@ def _defects() -> tuple[Any, ...]:
 def to_tensor(image: Image) -> Tensor:
     """(3, H, W) float32 in [0, 1] from (H, W, 3) uint8."""
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255)
+
+
+def label_tensor(label: Label) -> Tensor:
+    """(H, W) int64 ids."""
+    return torch.from_numpy(np.array(label)).long()  # a copy: cached arrays are read-only
+
+
+def map_tensor(map_: Array) -> Tensor:
+    """(H, W) or (K, H, W) float32 from a map of uint8, which stands for value / 255, or float."""
+    tensor = torch.from_numpy(np.array(map_)).float()
+    tensor = tensor.div_(255) if map_.dtype == np.uint8 else tensor
+    return tensor if tensor.ndim == 2 else tensor.movedim(-1, 0)

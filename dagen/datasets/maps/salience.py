@@ -18,19 +18,17 @@ for ground. So the map is made of whole images, kept in the decode cache, and cu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dagen.datasets.loading.cache import CachedDataset
+from dagen.datasets.maps.base import Map, Resizing
 from dagen.types import Image, Pixels
 
 _Plane = NDArray[np.float32]
 
-_KEPT_AS = "salience/1"
-"""Name in the decode cache; another one is due when the map is made in another way."""
 _SIDE = 80
 """Shorter side in pixels of the copy on which the map is made."""
 _SMALLEST = 5
@@ -129,16 +127,12 @@ def _unit(plane: _Plane, least: float = 1.0) -> _Plane:
     return np.asarray(plane / max(float(plane.max()), least), np.float32)
 
 
-@dataclass(frozen=True)
-class Salience:
-    """The maps of a data set's images, each made once.
+class Salience(Map):
+    """What stands out: 1 where most, 0 where nothing does."""
 
-    Attributes:
-        dataset: the images.
-    """
+    digest = "salience/1"  # raise the number when the map is made in another way
+    resized: ClassVar[Resizing] = "nearest"
 
-    dataset: CachedDataset
-
-    def __call__(self, index: int) -> Pixels:
-        """The map of image ``index``, (H, W) uint8 of the cached image's size."""
-        return self.dataset.derived(index, _KEPT_AS, salience)
+    def make(self, image: Image, name: str) -> Pixels:
+        """(H, W) uint8; see :func:`salience`."""
+        return salience(image)

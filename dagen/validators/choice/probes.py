@@ -14,10 +14,9 @@ import numpy as np
 import torch
 
 from dagen.datasets.base import Dataset
-from dagen.datasets.loading import transforms
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset, require_images
-from dagen.datasets.loading.transforms import to_tensor
+from dagen.datasets.loading.transforms import Window, label_tensor, to_tensor
 from dagen.runs.config import Config
 from dagen.runs.plan import reads_source
 from dagen.types import Task, View
@@ -69,11 +68,11 @@ def pictures(
     chosen = np.sort(draw.permutation(len(dataset))[:IMAGES])
     images, labels = [], []
     for index in chosen.tolist():
-        whole = shrunk.image(index), shrunk.label(index) if labelled else None
-        image, label = transforms.crop(*whole, size, 1.0, draw)
-        images.append(to_tensor(image))
-        if label is not None:
-            labels.append(torch.from_numpy(label.astype(np.int64)))
+        image = shrunk.image(index)
+        window = Window.draw(image.shape, size, 1.0, draw)
+        images.append(to_tensor(window.image(image)))
+        if labelled:
+            labels.append(label_tensor(window.label(shrunk.label(index))))
     return View(
         torch.stack(images), torch.from_numpy(chosen), torch.stack(labels) if labels else None
     )

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import torch
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Feed, Sampling, Steps, batches, every_image
+from dagen.datasets.maps.base import Map, Resizing
+from dagen.errors import DataError
 from dagen.types import Batch, Task
 
 
@@ -19,6 +22,9 @@ class Numbers(Dataset):
 
     def __len__(self) -> int:
         return self.count
+
+    def name(self, index: int) -> str:
+        return f"number {index}"
 
     def image(self, index: int) -> np.ndarray:
         pixels = np.full((40, 60, 3), index, np.uint8)
@@ -92,13 +98,54 @@ def test_every_image_is_fitted_to_the_network(multiple: int) -> None:
     assert all(image.shape[0] == 1 and image.shape[2] % multiple == 0 for image in images)
 
 
-def test_what_stands_out_is_cut_like_the_image_and_opens_no_label() -> None:
-    images = Numbers(7, labels=False)
-    feed = Feed(images, False, salience=lambda index: images.image(index)[:, :, 1])
-    steps = Steps({"target": feed}, Sampling((40, 40), 4, 1.0, 0), steps=3)
-    target = steps[1].target
-    assert target is not None and target.label is None and target.salience is not None
-    assert target.salience.dtype == torch.float32
-    assert torch.equal(target.salience, target.image[:, 1])
+class Ramp(Map):
+    """The image's second channel, which counts the columns, as bytes, floats or two layers."""
+
+    digest = "ramp"
+    resized: ClassVar[Resizing] = "nearest"
+
+    def __init__(self, form: str = "bytes") -> None:
+        self.form = form
+
+    def make(self, image: np.ndarray, name: str) -> np.ndarray:
+        ramp = image[:, :, 1]
+        if self.form == "bytes":
+            return ramp
+        return ramp.astype(self.form) if self.form != "layers" else np.stack([ramp, 59 - ramp], 2)
+
+
+@pytest.mark.parametrize("form", ["bytes", "float16", "float32", "float64", "layers"])
+def test_maps_are_cut_like_the_image_and_open_no_label(form: str) -> None:
+    feed = Feed(Numbers(7, labels=False), False, maps={"ramp": Ramp(form)})
+    target = Steps({"target": feed}, Sampling((40, 40), 4, 1.0, 0), steps=3)[1].target
+    assert target is not None and target.label is None and list(target.maps) == ["ramp"]
+    found, shown = target.maps["ramp"], target.image[:, 1]
+    assert found.dtype == torch.float32
+    if form == "layers":
+        assert found.shape == (4, 2, 40, 40)
+        assert torch.equal(found[:, 0], shown)
+        assert torch.equal((found.sum(1) * 255).round(), torch.full((4, 40, 40), 59.0))
+    else:
+        assert torch.equal(found if form == "bytes" else found / 255, shown)
+    columns = (shown[:, 0, 0] - shown[:, 0, -1]).sign()
+    assert {-1.0, 1.0} == set(columns.tolist())  # some are mirrored, some are not
     moved = target.to(torch.device("cpu"))
-    assert moved.salience is not None and torch.equal(moved.salience, target.salience)
+    assert torch.equal(moved.maps["ramp"], found)
+
+
+def test_views_without_maps_share_no_dictionary() -> None:
+    first, second = _steps()[0].target, _steps()[1].target
+    assert first is not None and second is not None
+    assert first.maps == {} and first.maps is not second.maps
+
+
+@pytest.mark.parametrize("made", [np.zeros((40, 60), np.int64), np.zeros((20, 60), np.uint8)])
+def test_a_map_of_another_type_or_size_is_refused(made: np.ndarray) -> None:
+    class Odd(Map):
+        digest = "odd/3"
+
+        def make(self, image: np.ndarray, name: str) -> np.ndarray:
+            return made
+
+    with pytest.raises(DataError, match=r"the map odd/3 of number 2 is .*\(40, 60\)"):
+        Numbers(7).map_of(2, Odd())

@@ -14,6 +14,8 @@ from PIL import Image
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.cache import DecodeCache, cached, cover
+from dagen.datasets.loading.wrappers import Subset
+from dagen.datasets.maps.base import Map
 from dagen.datasets.resortit import ReSortIt
 from dagen.datasets.taco import Taco
 from dagen.errors import DataError
@@ -123,6 +125,37 @@ def test_images_never_open_labels(tmp_path: Path) -> None:
     dataset.label(0)
     assert data.labels == 1
     assert len(_files(tmp_path)) == 2
+
+
+class Brightness(Map):
+    """The mean of the channels; counts how often it is made."""
+
+    def __init__(self, kind: str, version: int = 1) -> None:
+        self.digest = f"brightness/{version}/{kind}"
+        self.kind = kind
+        self.made = 0
+
+    def make(self, image: np.ndarray, name: str) -> np.ndarray:
+        assert name == "x"
+        self.made += 1
+        return image.mean(2).astype(self.kind)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float16", "float32"])
+def test_a_map_is_kept_in_its_own_type_and_opens_no_label(tmp_path: Path, kind: str) -> None:
+    data, brightness = Counted(), Brightness(kind)
+    dataset = Subset(cached(data, (20, 20), tmp_path), [0])
+    expected = np.array(dataset.image(0)).mean(2).astype(kind)
+    for _ in range(2):
+        found = dataset.map_of(0, brightness)
+        assert found.dtype == kind and np.array_equal(found, expected)
+    assert isinstance(found.base, np.memmap)
+    assert (data.images, data.labels, brightness.made) == (1, 0, 1)
+    later = Brightness(kind, version=2)
+    dataset.map_of(0, later)
+    data.version = 1
+    dataset.map_of(0, later)
+    assert later.made == 2  # another way of making it, and another image
 
 
 def test_labels_that_cannot_tell_their_age_are_not_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Feed, Sampling, Steps, batches
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.rare_classes import RareClasses, class_pixels, rare_classes
+from dagen.datasets.loading.transforms import Window
 from dagen.datasets.loading.wrappers import Subset
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
@@ -101,13 +102,9 @@ def _generators(attempt: int) -> np.random.Generator:
 
 
 def test_crops_are_drawn_until_they_show_enough_or_the_fullest_is_taken() -> None:
-    from dagen.datasets.loading.transforms import crop
-
-    data = Litter([(3, 12)])
-    image, label = data.image(0), data.label(0)
-    how = (SIZE, 4.0)
-    tried = [crop(image, label, *how, _generators(a))[1] for a in range(10)]
-    pixels = [int((ids == 3).sum()) for ids in tried if ids is not None]
+    label, how = Litter([(3, 12)]).label(0), (SIZE, 4.0)
+    windows = [Window.draw(label.shape, *how, _generators(a)) for a in range(10)]
+    pixels = [int((window.label(label) == 3).sum()) for window in windows]
     assert pixels[0] == 0 < max(pixels)  # else there is nothing to choose
     for enough, wanted in (
         (1, next(p for p in pixels if p >= 1)),
@@ -115,9 +112,9 @@ def test_crops_are_drawn_until_they_show_enough_or_the_fullest_is_taken() -> Non
         (10**9, max(pixels)),
     ):
         found = RareClasses(np.ones(5) / 5, (), enough)
-        cut, ids, _ = found.crop(image, label, 3, how, _generators)
+        window, ids, _ = found.window(label, 3, how, _generators)
         assert (ids == 3).sum() == wanted
-        assert cut.shape == (*SIZE, 3) and ids.shape == SIZE
+        assert window in windows and np.array_equal(window.label(label), ids)
 
 
 def _steps(temperature: float | None, dataset: Dataset | None = None) -> Steps:

@@ -4,6 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagen.datasets.loading import transforms
+from dagen.datasets.loading.transforms import Window
+from dagen.datasets.maps.base import Resizing
 
 
 @given(st.integers(8, 4000), st.integers(8, 4000))
@@ -31,29 +33,36 @@ def _numbered(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(20, 90), st.integers(20, 90))
-def test_crops_keep_image_and_label_together(seed: int, height: int, width: int) -> None:
+def test_windows_keep_image_label_and_maps_together(seed: int, height: int, width: int) -> None:
     image, label = _numbered(height, width)
-    draw = np.random.default_rng(seed)
-    cropped, mask = transforms.crop(image, label, (32, 48), 2.0, draw)
-    assert cropped.shape == (32, 48, 3) and mask is not None and mask.shape == (32, 48)
+    window = Window.draw(image.shape, (32, 48), 2.0, np.random.default_rng(seed))
+    cropped, mask = window.image(image), window.label(label)
+    assert cropped.shape == (32, 48, 3) and mask.shape == (32, 48)
     inside = cropped[..., 0] % 50 == 0  # off the interpolated borders
     agree = cropped[..., 0][inside] // 50 == mask[inside]
     assert agree.mean() > 0.8
+    assert np.array_equal(window.map(label, "nearest"), mask)
+    assert np.array_equal(window.map(label / 7, "nearest"), (mask / 7).astype(np.float32))
+    assert np.array_equal(window.map(image, "bilinear"), cropped)
+    single = window.map(label[..., None].astype(np.float16), "bilinear")
+    assert single.shape == (32, 48, 1) and single.dtype == np.float32
+    assert np.abs(single[..., 0] - cropped[..., 0] / 50).max() < 0.05
 
 
-def test_draws_do_not_depend_on_the_label() -> None:
-    image, label = _numbered(60, 80)
-    with_label, _ = transforms.crop(image, label, (32, 32), 2.0, np.random.default_rng(3))
-    without, none = transforms.crop(image, None, (32, 32), 2.0, np.random.default_rng(3))
-    assert none is None
-    np.testing.assert_array_equal(with_label, without)
+@pytest.mark.parametrize(("resized", "blended"), [("nearest", False), ("bilinear", True)])
+def test_a_kind_of_map_says_whether_its_values_may_be_blended(
+    resized: Resizing, blended: bool
+) -> None:
+    window = Window(slice(0, 2), slice(0, 2), False, (8, 8))
+    values = set(window.map(np.array([[0.0, 1.0], [0.0, 1.0]]), resized).ravel().tolist())
+    assert {0.0, 1.0} <= values and (len(values) > 2) is blended
 
 
 def test_zoom_one_takes_the_largest_window() -> None:
     image, _ = _numbered(64, 128)
     image[:] = np.arange(128, dtype=np.uint8)[None, :, None]
-    cropped, _ = transforms.crop(image, None, (64, 128), 1.0, np.random.default_rng(0))
-    assert sorted(set(cropped[0, :, 0].tolist())) == list(range(128))
+    window = Window.draw(image.shape, (64, 128), 1.0, np.random.default_rng(0))
+    assert sorted(set(window.image(image)[0, :, 0].tolist())) == list(range(128))
 
 
 def test_labels_are_never_interpolated() -> None:

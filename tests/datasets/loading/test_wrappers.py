@@ -8,6 +8,7 @@ import pytest
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.loading.wrappers import Joined
+from dagen.datasets.maps.salience import Salience
 from dagen.engine.checks import check
 from dagen.engine.feeds import open_feeds
 from dagen.errors import UsageError
@@ -41,7 +42,9 @@ def test_each_image_comes_with_its_own_label_and_keys(two: tuple[Dataset, Datase
         own, k = two[i % 2], (i // 2) % len(two[i % 2])
         assert np.array_equal(whole.image(i), own.image(k))
         assert np.array_equal(whole.label(i), own.label(k))
-        assert (whole.image_key(i), whole.label_key(i)) == (own.image_key(k), own.label_key(k))
+        for method in ("image_key", "label_key", "instances", "scene"):
+            assert getattr(whole, method)(i) == getattr(own, method)(k)
+        assert np.array_equal(whole.map_of(i, Salience()), own.map_of(k, Salience()))
     assert whole.has_labels
 
 
