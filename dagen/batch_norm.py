@@ -23,15 +23,15 @@ teacher, trained with four and scored one by one, can lose half of its waste IoU
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dagen.errors import DataError, UsageError, unknown
+from dagen.errors import unknown
 from dagen.types import Domain
 
 Policy = Literal["shared", "source", "target", "separate"]
@@ -81,7 +81,7 @@ class BatchNormPolicy(nn.Module):
                 kept.load_state_dict(_Statistics(layer).state_dict())
         with ExitStack() as stack:
             if not self._updates(domain):
-                stack.enter_context(_without_update(self._layers))
+                stack.enter_context(untracked(self._layers))
             elif first and self.policy != "shared":
                 stack.enter_context(_replacing(self._layers))
             stack.enter_context(self.swapped(domain))
@@ -149,107 +149,29 @@ def layers(network: nn.Module) -> list[_BatchNorm]:
     ]
 
 
-@contextmanager
-def _without_update(bound: list[_BatchNorm]) -> Iterator[None]:
-    """Training passes use the batch's statistics and leave the running ones alone."""
-    try:
-        for layer in bound:
-            layer.track_running_stats = False
-        yield
-    finally:
-        for layer in bound:
-            layer.track_running_stats = True
+def untracked(bound: Sequence[_BatchNorm]) -> AbstractContextManager[None]:
+    """Within, training passes use the batch's statistics and leave the running ones alone."""
+    return _having(bound, "track_running_stats", False)
+
+
+def _evaluating(bound: Sequence[_BatchNorm]) -> AbstractContextManager[None]:
+    """Within, training passes are normalised by the running statistics."""
+    return _having(bound, "training", False)
+
+
+def _replacing(bound: Sequence[_BatchNorm]) -> AbstractContextManager[None]:
+    """Within, a training pass forgets the running statistics instead of moving them."""
+    return _having(bound, "momentum", 1.0)
 
 
 @contextmanager
-def _evaluating(bound: list[_BatchNorm]) -> Iterator[None]:
-    """Training passes are normalised by the running statistics."""
-    modes = [layer.training for layer in bound]
+def _having(bound: Sequence[_BatchNorm], attribute: str, value: object) -> Iterator[None]:
+    """Within, an attribute of these layers has this value; then each has its own again."""
+    before = [getattr(layer, attribute) for layer in bound]
     try:
         for layer in bound:
-            layer.training = False
+            setattr(layer, attribute, value)
         yield
     finally:
-        for layer, training in zip(bound, modes, strict=True):
-            layer.training = training
-
-
-@contextmanager
-def _replacing(bound: list[_BatchNorm]) -> Iterator[None]:
-    """The next training pass forgets the running statistics instead of moving them."""
-    momenta = [layer.momentum for layer in bound]
-    try:
-        for layer in bound:
-            layer.momentum = 1.0
-        yield
-    finally:
-        for layer, momentum in zip(bound, momenta, strict=True):
-            layer.momentum = momentum
-
-
-@torch.no_grad()
-def reestimate(network: nn.Module, images: Iterator[Tensor]) -> None:
-    """Replace all running statistics by those of ``images`` (AdaBN, Li et al., 2018), in place.
-
-    Each layer gets the exact mean and variance of its inputs over all images, pooled over the
-    batches in float64 (Chan et al., 1979), and not the mean of the batches' variances. On the
-    way each layer normalises by what it has pooled so far. Measured with single images on ENet
-    and BiSeNet, this comes near to one batch of all images, where normalising each image by
-    itself does not (seven times the error on BiSeNet), and a second pass with the statistics of
-    a first lets errors grow from layer to layer.
-
-    Args:
-        network: its batch-norm layers change; its mode does not.
-        images: (B, 3, H, W) float32 in [0, 1]; sizes may differ from batch to batch.
-
-    Raises:
-        UsageError: the network has no batch norm.
-        DataError: there is no image.
-    """
-    bound = layers(network)
-    if not bound:
-        raise UsageError("the network has no batch norm: there is nothing to re-estimate.")
-    moments = {layer: _Moments() for layer in bound}
-    modes = {module: module.training for module in network.modules()}
-    device = next(network.parameters()).device
-
-    def pool(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
-        mean, variance = moments[layer].add(inputs[0])
-        assert layer.running_mean is not None and layer.running_var is not None
-        layer.running_mean.copy_(mean)
-        layer.running_var.copy_(variance)
-
-    handles = [layer.register_forward_pre_hook(pool) for layer in bound]
-    try:
-        network.eval()  # layers of auxiliary heads see nothing and keep what they have
-        for image in images:
-            network(image.to(device))
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
-    if not any(moment.count for moment in moments.values()):
-        raise DataError("there is no target image to re-estimate batch norm with.")
-
-
-class _Moments:
-    """Mean and variance per channel, exact over batches of any size."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = torch.zeros((), dtype=torch.float64)
-        self.squares = torch.zeros((), dtype=torch.float64)
-
-    def add(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Take in x (B, C, ...); answers mean and unbiased variance (C,) of all so far."""
-        values = x.double().transpose(0, 1).flatten(1)
-        count, mean = values.shape[1], values.mean(1)
-        squares = (values - mean[:, None]).square().sum(1)
-        total = self.count + count
-        gap = mean - self.mean.to(mean.device)
-        self.mean = self.mean.to(mean.device) + gap * (count / total)
-        between = gap.square() * (self.count * count / total)
-        self.squares = self.squares.to(mean.device) + squares + between
-        self.count = total
-        return self.mean, self.squares / max(1, total - 1)
+        for layer, own in zip(bound, before, strict=True):
+            setattr(layer, attribute, own)

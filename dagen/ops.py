@@ -1,4 +1,4 @@
-"""Building blocks that strategies share: freezing, moving averages, mixing and masking.
+"""Building blocks that strategies share: modes, moving averages, mixing and masking.
 
 Random ones take a CPU generator, so that their draws are the same on every device.
 """
@@ -26,6 +26,18 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Within, ``module`` is in evaluation mode; then each of its parts has its own mode again."""
+    modes = {part: part.training for part in module.modules()}
+    try:
+        module.eval()
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
 
 
 class Ema(nn.Module):

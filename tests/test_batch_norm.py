@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dagen.batch_norm import BatchNormPolicy, layers, reestimate
+from dagen.batch_norm import BatchNormPolicy, layers, untracked
 from dagen.engine.stack import Stack
-from dagen.errors import DataError, UsageError
+from dagen.errors import UsageError
 from dagen.types import Batch, View
 from tests.methods.cast import by_cell
 from tests.toy import ToyNetwork, setting
@@ -262,61 +262,14 @@ def test_an_unknown_policy_names_the_nearest() -> None:
         BatchNormPolicy(network(), "seperate")
 
 
-class Deep(nn.Module):
-    """Two batch norms, the second behind a pooled 1x1 map, and a head for training alone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 1)
-        self.first = nn.BatchNorm2d(4)
-        self.second = nn.BatchNorm2d(4)
-        self.aux = nn.BatchNorm2d(4)
-        self.dropout = nn.Dropout(0.5)
-
-    def forward(self, image: Tensor) -> Tensor:
-        x = self.first(self.conv(image))
-        if self.training:
-            self.aux(x)
-        pooled: Tensor = self.second(self.dropout(x).mean((2, 3), keepdim=True))
-        return pooled
-
-
-def test_reestimate_is_exact_over_batches_of_any_size() -> None:
-    torch.manual_seed(0)
-    module = Deep().train()
-    aux = module.get_buffer("aux.running_mean").clone()
-    images = [torch.rand(b, 3, h, 6) * (b + 1) for b, h in ((1, 4), (3, 8), (2, 5))]
-    reestimate(module, iter(images))
-    values = torch.cat(
-        [module.conv(image).double().transpose(0, 1).flatten(1) for image in images], dim=1
-    )
-    mean, variance = (module.get_buffer(f"first.running_{name}") for name in ("mean", "var"))
-    torch.testing.assert_close(mean.double(), values.mean(1))
-    torch.testing.assert_close(variance.double(), values.var(1))
-    assert module.training and module.dropout.training and module.first.training
-    assert torch.equal(module.get_buffer("aux.running_mean"), aux)  # never reached
-    assert all(layer.track_running_stats for layer in layers(module))
-
-
-def test_layers_normalise_by_what_they_have_pooled_so_far() -> None:
-    torch.manual_seed(0)
-    module = Deep().eval()
-    images = [torch.rand(1, 3, 6, 6) * (i + 1) for i in range(5)]
-    values, pooled = torch.zeros(4, 0, dtype=torch.float64), []
-    for image in images:
-        x = module.conv(image).double()
-        values = torch.cat([values, x[0].flatten(1)], dim=1)
-        mean, variance = (v[:, None, None] for v in (values.mean(1), values.var(1)))
-        pooled.append(((x - mean) / (variance + 1e-5).sqrt()).mean((2, 3)))
-    reestimate(module, iter(images))
-    wanted = torch.cat(pooled)
-    mean, variance = running(module)[2:4]
-    torch.testing.assert_close(mean.double(), wanted.mean(0), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(variance.double(), wanted.var(0), atol=1e-5, rtol=1e-4)
-
-
-def test_reestimate_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(DataError, match="no target image"):
-        reestimate(network(), iter(()))
-    with pytest.raises(UsageError, match="no batch norm"):
-        reestimate(nn.Conv2d(3, 2, 1), iter(TARGET))
+def test_an_untracked_pass_moves_no_statistics_and_nests() -> None:
+    student = network()
+    before = running(student)
+    bound = layers(student)
+    with untracked(bound):
+        with untracked(bound):
+            student(SOURCE[0])
+        assert not any(layer.track_running_stats for layer in bound)
+    assert same(running(student), before)
+    student(SOURCE[0])
+    assert not same(running(student), before)

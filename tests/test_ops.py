@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from dagen.ops import Ema, block_mask, class_mix, ema_decay, ema_update, fourier_swap, frozen
+from dagen.ops import (
+    Ema,
+    block_mask,
+    class_mix,
+    ema_decay,
+    ema_update,
+    evaluating,
+    fourier_swap,
+    frozen,
+)
 from dagen.types import IGNORE
 
 
@@ -30,6 +39,15 @@ def test_frozen_is_undone_after_an_error() -> None:
         assert not module.weight.requires_grad
         raise KeyError
     assert module.weight.requires_grad
+
+
+def test_evaluation_mode_ends_and_every_part_has_its_own_mode_again() -> None:
+    module = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(4)).train()
+    module[1].eval()
+    with pytest.raises(KeyError), evaluating(module):
+        assert not any(part.training for part in module.modules())
+        raise KeyError
+    assert [part.training for part in module.modules()] == [True, True, False]
 
 
 def network(seed: int) -> nn.Sequential:

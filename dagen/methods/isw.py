@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.mixing import disturb
 from dagen.methods.shared.style import check_taps, moments
+from dagen.ops import evaluating
 from dagen.parameters import Count, NotNegative, Share
 from dagen.types import Batch, Domain
 
@@ -161,15 +162,9 @@ def sensitive(variance: Tensor, clusters: int) -> Tensor:
 @torch.no_grad()
 def _eval_taps(network: nn.Module, taps: tuple[str, ...], image: Tensor) -> dict[str, Tensor]:
     """The stages' outputs for ``image`` in evaluation mode; the network's own mode is restored."""
-    modes = {module: module.training for module in network.modules()}
     found: dict[str, Tensor] = {}
-    try:
-        network.eval()
-        with _listen(network, taps, found):
-            network(image)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with evaluating(network), _listen(network, taps, found):
+        network(image)
     return found
 
 

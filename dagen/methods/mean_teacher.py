@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from dagen import batch_norm
 from dagen.methods.base import Context, Method, Setting
-from dagen.methods.shared.pseudo import enlarge, untracked
+from dagen.methods.shared.pseudo import enlarge
 from dagen.ops import Ema
 from dagen.types import SegOut
 
@@ -78,9 +78,10 @@ class MeanTeacher(Method):
     @torch.no_grad()
     def _answer(self, ctx: Context) -> SegOut:
         network = self.ema.module.eval()
-        for layer in batch_norm.layers(network):
+        bound = batch_norm.layers(network)
+        for layer in bound:
             layer.train(not ctx.target_frozen)
-        with untracked(network):
+        with batch_norm.untracked(bound):
             out: SegOut = network(_target(ctx))
         return out
 

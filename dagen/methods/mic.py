@@ -23,11 +23,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dagen import batch_norm
 from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.mixing import disturb
-from dagen.methods.shared.pseudo import trust, untracked
+from dagen.methods.shared.pseudo import trust
 from dagen.ops import block_mask
 from dagen.parameters import Count, Fraction, NotNegative
 from dagen.types import Domain
@@ -69,7 +70,7 @@ class Mic(Method):
         ctx.metrics["trust"] = sure
         image = self.hide(ctx)
         _ = ctx.target_out
-        with untracked(ctx.student):
+        with batch_norm.untracked(batch_norm.layers(ctx.student)):
             out = ctx.forward(image, "target")
         loss = cross_entropy(out.logits, probabilities.argmax(1))
         return {"main": self.config.weight * sure * loss}

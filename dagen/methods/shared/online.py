@@ -23,6 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from dagen.errors import UsageError
 from dagen.methods.base import Context, Method, Setting
+from dagen.ops import evaluating
 from dagen.types import Batch, Domain
 
 PRIOR = 4.0
@@ -73,16 +74,13 @@ def mixed(network: nn.Module, prior: float, used: Moments | None = None) -> Iter
         scale = ((theirs + layer.eps) / (variance + layer.eps)).sqrt()
         return (x - mean[:, None, None]) * scale[:, None, None] + ours[:, None, None]
 
-    modes = {module: module.training for module in network.modules()}
     handles = [layer.register_forward_pre_hook(mix) for layer in layers(network)]
     try:
-        network.eval()
-        yield
+        with evaluating(network):
+            yield
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
 
 
 class Online(Method):

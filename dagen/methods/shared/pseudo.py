@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from dagen import batch_norm
 from dagen.methods.base import Context
 
 
@@ -39,19 +35,6 @@ def source_label(ctx: Context) -> Tensor:
 def started(ctx: Context, start: float) -> bool:
     """Whether the first ``start`` (a share) of the run's steps is over."""
     return ctx.step >= start * ctx.steps
-
-
-@contextmanager
-def untracked(network: nn.Module) -> Iterator[None]:
-    """Within, training passes use the batch's statistics and leave the running ones alone."""
-    bound = batch_norm.layers(network)
-    try:
-        for layer in bound:
-            layer.track_running_stats = False
-        yield
-    finally:
-        for layer in bound:
-            layer.track_running_stats = True
 
 
 def draw(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:

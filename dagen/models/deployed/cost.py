@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import Network
+from dagen.ops import evaluating
 
 CAP = 10_000_000
 """Largest size of a deployed file in bytes: 10 MB, not 10 MiB."""
@@ -60,7 +61,7 @@ def macs(network: Network, size: tuple[int, int]) -> int:
     Raises:
         UsageError: a side is not a positive multiple of ``network.multiple``.
     """
-    with _evaluating(network, size) as image, FlopCounterMode(display=False) as counter:
+    with _ready(network, size) as image, FlopCounterMode(display=False) as counter:
         network(image)
     return int(counter.get_total_flops()) // 2
 
@@ -90,7 +91,7 @@ def latency(network: Network, size: tuple[int, int], repeats: int = 20) -> float
     if repeats < 1:
         raise UsageError(f"repeats is {repeats}; it must be at least 1.")
     times = []
-    with _evaluating(network, size) as image:
+    with _ready(network, size) as image:
         for _ in range(3 + repeats):
             start = time.perf_counter()
             network(image)
@@ -160,18 +161,13 @@ def _bytes_at(network: Network, width: float) -> int:
 
 
 @contextmanager
-def _evaluating(network: Network, size: tuple[int, int]) -> Iterator[Tensor]:
+def _ready(network: Network, size: tuple[int, int]) -> Iterator[Tensor]:
     """Evaluation mode without gradients inside the block; yields a blank image on its device."""
     if any(side < 1 or side % network.multiple for side in size):
         raise UsageError(
             f"the size is {size[0]}x{size[1]}; height and width must be multiples of "
             f"{network.multiple}, such as 224x448."
         )
-    training = network.training
     image = torch.zeros(1, 3, *size, device=next(network.parameters()).device)
-    try:
-        with torch.no_grad():
-            network.eval()
-            yield image.contiguous(memory_format=torch.channels_last)
-    finally:
-        network.train(training)
+    with torch.no_grad(), evaluating(network):
+        yield image.contiguous(memory_format=torch.channels_last)
