@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagen.cli import options
+from dagen.cli._grouping import grouped
 
 if TYPE_CHECKING:
     from dagen.benchmarking.execution import Outcome, Plan
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command()(benchmark)
+    app.command()(grouped(benchmark))
 
 
 def benchmark(
+    *,
     file: Annotated[
         str,
         typer.Argument(
@@ -43,16 +45,7 @@ def benchmark(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results; otherwise results/ beside FILE.")
     ] = None,
-    runs: options.Runs = Path("runs"),
-    data_root: options.DataRoot = None,
-    device: options.Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that make a run's batches.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    no_track: Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")] = False,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "dagen",
-    quiet: options.Quiet = False,
+    execution: options.Execution,
 ) -> None:
     """Run a grid of runs and make its tables: what is done is not done again.
 
@@ -60,25 +53,19 @@ def benchmark(
     """
     from dagen.benchmarking import reading
     from dagen.benchmarking.execution import plan, run_benchmark
-    from dagen.runs.runtime import Runtime
 
     path, folder = reading.find(file)
     found = reading.load(path)
     if dry_run:
-        _show_plan(plan(found, runs, out or folder, only, trust_records), jobs)
+        _show_plan(plan(found, execution.runs, out or folder, only, trust_records), jobs)
         return
-    runtime = Runtime(
-        runs=runs,
-        data_root=data_root,
-        device=device,
-        workers=workers,
-        precision=precision,
-        track=not no_track,
-        experiment=experiment,
-        quiet=quiet,
-    )
     outcome = run_benchmark(
-        found, runtime, out or folder, jobs=jobs, only=only, trust_records=trust_records
+        found,
+        execution.runtime(),
+        out or folder,
+        jobs=jobs,
+        only=only,
+        trust_records=trust_records,
     )
     _show(outcome, len(found.cells))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,12 +16,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")],
+    model: options.Deployed,
     data: Annotated[str, typer.Option(help="Data set to score on.")],
     split: Annotated[str, typer.Option(help="Its split.")] = "val",
-    size: Annotated[
-        str | None, typer.Option(help="Height x width to cover; otherwise the network's own.")
-    ] = None,
+    size: options.Cover = None,
     data_root: options.DataRoot = None,
     device: options.Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

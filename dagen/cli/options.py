@@ -1,24 +1,95 @@
-"""Options that several commands share."""
+"""Options that several commands share: each is written here once, with its default and help."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from dagen.runs.config import Config
+    from dagen.runs.runtime import Runtime
+
+Source = Annotated[str | None, typer.Option(help="Source data set (with labels).")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs and of the MLflow store.")]
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", help="Folder of all data sets; otherwise $DAGEN_DATA."),
 ]
-Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs and of the MLflow store.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Candidates = Annotated[
-    int | None,
-    typer.Option(help="Checkpoints to choose from; 1 keeps the last alone and judges nothing."),
-]
-Select = Annotated[
-    str | None,
-    typer.Option(help="Which of them is deployed: last, or a validator's (dagen list validators)."),
-]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")]
+NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
+Deployed = Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")]
+Cover = Annotated[
+    str | None, typer.Option(help="Height x width to cover; otherwise the network's own.")
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a run's result, beside its data sets: ``train`` and ``adapt`` ask it."""
+
+    method: Annotated[
+        str | None, typer.Option(help="A strategy, a stack such as minent,advent, or a recipe.")
+    ] = None
+    model: Annotated[str | None, typer.Option(help="Network; see `dagen list models`.")] = None
+    task: Annotated[str | None, typer.Option("--task", help="material or binary.")] = None
+    size: Annotated[str | None, typer.Option(help="Height x width, such as 224x448.")] = None
+    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None
+    batch: Annotated[int | None, typer.Option("--batch", help="Images of each domain a step.")] = (
+        None
+    )
+    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None
+    init: Annotated[str | None, typer.Option(help="Start from this deployed file.")] = None
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Checkpoints to choose from; 1 keeps the last alone and judges nothing."),
+    ] = None
+    select: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of them is deployed: last, or a validator's (dagen list validators)."
+        ),
+    ] = None
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="TOML file; flags win over it.")
+    ] = None
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="key=value, such as lr=0.001 or advent.weight=0.01; repeatable."
+        ),
+    ] = None
+
+    def load(self, **flags: Any) -> Config:
+        """The run's configuration; ``flags`` are the command's own settings by name."""
+        from dagen.runs.reading import load
+
+        shared = asdict(self)
+        file, sets = shared.pop("config"), shared.pop("set_")
+        return load(file, sets or [], {**shared, **flags})
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how runs are executed: ``train``, ``adapt`` and ``benchmark`` ask it."""
+
+    runs: Runs = Path("runs")
+    data_root: DataRoot = None
+    device: Device = "auto"
+    workers: Annotated[int | None, typer.Option(help="Processes that make a run's batches.")] = None
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto"
+    no_track: NoTrack = False
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "dagen"
+    quiet: Quiet = False
+
+    def runtime(self, *, fresh: bool = False) -> Runtime:
+        """The same for the engine."""
+        from dagen.runs.runtime import Runtime
+
+        asked = asdict(self)
+        return Runtime(track=not asked.pop("no_track"), fresh=fresh, **asked)

@@ -16,12 +16,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")],
+    model: options.Deployed,
     images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("predictions"),
-    size: Annotated[
-        str | None, typer.Option(help="Height x width to cover; otherwise the network's own.")
-    ] = None,
+    size: options.Cover = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:

@@ -31,7 +31,7 @@ def report(
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure the networks' latency on this machine now.")
     ] = False,
-    no_track: Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")] = False,
+    no_track: options.NoTrack = False,
 ) -> None:
     """Write one self-contained page about runs: scores, differences, curves, pictures, cost.
 

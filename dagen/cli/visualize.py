@@ -41,7 +41,7 @@ def visualize(
     ] = 0,
     data_root: options.DataRoot = None,
     device: options.Device = "auto",
-    no_track: Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")] = False,
+    no_track: options.NoTrack = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Show what networks have learned: feature map, distances, failures, calibration, curves.
