@@ -172,11 +172,11 @@ def draw(graph: Graph) -> str:
 
     ways, turns = [], []
     against = set(graph.upward)
-    for (a, b), count in sorted(graph.arrows.items(), key=lambda item: (item[1], item[0])):
+    widths = {pair: thickness(count) for pair, count in graph.arrows.items()}
+    for (a, b), stroke in sorted(widths.items(), key=lambda item: (item[1], item[0])):
         way = 1 if place[a] < place[b] else -1  # to the left and up only within a circle
         attributes = (
-            f'class="arrow f-{a} t-{b}{" up" if (a, b) in against else ""}" '
-            f'stroke-width="{thickness(count)}"'
+            f'class="arrow f-{a} t-{b}{" up" if (a, b) in against else ""}" stroke-width="{stroke}"'
         )
         turn, end = x[b] - way * TURN, y[b] - way * (BOX / 2 + TIP - 2)
         ways.append(f'<path {attributes} d="M{x[a] + way * EDGE} {y[a]}H{turn}"/>')
@@ -184,10 +184,10 @@ def draw(graph: Graph) -> str:
         turns.append(f'<path {attributes} d="{corner}V{end:g}"/>')
     gaps, boxes = [], []
     for box in rows:
-        above = [(place[a], n) for (a, b), n in graph.arrows.items() if b == box]
+        above = [(place[a], stroke) for (a, b), stroke in widths.items() if b == box]
         top = y[box] - BOX / 2
         if above and min(above)[0] < place[box]:
-            most = max(thickness(n) for _, n in above)
+            most = max(stroke for _, stroke in above)
             start = y[rows[min(above)[0]]] + TURN
             gaps.append(
                 f'<path class="gap" stroke-width="{most + 3}" d="M{x[box]} {start}V{top:g}"/>'

@@ -1,9 +1,10 @@
 """BNM: the largest nuclear norm of the target's predictions (Cui et al., CVPR 2020).
 
-``-weight * |P|_* / n`` for a matrix P of n sampled pixels by C probabilities. A large nuclear norm
-means rows that are certain (a large Frobenius norm) and classes that are all in use (a high rank).
+The loss is ``-weight * |P|_* / n``. P is a matrix of n sampled pixels by C class probabilities. Its
+nuclear norm is large if predictions are confident (a large Frobenius norm) and all classes are in use
+(a high rank).
 
-Deviation: a row is a pixel, drawn anew in each step, where the paper's is an image.
+Deviation: a row of P is a pixel, sampled again in each step. In the paper it is an image.
 """
 
 from dataclasses import dataclass
@@ -18,15 +19,15 @@ from dagen.types import Domain
 
 
 class BatchNuclearNorm(Method):
-    """Certain and diverse predictions by one norm."""
+    """Confident and diverse predictions through one norm."""
 
     @dataclass(frozen=True)
     class Config:
         """Parameters.
 
         Attributes:
-            weight: of the loss.
-            samples: pixels drawn from each batch.
+            weight: factor of the loss.
+            samples: number of pixels sampled from each batch.
         """
 
         weight: NotNegative = 0.1
