@@ -1,8 +1,8 @@
 """BNM: the largest nuclear norm of the target's predictions (Cui et al., CVPR 2020).
 
 The loss is ``-weight * |P|_* / n``. P is a matrix of n sampled pixels by C class probabilities. Its
-nuclear norm is large if predictions are confident (a large Frobenius norm) and all classes are in use
-(a high rank).
+nuclear norm is large if predictions are confident (a large Frobenius norm) and all classes are in
+use (a high rank).
 
 Deviation: a row of P is a pixel, sampled again in each step. In the paper it is an image.
 """
