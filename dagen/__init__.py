@@ -1,21 +1,63 @@
 """dagen: domain adaptation and generalization of tiny segmentation networks.
 
-``dagen.train``, ``dagen.adapt``, ``dagen.evaluate`` and ``dagen.predict`` do in Python what
-the commands of the same names do. They are loaded on first use, so that ``import dagen``
-and ``dagen --help`` do not wait for torch.
+The functions do in Python what the commands of the same names do. Each name is imported from
+its home on first use, so that neither ``import dagen`` nor ``dagen --help`` waits for torch.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dagen.version import __version__
 
-_API = ("train", "adapt", "evaluate", "predict", "Config", "RunResult")
-__all__ = ["__version__", *_API]
+__all__ = [
+    "Config",
+    "DagenError",
+    "Prediction",
+    "Predictor",
+    "RunResult",
+    "Runtime",
+    "Settings",
+    "__version__",
+    "adapt",
+    "benchmark",
+    "evaluate",
+    "load",
+    "predict",
+    "profile",
+    "report",
+    "train",
+    "visualize",
+]
 
+if TYPE_CHECKING:
+    from dagen.api.networks import evaluate, load, predict, profile
+    from dagen.api.pictures import report, visualize
+    from dagen.api.settings import Settings
+    from dagen.api.training import adapt, benchmark, train
+    from dagen.errors import DagenError
+    from dagen.runs.config import Config
+    from dagen.runs.results import RunResult
+    from dagen.runs.runtime import Runtime
+    from dagen.scoring.predictor import Prediction, Predictor
+else:
+    _HOMES = {
+        "dagen.api.networks": ("evaluate", "load", "predict", "profile"),
+        "dagen.api.pictures": ("report", "visualize"),
+        "dagen.api.settings": ("Settings",),
+        "dagen.api.training": ("adapt", "benchmark", "train"),
+        "dagen.errors": ("DagenError",),
+        "dagen.runs.config": ("Config",),
+        "dagen.runs.results": ("RunResult",),
+        "dagen.runs.runtime": ("Runtime",),
+        "dagen.scoring.predictor": ("Prediction", "Predictor"),
+    }
 
-def __getattr__(name: str) -> Any:
-    if name in _API:
-        from dagen import api
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'dagen' has no attribute {name!r}")
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(home), name)
+        raise AttributeError(f"module 'dagen' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

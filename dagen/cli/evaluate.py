@@ -26,10 +26,10 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Score a deployed network on a data set, at the labels' own resolution."""
-    from dagen import api
+    from dagen.api import networks
     from dagen.runs.figures import percent
 
-    scores = api.evaluate(
+    scores = networks.evaluate(
         model, data=data, split=split, size=size, data_root=data_root, device=device, quiet=quiet
     )
     if as_json:

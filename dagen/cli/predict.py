@@ -24,7 +24,7 @@ def predict(
     quiet: options.Quiet = False,
 ) -> None:
     """Segment pictures: for each a mask of class ids (PNG) and an overlay to look at."""
-    from dagen import api
+    from dagen.api import networks
 
-    written = api.predict(model, images, out, size=size, device=device, quiet=quiet)
+    written = networks.predict(model, images, out, size=size, device=device, quiet=quiet)
     typer.echo(f"{len(written)} picture(s) segmented; masks and overlays are in {out}.")

@@ -25,9 +25,9 @@ def profile(
     from rich.console import Console
     from rich.table import Table
 
-    from dagen import api
+    from dagen.api import networks
 
-    found = api.profile(model, size=size, width=width, task=task, enforce_cap=enforce_cap)
+    found = networks.profile(model, size=size, width=width, task=task, enforce_cap=enforce_cap)
     table = Table(title=f"{model} at {size}")
     table.add_column("figure")
     table.add_column("value", justify="right")

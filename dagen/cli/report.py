@@ -37,9 +37,9 @@ def report(
 
     The first run is what the others are compared with; the baseline that they share is added.
     """
-    from dagen.visualization.page.page import write
+    from dagen.api import pictures
 
-    path, logged = write(run, runs, out, latency=latency, track=not no_track)
-    typer.echo(f"Report: {path}")
-    for folder in logged:
+    page = pictures.report(run, runs=runs, out=out, latency=latency, track=not no_track)
+    typer.echo(f"Report: {page.file}")
+    for folder in page.logged:
         typer.echo(f"Added to the MLflow run of {folder.name}")

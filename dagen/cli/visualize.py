@@ -48,9 +48,9 @@ def visualize(
 
     Name two or more of one kind to compare them, the one before adaptation first.
     """
-    from dagen.visualization.gallery import visualize as draw
+    from dagen.api import pictures
 
-    gallery = draw(
+    gallery = pictures.visualize(
         networks, src=src, tgt=tgt, out=out, split=split, points=points, images=images or None,
         seed=seed, data_root=data_root, device=device, track=not no_track, quiet=quiet,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagen.errors import unknown
 from dagen.runs import results
 
 if TYPE_CHECKING:
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
 
     from dagen.runs.config import Config
 
+_PRECISIONS = ("auto", "float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Runtime:
     """Where and how a run is executed; none of it changes the result on a CPU.
+
+    Paths may be given as strings; the attributes are always :class:`pathlib.Path`.
 
     Attributes:
         runs: folder of all runs, with the MLflow store.
@@ -43,6 +48,35 @@ class Runtime:
     quiet: bool = False
     save_every: int = 50
     parent: Path | None = None
+
+    if TYPE_CHECKING:  # what a type checker is told: a field takes strings, and holds a path
+
+        def __init__(
+            self,
+            runs: Path | str = "runs",
+            data_root: Path | str | None = None,
+            device: str = "auto",
+            workers: int | None = None,
+            precision: str = "auto",
+            fresh: bool = False,
+            track: bool = True,
+            experiment: str = "dagen",
+            quiet: bool = False,
+            save_every: int = 50,
+            parent: Path | str | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        """Make paths of strings.
+
+        Raises:
+            UsageError: an unknown precision.
+        """
+        for name in ("runs", "data_root", "parent"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(given))
+        if self.precision not in _PRECISIONS:
+            raise unknown("precision", self.precision, _PRECISIONS)
 
     def located(self, config: Config) -> Config:
         """The same with the path of the file that ``init`` stands for.

@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from dagen.datasets.base import Dataset, Label
+from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import open_dataset
 from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Predictor, Probabilities
 from dagen.system.progress import Progress
-from dagen.types import Task
+from dagen.types import Label, Task
 
 logger = logging.getLogger("dagen")
 

@@ -1,17 +1,38 @@
-"""Image files to masks and overlays."""
+"""Images to masks: one in memory, or files with overlays to look at."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from dagen.datasets.reading.images import find_images, read_image
 from dagen.errors import UsageError
 from dagen.scoring.overlay import overlay
-from dagen.scoring.predictor import Predictor, mask
+from dagen.scoring.predictor import Prediction, Predictor, mask
 from dagen.system.files import make_folder
 from dagen.system.progress import Progress
+from dagen.types import Pixels
+
+
+def predict_image(predictor: Predictor, image: Pixels) -> Prediction:
+    """Segment one image.
+
+    Args:
+        predictor: what segments it.
+        image: (H, W, 3) uint8 RGB.
+
+    Raises:
+        UsageError: another shape or type.
+    """
+    array = np.asarray(image)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or array.dtype != np.uint8:
+        raise UsageError(
+            f"the image is an array {array.shape} of {array.dtype}; give (H, W, 3) uint8, RGB."
+        )
+    probabilities = predictor(np.ascontiguousarray(array))
+    return Prediction(mask(probabilities), probabilities)
 
 
 def predict_files(

@@ -6,14 +6,13 @@ This module needs no torch, and neither does a predictor whose runtime is anothe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from dagen.datasets.base import Image, Label
-    from dagen.types import Task
+    from dagen.types import Image, Label, Task
 
 Probabilities = NDArray[np.float32]
 """(C, H, W) float32, of each class, which add up to 1 at each pixel."""
@@ -25,8 +24,8 @@ class Predictor(Protocol):
     Attributes:
         name: the network's, such as ``enet``.
         task: what it segments; the task's classes are those of the probabilities.
-        size: height and width in pixels that its input covers
-            (see :func:`dagen.datasets.loading.transforms.cover`).
+        size: height and width in pixels that its input covers: an image is scaled, its aspect
+            kept, until it covers them.
         bytes: of the deployed file; None where there is no file.
     """
 
@@ -52,6 +51,15 @@ class Predictor(Protocol):
             (C, H, W) float32.
         """
         ...
+
+
+class Prediction(NamedTuple):
+    """What a predictor says of one image, at the image's own size."""
+
+    mask: Label
+    """(H, W) uint8 class ids."""
+    probabilities: Probabilities
+    """(C, H, W) float32."""
 
 
 def mask(probabilities: Probabilities) -> Label:

@@ -10,13 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dagen.datasets.base import Image
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
 from dagen.models.base import Network, upsample
 from dagen.models.deployed.file import load_deployed
 from dagen.scoring.predictor import Probabilities
-from dagen.types import SegOut, Task
+from dagen.types import Image, SegOut, Task
 
 _CPU = torch.device("cpu")
 

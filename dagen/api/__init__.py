@@ -1,0 +1,1 @@
+"""The commands as Python functions, offered by ``import dagen``. Knows all rooms below it."""

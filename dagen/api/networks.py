@@ -1,0 +1,198 @@
+"""What is done with a network that is there: load it, score it, let it predict, weigh it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from dagen.api.settings import Size
+from dagen.errors import UsageError
+from dagen.runs.config import from_mapping
+
+if TYPE_CHECKING:
+    from dagen.models.deployed.cost import Profile
+    from dagen.scoring.predictor import Prediction, Predictor
+    from dagen.types import Image
+
+
+def load(path: Path | str, *, size: Size | None = None, device: str = "auto") -> Predictor:
+    """The predictor of a deployed file, to be called with images.
+
+    >>> predictor = dagen.load("model.safetensors")                # doctest: +SKIP
+    >>> predictor.name, predictor.task, predictor.size             # doctest: +SKIP
+    >>> mask, probabilities = dagen.predict(predictor, image)      # doctest: +SKIP
+
+    Args:
+        path: the deployed file.
+        size: height and width in pixels that its input covers; None is the size it was made for.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: a size or device that cannot be.
+        DagenError: no such file, a damaged one, or one that dagen did not write.
+    """
+    from dagen.scoring.torch_predictor import TorchPredictor
+    from dagen.system.device import choose_device
+
+    covered = None if size is None else _pixels(size)
+    return TorchPredictor.load(path, size=covered, device=choose_device(device))
+
+
+def evaluate(
+    model: Predictor | Path | str,
+    *,
+    data: str,
+    split: str = "val",
+    size: Size | None = None,
+    data_root: Path | str | None = None,
+    device: str = "auto",
+    quiet: bool = True,
+) -> dict[str, float]:
+    """Score a network on a data set, at the labels' own resolution.
+
+    Args:
+        model: a deployed file, or what :func:`load` gave.
+        data: the data set's name.
+        split: its split.
+        size: see :func:`load`; for a file only.
+        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
+        device: see :func:`load`; for a file only.
+        quiet: no progress display.
+
+    Returns:
+        The figures of :class:`dagen.scoring.metrics.Scores`, fractions of 1.
+
+    Raises:
+        UsageError: an unknown data set or split, or a size or device that cannot be.
+        DataError: images or labels that are missing or damaged.
+        DagenError: a file that is missing or damaged.
+    """
+    from dagen.datasets.loading.opening import open_dataset
+    from dagen.scoring.evaluation import evaluate as score
+    from dagen.system.progress import Progress
+
+    predictor = _opened(model, size, device)
+    root = None if data_root is None else Path(data_root)
+    dataset = open_dataset(data, split, predictor.task, root)
+    with Progress(quiet=quiet) as progress:
+        bar = progress.task(f"scoring on {data}", len(dataset))
+        return score(predictor, dataset, on_image=bar.advance).to_dict()
+
+
+@overload
+def predict(
+    model: Predictor | Path | str,
+    images: Image,
+    *,
+    size: Size | None = None,
+    device: str = "auto",
+) -> Prediction: ...
+
+
+@overload
+def predict(
+    model: Predictor | Path | str,
+    images: Path | str,
+    out: Path | str,
+    *,
+    size: Size | None = None,
+    device: str = "auto",
+    quiet: bool = True,
+) -> list[Path]: ...
+
+
+def predict(
+    model: Predictor | Path | str,
+    images: Image | Path | str,
+    out: Path | str | None = None,
+    *,
+    size: Size | None = None,
+    device: str = "auto",
+    quiet: bool = True,
+) -> Prediction | list[Path]:
+    """Segment one image that is in memory, or image files.
+
+    >>> mask, probabilities = dagen.predict(model, image)          # doctest: +SKIP
+    >>> masks = dagen.predict(model, "photos", "marked")           # doctest: +SKIP
+
+    Args:
+        model: a deployed file, or what :func:`load` gave (for many images in a row, so that the
+            file is read once).
+        images: (H, W, 3) uint8 RGB; or an image file, or a folder of images.
+        out: folder of the masks and overlays, made if missing; for image files only.
+        size: see :func:`load`; for a deployed file only.
+        device: see :func:`load`; for a deployed file only.
+        quiet: no progress display.
+
+    Returns:
+        Of an array ``mask``, (H, W) uint8 class ids, and ``probabilities``, (C, H, W) float32.
+        Of image files the masks that were written: PNG, mode L, class ids; beside each lies an
+        overlay to look at.
+
+    Raises:
+        UsageError: an array of another shape or type, no image there, no ``out`` for image
+            files, two images that would share a mask's name, or a size or device that cannot be.
+        DagenError: a deployed file or an image that is missing or damaged.
+    """
+    from dagen.scoring.prediction import predict_files, predict_image
+
+    predictor = _opened(model, size, device)
+    if not isinstance(images, Path | str):
+        if out is not None:
+            raise UsageError("images is an array, and out is for image files; leave out away.")
+        return predict_image(predictor, images)
+    if out is None:
+        raise UsageError(f"{images} needs a folder for its masks; give it as out.")
+    return predict_files(predictor, Path(images), Path(out), quiet=quiet)
+
+
+def profile(
+    model: Path | str,
+    *,
+    size: Size = "224x448",
+    width: float = 1.0,
+    task: str = "material",
+    enforce_cap: bool = False,
+) -> Profile:
+    """What a network weighs: parameters, MACs, FLOPs, bytes as deployed, latency here.
+
+    Args:
+        model: a network's name, or a deployed file (``.safetensors``).
+        size: height and width of the image in pixels.
+        width: multiplies the channels; for a name only.
+        task: ``material`` or ``binary``; for a name only.
+        enforce_cap: refuse more than 10,000,000 bytes.
+
+    Raises:
+        UsageError: an unknown network, or a size, width or task that cannot be.
+        DagenError: a file that is missing or damaged; with ``enforce_cap``, more than 10,000,000
+            bytes: the widths that would fit are named.
+    """
+    from dagen.models.base import create_network
+    from dagen.models.deployed import cost
+    from dagen.models.deployed.file import load_deployed
+    from dagen.types import Task
+
+    shape = _pixels(size)
+    if str(model).endswith(".safetensors"):
+        network, card = load_deployed(model)
+        name = card.model
+    else:
+        name = str(model)
+        kind = Task(from_mapping({"task": task, "width": width}).task)  # checked there
+        network = create_network(name, kind, width, {}).eval()
+    if enforce_cap:
+        cost.enforce_cap(network, name)
+    return cost.profile(network, shape)
+
+
+def _pixels(size: Size) -> tuple[int, int]:
+    return from_mapping({"size": size}).size
+
+
+def _opened(model: Predictor | Path | str, size: Size | None, device: str) -> Predictor:
+    if isinstance(model, Path | str):
+        return load(model, size=size, device=device)
+    if size is not None or device != "auto":
+        raise UsageError("this network is loaded already; give size and device to dagen.load.")
+    return model

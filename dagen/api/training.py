@@ -1,0 +1,143 @@
+"""What trains: one run, a run beside its baseline, a grid of runs."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from dagen.api.settings import Settings
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.reading import load
+from dagen.runs.results import RunResult
+from dagen.runs.runtime import Runtime
+
+if TYPE_CHECKING:
+    from dagen.benchmarking.execution import Outcome
+
+
+def train(
+    config: Config | Path | str | None = None,
+    *,
+    runtime: Runtime | None = None,
+    **settings: Unpack[Settings],
+) -> RunResult:
+    """Train on one data set alone: source-only, or the oracle when ``src`` is the target.
+
+    The same call resumes a run that was stopped, and returns one that is finished.
+
+    >>> result = dagen.train(src="resortit", model="enet", steps=1500)  # doctest: +SKIP
+    >>> result.score("resortit", "waste_iou")                           # doctest: +SKIP
+
+    Args:
+        config: where the settings start from: a configuration, or the path of a TOML file whose
+            keys are those of :class:`dagen.Config`.
+        runtime: folders and device; None is ``Runtime()``.
+        **settings: fields of :class:`dagen.Config`; they win over ``config``.
+
+    Returns:
+        Scores, cost and folder of the run.
+
+    Raises:
+        UsageError: an unknown setting, a value outside its range, or settings that do not go
+            together.
+        DataError: a data set that is missing or damaged.
+        Stopped: SIGTERM came; the state is saved.
+        DagenError: whatever else a user can mend, in one line.
+    """
+    from dagen.engine.run import run
+
+    return run(configuration(config, settings), runtime or Runtime())
+
+
+def adapt(
+    config: Config | Path | str | None = None,
+    *,
+    runtime: Runtime | None = None,
+    **settings: Unpack[Settings],
+) -> RunResult:
+    """Adapt to a target without its labels, beside the source-only baseline.
+
+    The same call resumes a run that was stopped, and returns one that is finished.
+
+    >>> result = dagen.adapt(src="resortit", tgt="taco", method="advent")  # doctest: +SKIP
+    >>> result.score("taco", "waste_iou")                                  # doctest: +SKIP
+
+    Args:
+        config: see :func:`train`.
+        runtime: folders and device; None is ``Runtime()``.
+        **settings: fields of :class:`dagen.Config`; they win over ``config``. ``tgt`` is
+            required in one of the two.
+
+    Returns:
+        The adapted run; its baseline's scores stand in it.
+
+    Raises:
+        UsageError: no ``tgt``, an unknown setting, a value outside its range, or settings that
+            do not go together.
+        DataError: a data set that is missing or damaged.
+        Stopped: SIGTERM came; the state is saved.
+        DagenError: whatever else a user can mend, in one line.
+    """
+    from dagen.engine.run import run_pair
+
+    return run_pair(configuration(config, settings), runtime or Runtime()).result
+
+
+def benchmark(
+    file: Path | str,
+    *,
+    runtime: Runtime | None = None,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    only: str | None = None,
+    trust_records: bool = False,
+) -> Outcome:
+    """Run a grid of runs and make its tables; what is done is not done again.
+
+    Args:
+        file: a TOML file; or, without ``.toml``, the name of a file in ``benchmarks/`` below
+            the working folder or of one that comes with dagen, such as ``baselines``.
+        runtime: folders and device of all runs; None is ``Runtime()``.
+        out: folder of the results; None is ``results`` beside the file.
+        jobs: runs at a time; they share the cores.
+        only: a shell pattern of rows or cells, such as ``adabn/enet/*``; the others are not run.
+        trust_records: run no cell that the results file has, though its run is not here.
+
+    Returns:
+        The records of all cells that are done, the cells that failed in this call, the files.
+
+    Raises:
+        UsageError: a file that is missing or malformed, or a cell that cannot run.
+        DagenError: whatever else can be said to be wrong before the first step.
+    """
+    from dagen.benchmarking import reading
+    from dagen.benchmarking.execution import run_benchmark
+
+    path, folder = reading.find(str(file))
+    return run_benchmark(
+        reading.load(path),
+        runtime or Runtime(),
+        folder if out is None else Path(out),
+        jobs=jobs,
+        only=only,
+        trust_records=trust_records,
+    )
+
+
+def configuration(config: Config | Path | str | None, settings: Settings) -> Config:
+    """The checked configuration that a call asks for.
+
+    Args:
+        config: see :func:`train`; fields of a :class:`dagen.Config` are checked only here.
+        settings: they win over it.
+
+    Raises:
+        UsageError: see :func:`train`.
+    """
+    given = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
+    if not isinstance(config, Config):
+        return load(None if config is None else Path(config), flags=given)
+    own = {f.name: getattr(config, f.name) for f in fields(config) if f.name != "recipe"}
+    checked = from_mapping({**own, **given})
+    return checked if "method" in given else replace(checked, recipe=config.recipe)
