@@ -33,6 +33,7 @@ from dagen.engine.build import build_network, build_stack
 from dagen.engine.loop import schedule, student_optimizer
 from dagen.models.base import Network
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.plan import plan_run
 from dagen.scoring.evaluation import evaluate
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.memory import keep_freed_memory
@@ -121,7 +122,7 @@ class DagenStep:
     """The same through dagen's stack, as ``dagen.engine.loop.fit`` does it."""
 
     def __init__(self, network: Network, config: Config) -> None:
-        self.stack = build_stack(config, network).to(memory_format=torch.channels_last)
+        self.stack = build_stack(plan_run(config), network).to(memory_format=torch.channels_last)
         self.stack.train()
         self.config = config
         self.optimizers = [student_optimizer(network, config), *self.stack.optimizers()]

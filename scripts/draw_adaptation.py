@@ -48,7 +48,7 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
         ]
     }
     for title, run in (
-        ("learned on the belt alone", pair.source_only),
+        ("learned on the belt alone", pair.baseline),
         (f"adapted to unlabelled litter: {' and '.join(config.method)}", pair.adapted),
     ):
         predictor = TorchPredictor.load(run.model)

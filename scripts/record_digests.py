@@ -117,7 +117,9 @@ def _described(run: Path) -> dict[str, str]:
         weights.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     measured = json.dumps([result["scores"], result["profile"]], sort_keys=True)
-    judged = json.dumps(result["extra"], sort_keys=True)
+    # The baseline that a result names is a run of its own, and older versions did not name it.
+    verdicts = {key: value for key, value in result["extra"].items() if key != "baseline"}
+    judged = json.dumps(verdicts, sort_keys=True)
     return {
         "run": run.name,
         "weights": weights.hexdigest(),

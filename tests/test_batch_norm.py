@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from dagen.batch_norm import BatchNormPolicy, layers, untracked
-from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.types import Batch, View
 from tests.methods.cast import by_cell
-from tests.toy import ToyNetwork, setting
+from tests.toy import ToyNetwork, setting, stacked
 
 SOURCE = [torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(6)]
 TARGET = [0.5 + 0.5 * image.flip(0) for image in SOURCE]
@@ -218,7 +217,7 @@ def _squares(draw: torch.Generator) -> Batch:
 def _wrong(freeze: float) -> float:
     """Share of pixels that a network gets wrong in deployment, trained with single images."""
     torch.manual_seed(0)
-    stack = Stack(ToyNetwork(2), ["supervised"], {}, setting(steps=200), "source", freeze).train()
+    stack = stacked(ToyNetwork(2), ["supervised"], {}, setting(steps=200), "source", freeze).train()
     optimizer = torch.optim.Adam(stack.student.parameters(), lr=0.01)
     draw = torch.Generator().manual_seed(0)
     for step in range(200):

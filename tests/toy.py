@@ -1,12 +1,15 @@
 """Networks and batches small enough to check by hand."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dagen.engine.stack import Stack
 from dagen.methods.base import Context, Setting
 from dagen.models.base import Network
+from dagen.runs.parts import arrange
 from dagen.types import Batch, SegOut, Task, View
 
 
@@ -47,12 +50,24 @@ def setting(
     """The setting of a ToyNetwork run."""
     return Setting(
         task=task,
-        num_classes=task.num_classes,
         feature_channels=8,
         stride=4,
         steps=steps,
         size=size,
     )
+
+
+def stacked(
+    student: nn.Module,
+    names: Sequence[str],
+    configs: Mapping[str, Mapping[str, Any]],
+    setting: Setting,
+    batch_norm: str = "source",
+    freeze_batch_norm: float = 1.0,
+) -> Stack:
+    """A stack of strategies as they would be asked for, completed, ordered and checked."""
+    parts = arrange(names, configs, setting)
+    return Stack(student, parts, setting, batch_norm, freeze_batch_norm)
 
 
 def batch(

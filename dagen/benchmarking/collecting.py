@@ -59,7 +59,8 @@ def record(cell: Cell, result: RunResult) -> Record:
         scores=result.scores,
         profile=result.profile,
         seconds=round(result.seconds, 1),
-        extra=result.extra,
+        selection=result.selection,
+        stream=result.stream,
     )
 
 

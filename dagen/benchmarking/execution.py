@@ -136,7 +136,8 @@ def check(cells: Iterable[Cell]) -> None:
     Raises:
         UsageError: the first cell that cannot run, and why.
     """
-    from dagen.engine.checks import check as check_config
+    from dagen.engine.checks import check_start
+    from dagen.runs.plan import plan_run
 
     seen = set()
     for cell in cells:
@@ -144,7 +145,8 @@ def check(cells: Iterable[Cell]) -> None:
             continue
         seen.add(alike.name)
         try:
-            check_config(cell.config)
+            plan_run(cell.config)
+            check_start(cell.config)
         except UsageError as error:
             raise UsageError(f"{cell.label}: {error}") from None
 

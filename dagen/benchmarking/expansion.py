@@ -163,7 +163,7 @@ def _know(config: Config) -> None:
 
 
 def _stack(method: str | Sequence[str]) -> tuple[str, ...]:
-    from dagen.runs.plan import resolve
+    from dagen.runs.parts import resolve
 
     names = [name.strip() for name in (method.split(",") if isinstance(method, str) else method)]
     recipes.check(names)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def choice_table(run: RunResult) -> None:
     """A line a validator: what it picks and what that is worth. Nothing where none was asked."""
-    selection = run.extra.get("selection")
+    selection = run.selection
     if selection is None:
         return
-    where = selection["scored_on"]
+    where = selection.scored_on
     shown = figures.of_picks(run.config["task"])
     table = Table(
         title="Checkpoints by validator"
@@ -29,16 +29,16 @@ def choice_table(run: RunResult) -> None:
     table.add_column("validator", no_wrap=True)
     for column in ("step", "its score", *((*map(figures.title, shown), "regret") if where else ())):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, pick in run.extra["validators"].items():
-        own = "" if name == "last" else f"{pick['value']:.4f}"
+    for name, pick in selection.picks.items():
+        own = "" if name == "last" else f"{pick.value:.4f}"
         worth = [percent(pick.get(figure)) for figure in (*shown, "regret")]
-        table.add_row(name, str(int(pick["step"])), own, *(worth if where else []))
+        table.add_row(name, str(pick.step), own, *(worth if where else []))
     console = Console()
     console.print(table)
-    for name, reason in selection["not_applicable"].items():
+    for name, reason in selection.not_applicable.items():
         console.print(f"{name} does not apply: {reason}", soft_wrap=True)
     console.print(
-        f"Deployed: step {selection['step']}, by {selection['select']}. Judging took "
-        f"{selection['forwards_per_candidate']} images forwarded for each checkpoint.",
+        f"Deployed: step {selection.step}, by {selection.select}. Judging took "
+        f"{selection.forwards_per_candidate} images forwarded for each checkpoint.",
         soft_wrap=True,
     )

@@ -57,8 +57,8 @@ def comparison(pair: Comparison, runs: Path) -> None:
     target = str(pair.adapted.config["tgt"])
     result_table(_columns(pair, method, target))
     console = Console()
-    if target in pair.adapted.scores and target in pair.source_only.scores:
-        gain = points(pair.adapted.score(target), pair.source_only.score(target))
+    if target in pair.adapted.scores and target in pair.baseline.scores:
+        gain = points(pair.adapted.score(target), pair.baseline.score(target))
         console.print(f"{method} changes waste IoU on {target} by {gain} points.")
     sheet = pair.adapted.folder / f"predictions-{target}.png"
     if sheet.exists():
@@ -69,8 +69,10 @@ def comparison(pair: Comparison, runs: Path) -> None:
 def _columns(pair: Comparison, method: str, target: str) -> dict[str, RunResult]:
     """The runs of a comparison by title; a stream's has batch norm alone between them."""
     if not pair.source_free:
-        return {"source-only": pair.source_only, method: pair.adapted}
-    columns = {"before": pair.source_only}
-    if row := pair.adapted.extra.get("stream", {}).get("rows", {}).get("batch-norm"):
-        columns["batch norm only"] = replace(pair.source_only, scores={target: row})
+        return {"source-only": pair.baseline, method: pair.adapted}
+    columns = {"before": pair.baseline}
+    stream = pair.adapted.stream
+    if stream is not None and "batch-norm" in stream.rows:
+        scores = {target: dict(stream.rows["batch-norm"])}
+        columns["batch norm only"] = replace(pair.baseline, scores=scores)
     return {**columns, method: pair.adapted}

@@ -140,7 +140,7 @@ def _sheet(title: str, entries: Mapping[str, list[str]]) -> None:
 def _needs(name: str) -> list[str]:
     """What a run with this strategy reads: with the source's images come their labels."""
     from dagen import plugins
-    from dagen.runs.plan import resolve
+    from dagen.runs.parts import resolve
 
     parts = [plugins.get("methods", part) for part in resolve([name])]
     streams = {domain for part in parts for domain in part.streams}

@@ -1,25 +1,29 @@
-"""From a configuration to the student and the strategies around it."""
+"""From a plan to the student and the strategies around it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 
 from dagen.engine.stack import Stack
 from dagen.errors import UsageError
-from dagen.methods.base import Setting
+from dagen.methods.base import RunFacts, Setting
 from dagen.models.base import Network, create_network
 from dagen.models.deployed.file import Card, load_deployed
 from dagen.runs.config import Config
-from dagen.runs.plan import SUPERVISED, reads_source
+from dagen.runs.plan import Plan
 from dagen.system.seeding import hash_seed
 from dagen.types import Task
 
 
 def build_network(config: Config) -> Network:
     """The student with its first weights: fresh ones by the seed, or those of ``init``.
+
+    Args:
+        config: of the run; its ``init`` is a file.
 
     Raises:
         UsageError: an unknown network or keyword, or an ``init`` of another kind.
@@ -44,40 +48,6 @@ def build_network(config: Config) -> Network:
     return network
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in tensors.items()}
-
-
-def build_stack(config: Config, network: Network, processes: int = 1) -> Stack:
-    """The student with the strategies around it.
-
-    Args:
-        config: of the run.
-        network: the student.
-        processes: that share each batch.
-
-    Raises:
-        UsageError: whatever is wrong with the strategies or their parameters.
-    """
-    share = config.batch // processes
-    setting = Setting(
-        task=Task(config.task),
-        num_classes=Task(config.task).num_classes,
-        feature_channels=network.feature_channels,
-        stride=network.stride,
-        steps=config.steps,
-        size=config.size,
-        seed=config.seed,
-        source_images=share - share // 2 if config.target_labels else share,
-    )
-    method = config.method
-    if config.target_labels and not reads_source(config):
-        method = (SUPERVISED, *method)  # learns from the target's labels alone
-    return Stack(
-        network, method, config.parts, setting, config.batch_norm, config.freeze_batch_norm
-    )
-
-
 def check_init(config: Config, init: str, card: Card) -> None:
     """Refuse a deployed file that holds another network than the run trains.
 
@@ -89,3 +59,23 @@ def check_init(config: Config, init: str, card: Card) -> None:
             f"--init {init} holds {card.model} (width {card.width}, {card.task}); this run trains "
             f"{config.model} (width {config.width}, {config.task})."
         )
+
+
+def build_stack(plan: Plan, network: Network) -> Stack:
+    """The student with the strategies around it.
+
+    Args:
+        plan: of the run.
+        network: the student.
+
+    Raises:
+        UsageError: a strategy that cannot work with this network.
+    """
+    known = {field.name: getattr(plan.facts, field.name) for field in fields(RunFacts)}
+    setting = Setting(**known, feature_channels=network.feature_channels)
+    config = plan.config
+    return Stack(network, plan.parts, setting, config.batch_norm, config.freeze_batch_norm)
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}

@@ -1,8 +1,7 @@
-"""From a configuration to the images that a run trains on."""
+"""From a plan to the images that a run trains on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from dagen import plugins
@@ -14,24 +13,16 @@ from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined
 from dagen.runs.config import Config
-from dagen.runs.plan import reads_source
-from dagen.types import Domain, Task
+from dagen.runs.plan import Plan
+from dagen.types import Task
 
 
-def open_feeds(
-    config: Config,
-    streams: Collection[Domain],
-    data_root: Path | None,
-    *,
-    maps: Collection[str] = (),
-) -> dict[Stream, Feed]:
+def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
     """The images of a run: the source's with labels, the target's without, and chosen ones.
 
     Args:
-        config: of the run.
-        streams: the domains whose images the strategies need.
+        plan: of the run.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
-        maps: the per-image maps of target images that they need, by name.
 
     Returns:
         ``source`` and ``target`` as far as they are needed, and ``labelled``: the target
@@ -41,8 +32,9 @@ def open_feeds(
         DataError: a data set or its labels are missing or damaged.
         UsageError: more target labels than there are images, or an unknown kind of map.
     """
+    config, streams = plan.config, plan.parts.streams
     feeds: dict[Stream, Feed] = {}
-    if "source" in streams and reads_source(config):
+    if "source" in streams and plan.reads_source:
         own = [_training_images(config, n, data_root) for n in (config.src, *config.extra_src)]
         source = own[0] if len(own) == 1 else Joined(own)
         feeds["source"] = Feed(source, True, _rare(config, source, config.src))
@@ -50,7 +42,8 @@ def open_feeds(
         return feeds
     if "target" in streams:
         images = _training_images(config, config.tgt, data_root)
-        feeds["target"] = Feed(images, False, maps={n: plugins.get("maps", n)() for n in maps})
+        maps = {name: plugins.get("maps", name)() for name in plan.parts.maps}
+        feeds["target"] = Feed(images, False, maps=maps)
     if config.target_labels:
         target = _training_images(config, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)

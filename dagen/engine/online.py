@@ -132,7 +132,7 @@ class Learner:
             bad = [name for name, value in losses.items() if not value.isfinite()]
             raise DagenError(
                 f"step {self.step}: {', '.join(bad)} is not finite (batch: {', '.join(names)}). "
-                f"Lower {self.stack.online}.lr, or look at these files."
+                f"Lower {self.stack.declared.online}.lr, or look at these files."
             )
         total.backward()
         for optimizer in self.optimizers:

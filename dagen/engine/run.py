@@ -1,54 +1,66 @@
-"""A run from its configuration to its result: data, training, scoring, files, MLflow."""
+"""One run, or an adapted run beside its baseline: planned, checked, executed."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
 
-from dagen.datasets.loading.opening import require
-from dagen.engine.checks import check
-from dagen.engine.init_baseline import score_given
-from dagen.engine.stream_run import run_stream
+from dagen.engine.checks import check_files
+from dagen.engine.finishing import Job
+from dagen.engine.init_baseline import score_init
+from dagen.engine.stream_run import StreamRun
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import DagenError, UsageError
 from dagen.runs import results
 from dagen.runs.config import Config
-from dagen.runs.plan import is_online, reads_source, scored
-from dagen.runs.results import RunResult
+from dagen.runs.plan import Plan, plan_run
+from dagen.runs.results import Baseline, RunResult
 from dagen.runs.runtime import Runtime
-from dagen.system.distributed import world
+from dagen.system.distributed import World, world
 from dagen.system.files import make_folder
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An adapted run beside its source-only baseline.
+    """An adapted run beside its baseline.
 
-    Of a source-free run the baseline is the checkpoint that it starts from, as it came.
+    Attributes:
+        baseline: source-only; of a source-free run the checkpoint that it starts from.
+        adapted: the run itself.
+        source_free: whether the run used no source image.
     """
 
-    source_only: RunResult
+    baseline: RunResult
     adapted: RunResult
     source_free: bool = False
 
     @property
     def result(self) -> RunResult:
-        """The adapted run with the baseline's scores in ``extra["source_only"]``."""
-        extra = {**self.adapted.extra, "source_only": self.source_only.scores}
-        return replace(self.adapted, extra=extra)
+        """The adapted run, which names its baseline also where an older version wrote it."""
+        return replace(self.adapted, baseline=Baseline(self.baseline.name, self.baseline.scores))
 
 
 def run_pair(config: Config, runtime: Runtime) -> Comparison:
-    """Source-only and adapted, one after the other; what is finished already is not redone.
+    """The baseline and the adapted run, one after the other; finished ones are not run again.
 
-    A source-free run trains no source-only network: its baseline is the checkpoint it starts from.
+    A source-free run trains no source-only network: its baseline is the checkpoint that it
+    starts from.
+
+    Raises:
+        DagenError: whatever a user can mend, in one line.
     """
     if config.tgt is None:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
-    check(runtime.located(config))
-    source_free = config.init is not None and not reads_source(config)
-    baseline = score_given(config, runtime) if source_free else run(config.source_only(), runtime)
-    return Comparison(baseline, run(config, runtime, baseline=baseline), source_free)
+    with world(runtime.device) as place:
+        plan = plan_run(config, place.size)
+        if runtime.fresh or results.load(runtime.runs / config.name) is None:
+            check_files(plan, runtime)  # before the baseline is trained for nothing
+        source_free = config.init is not None and not plan.reads_source
+        if source_free:
+            baseline = score_init(plan, runtime)
+        else:
+            baseline = _run(plan_run(config.source_only(), place.size), runtime, place)
+        return Comparison(baseline, _run(plan, runtime, place, baseline), source_free)
 
 
 def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) -> RunResult:
@@ -57,33 +69,32 @@ def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) 
     Args:
         config: what to run.
         runtime: where and how.
-        baseline: shown beside this run in its pictures.
+        baseline: what an adapted run is compared with; shown beside it in its pictures.
 
     Raises:
         DagenError: whatever a user can mend, in one line.
     """
-    folder = runtime.runs / config.name
     with world(runtime.device) as place:
-        if config.batch % place.size:
-            raise UsageError(
-                f"batch is {config.batch}; it must be a multiple of {place.size} processes."
-            )
-        if runtime.fresh and place.main:
-            shutil.rmtree(folder, ignore_errors=True)
-        place.barrier()
-        if (finished := results.load(folder)) is not None:
-            return finished
-        check(runtime.located(config), place.size)
-        for name in scored(config):  # what is only scored would be missed after the training
-            require(name, runtime.data_root)
-        if place.main:
-            make_folder(folder)
-            if is_online(config):
-                return run_stream(config, runtime, folder, place, baseline)
-            return TrainingRun(config, runtime, folder, place).execute(baseline)
-        TrainingRun(config, runtime, folder, place).train()
-        place.barrier()  # until rank 0 has scored and saved
-        others = results.load(folder)
-        if others is None:
-            raise DagenError("rank 0 ended without a result; its message says why.")
-        return others
+        return _run(plan_run(config, place.size), runtime, place, baseline)
+
+
+def _run(
+    plan: Plan, runtime: Runtime, place: World, baseline: RunResult | None = None
+) -> RunResult:
+    folder = runtime.runs / plan.config.name
+    if runtime.fresh and place.main:
+        shutil.rmtree(folder, ignore_errors=True)
+    place.barrier()
+    if (finished := results.load(folder)) is not None:
+        return finished
+    check_files(plan, runtime)
+    job = Job(plan, runtime, folder, place, baseline)
+    if place.main:
+        make_folder(folder)
+        return StreamRun(job).execute() if plan.online else TrainingRun(job).execute()
+    TrainingRun(job).train()
+    place.barrier()  # until rank 0 has scored and saved
+    result = results.load(folder)
+    if result is None:
+        raise DagenError("rank 0 ended without a result; its message says why.")
+    return result

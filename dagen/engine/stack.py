@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,10 +13,8 @@ from torch import Tensor, nn
 
 from dagen import plugins
 from dagen.batch_norm import BatchNormPolicy
-from dagen.errors import UsageError, unknown
 from dagen.methods.base import Context, Method, Setting
-from dagen.parameters import build_config
-from dagen.runs.plan import resolve
+from dagen.runs.parts import Parts
 from dagen.system.distributed import rank
 from dagen.system.seeding import hash_seed
 from dagen.types import Batch, Domain
@@ -31,57 +29,41 @@ class Stack(nn.Module):
     Attributes:
         student: the network that is trained.
         parts: the strategies by name, in the order in which they act.
-        batch_norm: whose images update the running statistics.
+        batch_norm: which domain's images set the running statistics.
         setting: what the run is about.
-        streams: the domains whose images the parts need.
-        maps: the per-image maps of target images that the parts need.
-        needs_checkpoint: whether a part starts from a trained network.
-        online: name of the part that adapts to a stream; None in a stack that is trained.
+        declared: what the parts declare: streams, maps, parameters.
     """
 
     def __init__(
         self,
         student: nn.Module,
-        names: Sequence[str],
-        configs: Mapping[str, Mapping[str, Any]],
+        parts: Parts,
         setting: Setting,
         batch_norm: str = "source",
         freeze_batch_norm: float = 1.0,
     ) -> None:
-        """Build the parts; whatever can be wrong with them is found here.
+        """Build the parts.
 
         Args:
             student: registered here.
-            names: the strategies as they were asked for; :func:`resolve` completes them.
-            configs: parameters by strategy; what is left out keeps its default.
+            parts: the strategies and their parameters, checked.
             setting: what the run is about.
             batch_norm: a policy of :class:`~dagen.batch_norm.BatchNormPolicy`.
             freeze_batch_norm: share of the steps after which its running statistics are frozen;
                 1 is never. Parts that are online normalise in their own way.
 
         Raises:
-            UsageError: an unknown or repeated part, parts in the wrong order, one that undoes what
-                a part before it is for, a task that a part cannot serve, or a parameter that does
-                not exist or is out of range.
+            UsageError: a part that cannot work with this network.
         """
         super().__init__()
-        ordered = resolve(names)
-        for name in configs:
-            if name not in ordered:
-                raise unknown("part of this stack", name, ordered)
-        built = {name: _config(name, configs.get(name, {}), setting) for name in ordered}
         self.setting = setting
         self.student = student
         self.batch_norm = BatchNormPolicy(student, batch_norm)
         self.parts = nn.ModuleDict(
-            {name: _build(name, student, setting, config) for name, config in built.items()}
+            {name: _build(name, student, setting, own) for name, own in parts.configs.items()}
         )
-        _check_predictors(self._each())
-        self.streams: frozenset[Domain] = frozenset().union(*(m.streams for _, m in self._each()))
-        self.maps: frozenset[str] = frozenset().union(*(m.maps for _, m in self._each()))
-        self.needs_checkpoint = any(part.needs_checkpoint for _, part in self._each())
-        self.online = next((name for name, part in self._each() if part.online), None)
-        never = self.online is not None or freeze_batch_norm >= 1
+        self.declared = parts
+        never = parts.online is not None or freeze_batch_norm >= 1
         self._freeze = math.inf if never else freeze_batch_norm * setting.steps
 
     def forward(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -106,7 +88,7 @@ class Stack(nn.Module):
     @property
     def online_part(self) -> Method:
         """The part that adapts to a stream of images."""
-        part = self.parts[self.online or ""]
+        part = self.parts[self.declared.online or ""]
         assert isinstance(part, Method)
         return part
 
@@ -170,36 +152,6 @@ class Stack(nn.Module):
         for name, part in self.parts.items():
             assert isinstance(part, Method)
             yield name, part
-
-
-def _check_predictors(parts: Iterable[tuple[str, Method]]) -> None:
-    """Parts that give their own weights or statistics stand before those that build on them."""
-    earlier: tuple[str, Method] | None = None
-    for name, part in parts:
-        if not part.predicts:
-            continue
-        if earlier and part.replaces:
-            before, other = earlier
-            if not other.replaces:
-                advice = f"change the order to {name},{before}."
-            else:
-                advice = f"name one of the two, {before} or {name}"
-                mute = [n for n, p in (earlier, (name, part)) if hasattr(p.config, "predict")]
-                advice += f", or set {mute[0]}.predict to false." if mute else "."
-            raise UsageError(
-                f"what {before} makes of the network would be lost, because {name} replaces it; "
-                f"{advice}"
-            )
-        earlier = name, part
-
-
-def _config(name: str, values: Mapping[str, Any], setting: Setting) -> Any:
-    method: type[Method] = plugins.get("methods", name)
-    if setting.task not in method.tasks:
-        raise UsageError(
-            f"'{name}' cannot segment {setting.task}; it serves: {', '.join(method.tasks)}."
-        )
-    return build_config(method.Config, values, name)
 
 
 def _build(name: str, student: nn.Module, setting: Setting, config: Any) -> Method:

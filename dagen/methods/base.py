@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from dagen.methods._context import Context
 from dagen.types import Batch, Domain, Task
 
-__all__ = ["Context", "Domain", "Family", "Method", "Setting"]
+__all__ = ["Context", "Domain", "Family", "Method", "RunFacts", "Setting"]
 
 Family = Literal[
     "baseline",
@@ -35,29 +35,41 @@ Family = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a part may know when it is built.
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What is known of a run before its network is built.
 
     Attributes:
         task: what is segmented.
-        num_classes: with the background.
-        feature_channels: of ``SegOut.features``.
-        stride: input pixels per side of a cell of the features.
+        stride: input pixels per logit, along each side.
         steps: of the run.
-        size: height and width of the training images.
+        size: height and width of the training images in pixels.
         seed: of the run.
-        source_images: of the source in one process's batch.
+        source_images: source images in one process's batch.
     """
 
     task: Task
-    num_classes: int
-    feature_channels: int
     stride: int
     steps: int
     size: tuple[int, int]
     seed: int = 0
     source_images: int = 2
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, background included."""
+        return self.task.num_classes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting(RunFacts):
+    """What a part may know when it is built.
+
+    Attributes:
+        feature_channels: channels of ``SegOut.features``.
+    """
+
+    feature_channels: int
 
 
 class Method(nn.Module):
@@ -101,11 +113,28 @@ class Method(nn.Module):
             config: an instance of the part's ``Config``.
 
         Raises:
-            UsageError: a parameter outside its range, or a setting that it cannot run in.
+            UsageError: a network that the part cannot work with.
         """
         super().__init__()
         self.setting = setting
         self.config = config
+
+    @classmethod
+    def check(cls, config: Any, facts: RunFacts) -> None:
+        """Refuse parameters that cannot work in this run; called before anything is built.
+
+        Args:
+            config: an instance of the part's ``Config``, each parameter inside its own range.
+            facts: what is known of the run.
+
+        Raises:
+            UsageError: parameters that do not fit together, or do not fit the run.
+        """
+
+    @classmethod
+    def predicts(cls, config: Any) -> bool:
+        """Whether :meth:`predictor` changes what is scored, given the part's parameters."""
+        return cls.predictor is not Method.predictor
 
     def transform(self, ctx: Context) -> Batch:
         """The images that go in; parts change ``ctx.batch`` one after the other."""
@@ -139,11 +168,6 @@ class Method(nn.Module):
         The loop steps them and scales their learning rates with the run's schedule.
         """
         return ()
-
-    @property
-    def predicts(self) -> bool:
-        """Whether :meth:`predictor` changes what is scored."""
-        return type(self).predictor is not Method.predictor
 
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from dagen.methods.base import Context, Method, Setting
+from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.shared.style import (
     Dice,
     check_source_images,
@@ -48,15 +48,19 @@ class Dsu(Method):
     paper = "Li et al., ICLR 2022"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
 
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse passes that show one source image."""
+        check_source_images(facts, "dsu")
+
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         """See :class:`Method`.
 
         Raises:
-            UsageError: the network names no early stages, or a pass has a single source image.
+            UsageError: the network names no early stages.
         """
         super().__init__(student, setting, config)
         self.taps = check_taps(student, "dsu")
-        check_source_images(setting, "dsu")
 
     def transform(self, ctx: Context) -> Batch:
         """Leaves the images unchanged; this step's source passes draw styles."""

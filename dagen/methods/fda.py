@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dagen.errors import UsageError
 from dagen.losses import self_information
-from dagen.methods.base import Context, Method, Setting
+from dagen.methods.base import Context, Method, RunFacts
 from dagen.methods.shared.style import partners, with_source
 from dagen.ops import fourier_swap
 from dagen.parameters import NotNegative, Positive
@@ -55,14 +55,10 @@ class Fda(Method):
     paper = "Yang & Soatto, CVPR 2020"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
 
-    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
-        """See :class:`Method`.
-
-        Raises:
-            UsageError: no radius, or one that does not fit into the image.
-        """
-        super().__init__(student, setting, config)
-        half = min(setting.size) // 2
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse a missing radius and one that does not fit into the image."""
+        half = min(facts.size) // 2
         if not config.radius or not all(0 <= radius < half for radius in config.radius):
             raise UsageError(
                 f"fda.radius is {list(config.radius)}; give one or more whole numbers from 0 to "

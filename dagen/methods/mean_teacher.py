@@ -89,10 +89,10 @@ class MeanTeacher(Method):
         """Updates the average."""
         self.ema.update(student, step)
 
-    @property
-    def predicts(self) -> bool:
+    @classmethod
+    def predicts(cls, config: Config) -> bool:
         """Whether the teacher is scored."""
-        return bool(self.config.predict)
+        return config.predict
 
     def predictor(
         self, network: nn.Module, target: Callable[[], Iterator[Tensor]] | None

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
-from dagen.methods.base import Context, Method, Setting
+from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared import paste
 from dagen.methods.shared.mixing import Objects, disturb, find_objects
@@ -95,14 +95,18 @@ class ObjectPaste(Method):
     streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
     requires = ("mean-teacher",)
 
-    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
-        super().__init__(student, setting, config)
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse factors in the wrong order or out of range."""
         low, high = config.scale
         if not 0 < low <= high <= 4:
             raise UsageError(
                 f"object-paste.scale is {list(config.scale)}; give the smallest and the largest "
                 "factor, above 0 and at most 4, such as [0.25, 1.0]."
             )
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        super().__init__(student, setting, config)
         names = (field.name for field in fields(paste.Look))
         self.look = paste.Look(**{name: getattr(config, name) for name in names})
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dagen.errors import UsageError
-from dagen.methods.base import Context, Method, Setting
+from dagen.methods.base import Context, Method, RunFacts
 from dagen.methods.shared.style import Dice, dice, with_source
 from dagen.parameters import Count, NotNegative
 from dagen.types import Batch, Domain
@@ -53,13 +53,9 @@ class RandConv(Method):
     paper = "Xu et al., ICLR 2021"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
 
-    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
-        """See :class:`Method`.
-
-        Raises:
-            UsageError: no kernel size, or an even one.
-        """
-        super().__init__(student, setting, config)
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse a missing kernel size and an even one."""
         if not config.sizes or any(size % 2 == 0 for size in config.sizes):
             raise UsageError(
                 f"randconv.sizes is {list(config.sizes)}; give one or more odd numbers."

@@ -25,11 +25,11 @@ from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
-from dagen.methods.base import Context, Method, Setting
+from dagen.methods.base import Context, Method, RunFacts
 from dagen.methods.shared.mixing import disturb
 from dagen.parameters import Fraction, NotNegative
 from dagen.types import IGNORE, Domain
@@ -59,8 +59,9 @@ class Saliency(Method):
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     maps: ClassVar[frozenset[str]] = frozenset({"salience"})
 
-    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
-        super().__init__(student, setting, config)
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse thresholds in the wrong order."""
         if not config.background < config.foreground:
             raise UsageError(
                 f"saliency.background is {config.background} and foreground {config.foreground}; "

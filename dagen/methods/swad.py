@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
-from dagen.methods.base import Context, Method, Setting
+from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.shared.pseudo import source_label
 from dagen.parameters import Count, NotNegative
 from dagen.types import IGNORE, Batch, Domain
@@ -78,14 +78,18 @@ class Swad(Method):
     images: Tensor
     steps: Tensor
 
-    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
-        """See :class:`Method`."""
-        super().__init__(student, setting, config)
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse a patience that is longer than the run."""
         if config.converge > config.segments:
             raise UsageError(
                 f"swad.converge is {config.converge}, but the run has only swad.segments = "
                 f"{config.segments} segments, so that no valley can begin; give at most as many."
             )
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        """See :class:`Method`."""
+        super().__init__(student, setting, config)
         self.interval = max(1, setting.steps // config.segments)
         size = len(_flat(student))
         self.segment = _Mean(size)

@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 from dagen.errors import DagenError
 from dagen.runs import results
-from dagen.runs.config import from_mapping
-from dagen.runs.plan import reads_source
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.plan import Plan, plan_run
 from dagen.runs.results import RunResult
 
 
-def baseline(result: RunResult) -> RunResult | None:
-    """The result that stands beside an adapted run, from the same folder of all runs.
+def baseline_of(result: RunResult) -> RunResult | None:
+    """The result that an adapted run is compared with, from the same folder of all runs.
 
-    It is the one that ``dagen adapt`` makes: source-only with the run's own network, data and
-    budget, or, for a run that needs no source, the checkpoint that it started from as it came.
+    A result names it. One that was written before results did, or before the baseline was
+    there, has the one that ``dagen adapt`` would make.
 
     Returns:
         None for a run without a target, and where that result is not there.
     """
     runs = result.folder.parent
+    # A run does not fail for want of what it is compared with: its settings may be those of
+    # another version, its checkpoint may be gone, its baseline's result may be damaged.
     try:
-        config = from_mapping(result.config)
-        if config.tgt is None:
-            return None
-        if config.init is None or reads_source(config):
-            return results.load(runs / config.source_only().name)
-        init = results.located(config.init, runs)
-        given = map(results.load, sorted(runs.glob(f"given-{config.model}-{config.task}-*")))
-        same = (g for g in given if g is not None and _starts(g, init, config.size))
-        return next(same, None)
-    # Made by a version with other settings, the checkpoint is gone, or a result is damaged: a
-    # run does not fail for want of what it is compared with.
-    except (DagenError, ValueError, TypeError, KeyError):
+        if result.baseline is not None:
+            return results.load(runs / result.baseline.run)
+        return expected_baseline(from_mapping(result.config), runs)
+    except (DagenError, OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _starts(given: RunResult, init: str | None, size: tuple[int, int]) -> bool:
-    return given.config["init"] == init and tuple(given.config["size"]) == size
+def expected_baseline(config: Config, runs: Path) -> RunResult | None:
+    """The result that ``dagen adapt`` would compare a run with, where it is there.
+
+    It is source-only with the run's own network, data and budget, or, for a run that needs no
+    source, the checkpoint that it starts from.
+
+    Raises:
+        DagenError: the checkpoint is not there, or the configuration cannot be run.
+    """
+    if config.tgt is None:
+        return None
+    plan = plan_run(config)
+    if config.init is None or plan.reads_source:
+        return results.load(runs / config.source_only().name)
+    init = results.located(config.init, runs)
+    assert init is not None
+    return results.load(runs / init_name(plan, Path(init).read_bytes()))
+
+
+def init_name(plan: Plan, content: bytes) -> str:
+    """The name under which the scores of a checkpoint are kept.
+
+    Args:
+        plan: of a run that starts from it; where it is scored is part of the name.
+        content: of its file.
+    """
+    config = plan.config
+    scored = json.dumps([plan.scored, config.size]).encode()
+    digest = hashlib.blake2b(content + scored, digest_size=4).hexdigest()
+    return f"given-{config.model}-{config.task}-{digest}"

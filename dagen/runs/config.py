@@ -90,7 +90,7 @@ class Config:
     score: tuple[str, ...] = ()
     method: tuple[str, ...] = ("supervised",)
     model: str = "enet"
-    width: Positive = 1.0
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0
     task: Literal["binary", "material"] = "material"
     size: tuple[PositiveInt, PositiveInt] = (224, 448)
     steps: PositiveInt = 200

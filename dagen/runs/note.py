@@ -26,20 +26,19 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
         baseline: what it is compared with, if that is there.
     """
     config, profile = result.config, result.profile
-    images = result.extra.get("stream", {}).get("images")
     parts = [
         f"**{describe.title(config)}** on **{config['model']}**, {describe.domains(config)}, task "
-        f"{config['task']}: {describe.budget(config, images)}, seed {config['seed']}.",
+        f"{config['task']}: {describe.budget(config, result.stream_images)}, "
+        f"seed {config['seed']}.",
         *(headline(result, name, baseline) for name, role in _ordered(result)[:1]),
         *(_table(result, name, role, baseline) for name, role in _ordered(result)),
         f"{profile['parameters']:,.0f} parameters, {profile['bytes'] / 1e6:.2f} MB deployed, "
         f"{profile['macs'] / 1e9:.3f} GMAC for an image of {describe.text(config['size'])}, "
         f"{result.seconds:.0f} s of training.",
     ]
-    if selection := result.extra.get("selection"):
+    if (selection := result.selection) is not None:
         parts.append(
-            f"Deployed: the checkpoint of step {selection['step']}, chosen by "
-            f"`{selection['select']}`."
+            f"Deployed: the checkpoint of step {selection.step}, chosen by `{selection.select}`."
         )
     parts.append(f"Make it again:\n\n```sh\n{describe.command(config)}\n```")
     parts.append(f"One page about it: `dagen report {result.name}`")

@@ -1,83 +1,138 @@
-"""What a run is going to do."""
+"""What a run is going to do, settled once: from its configuration and the plug-ins' declarations.
+
+No network is built, no image is opened and no folder is looked into. Checks, feeds, stack, scoring
+and tracking read the plan instead of working it out again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from dataclasses import dataclass
 
 from dagen import plugins
 from dagen.errors import UsageError
+from dagen.methods.base import RunFacts
+from dagen.models.base import Network
+from dagen.runs import checks, recipes
 from dagen.runs.config import Config
+from dagen.runs.parts import SUPERVISED, Parts, arrange, resolve
+from dagen.types import Domain, Task
 
-SUPERVISED = "supervised"
-"""The part that every run has unless it is source-free."""
+
+@dataclass(frozen=True)
+class Plan:
+    """One run on paper; made by :func:`plan_run`.
+
+    Attributes:
+        config: the configuration.
+        facts: what the strategies may know before the network is built.
+        parts: the strategies in order, with their parameters.
+        reads_source: whether source images are opened; False for a source-free run.
+        scored: the data sets whose ``val`` split is scored.
+        kept: the steps after which a checkpoint is kept to choose from; empty where only the
+            last one is deployed.
+    """
+
+    config: Config
+    facts: RunFacts
+    parts: Parts
+    reads_source: bool
+    scored: tuple[str, ...]
+    kept: tuple[int, ...]
+
+    @property
+    def task(self) -> Task:
+        """What is segmented."""
+        return self.facts.task
+
+    @property
+    def online(self) -> str | None:
+        """The part that adapts over a stream of images; None in a run that trains."""
+        return self.parts.online
+
+    @property
+    def trained_on(self) -> frozenset[Domain]:
+        """The domains whose images the run trains on; none in a run over a stream.
+
+        A validator may look at no other domain.
+        """
+        if self.online:
+            return frozenset()
+        found: set[Domain] = set(self.parts.streams)
+        if not self.reads_source:
+            found.discard("source")
+        if self.config.target_labels:
+            found.add("target")
+        return frozenset(found)
 
 
-def resolve(names: Sequence[str]) -> tuple[str, ...]:
-    """The parts of a stack: those that were asked for and those that they need.
+def plan_run(config: Config, processes: int = 1) -> Plan:
+    """The plan of a run.
 
-    ``supervised`` comes first, unless it is named or the stack is source-free (it holds a part
-    of that family, and none that streams the source). What a part requires comes before it,
-    and before all named parts where it is not named itself.
+    Args:
+        config: of the run.
+        processes: that share each batch.
 
     Raises:
-        UsageError: an unknown or repeated name, a required part that stands too late, or a
-            part beside one that is online.
+        UsageError: the first thing in the configuration that cannot work.
     """
-    methods = {name: plugins.get("methods", name) for name in names}
-    if len(methods) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"'{twice}' is in the stack twice; name every part once.")
-    online = next((name for name, method in methods.items() if method.online), None)
-    if online and len(names) > 1:
+    recipes.check(config.method)
+    network = _network(config)
+    if config.batch % processes:
         raise UsageError(
-            f"'{online}' adapts over a stream of images, alone: train the other parts first and "
-            f"give their model.safetensors with --method {online} --init."
+            f"batch is {config.batch}; it must be a multiple of {processes} processes."
         )
-    source_free = any(m.family == "source-free" for m in methods.values()) and not any(
-        "source" in m.streams for m in methods.values()
+    share = config.batch // processes
+    facts = RunFacts(
+        task=Task(config.task),
+        stride=network.stride,
+        steps=config.steps,
+        size=config.size,
+        seed=config.seed,
+        source_images=share - share // 2 if config.target_labels else share,
     )
-    ordered: list[str] = []
-
-    def add(name: str, waiting: tuple[str, ...]) -> None:
-        if name in ordered:
-            return
-        if name in waiting:
-            raise UsageError(f"parts require each other: {' -> '.join((*waiting, name))}.")
-        for needed in plugins.get("methods", name).requires:
-            if needed in names and needed not in (*ordered, *waiting):
-                raise UsageError(
-                    f"'{name}' needs '{needed}' before it; change the order to {needed},{name}."
-                )
-            add(needed, (*waiting, name))
-        ordered.append(name)
-
-    if SUPERVISED not in names and not source_free:
-        add(SUPERVISED, ())
-    # Before all named parts: a teacher's predictor would undo that of adabn before it.
-    for name in names:
-        for needed in methods[name].requires:
-            if needed not in names:
-                add(needed, (name,))
-    for name in names:
-        add(name, ())
-    return tuple(ordered)
+    reads_source = SUPERVISED in resolve(config.method)
+    checks.check_images(config, network.multiple)
+    checks.check_extra_sources(config, reads_source)
+    checks.check_labels(config, reads_source, processes)
+    names = config.method
+    if config.target_labels and not reads_source:
+        names = (SUPERVISED, *names)  # learns from the target's labels alone
+    parts = arrange(names, config.parts, facts)
+    several = config.candidates > 1 and not parts.online
+    plan = Plan(
+        config=config,
+        facts=facts,
+        parts=parts,
+        reads_source=reads_source,
+        scored=_scored(config, reads_source),
+        kept=evenly_spaced(config.steps, config.candidates) if several else (),
+    )
+    checks.check_target(config, parts, processes)
+    checks.check_choice(config, plan.trained_on)
+    return plan
 
 
-def is_online(config: Config) -> bool:
-    """Whether a run adapts over a stream (``dagen.engine.online``) instead of training."""
-    return any(plugins.get("methods", name).online for name in config.method)
+def evenly_spaced(steps: int, count: int) -> tuple[int, ...]:
+    """After which of ``steps`` steps a checkpoint is kept: ``count`` of them, the last one too.
 
-
-def reads_source(config: Config) -> bool:
-    """Whether a run opens source images: all do but source-free ones."""
-    return SUPERVISED in resolve(config.method)
-
-
-def scored(config: Config) -> tuple[str, ...]:
-    """The data sets that a run is scored on.
-
-    A source-free run need not have the source: it is scored there only where ``score`` names it.
+    A run of fewer steps keeps one after each.
     """
-    if reads_source(config):
+    return tuple(sorted({-(-steps * k // count) for k in range(1, count + 1)}))
+
+
+def _scored(config: Config, reads_source: bool) -> tuple[str, ...]:
+    """A source-free run need not have the source: it is scored only where ``score`` names it."""
+    if reads_source:
         return config.scored
     return tuple(n for n in config.scored if n != config.src or n in (config.tgt, *config.score))
+
+
+def _network(config: Config) -> type[Network]:
+    """The class of the run's network; its keywords are compared with those that it takes."""
+    network: type[Network] = plugins.get("models", config.model)
+    try:
+        inspect.signature(network).bind(2, width=config.width, **config.model_options)
+    except TypeError as error:
+        raise UsageError(f"network {config.model}: {error}.") from None
+    return network

@@ -3,20 +3,95 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dagen.errors import DagenError
+from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
 
 FILE = "result.json"
+MODEL = "model.safetensors"
+"""The deployed file in a run's folder."""
 RUN = "run:"
 """How an ``init`` begins that names a run instead of a path: ``run:NAME``."""
 
 
 @dataclass(frozen=True)
-class RunResult:
+class StreamScores:
+    """A run over a stream of images.
+
+    Attributes:
+        images: their number.
+        rows: scores on the target ``before``, with ``batch-norm`` statistics alone, and ``after``
+            (those of the run itself); no row where the target has no labels.
+    """
+
+    images: int
+    rows: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The run that an adapted run is compared with.
+
+    Attributes:
+        run: its name; its folder lies beside the adapted run's.
+        scores: its figures by data set.
+    """
+
+    run: str
+    scores: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a run may have found out beside its scores.
+
+    Attributes:
+        selection: the choice among several checkpoints; None where only the last was kept.
+        stream: of a run over a stream of images; None of a run that trains.
+        baseline: what an adapted run is compared with; None where there was nothing.
+    """
+
+    selection: Selection | None = None
+    stream: StreamScores | None = None
+    baseline: Baseline | None = None
+
+    @property
+    def stream_images(self) -> int | None:
+        """The number of images of the stream; None of a run that trains."""
+        return None if self.stream is None else self.stream.images
+
+    def findings(self) -> dict[str, Any]:
+        """Plain values, as they stand under ``extra`` in files."""
+        found: dict[str, Any] = {} if self.selection is None else self.selection.to_dict()
+        if self.stream is not None:
+            rows = {name: dict(row) for name, row in self.stream.rows.items()}
+            found["stream"] = {"images": self.stream.images, "rows": rows}
+        if self.baseline is not None:
+            scores = {name: dict(one) for name, one in self.baseline.scores.items()}
+            found["baseline"] = {"run": self.baseline.run, "scores": scores}
+        return found
+
+
+def read_findings(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of :class:`Findings` from the plain values of :meth:`Findings.findings`.
+
+    Raises:
+        KeyError, TypeError: something is missing or of another kind.
+    """
+    return {
+        "selection": Selection.from_dict(extra) if "selection" in extra else None,
+        "stream": StreamScores(**extra["stream"]) if "stream" in extra else None,
+        "baseline": Baseline(**extra["baseline"]) if "baseline" in extra else None,
+    }
+
+
+@dataclass(frozen=True)
+class RunResult(Findings):
     """One finished run.
 
     Attributes:
@@ -27,25 +102,6 @@ class RunResult:
             split.
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
         seconds: spent in training, all attempts together.
-        extra: whatever else the run found out. Where several checkpoints were kept
-            (``candidates`` above 1), it holds
-
-            - ``validators``: by validator, and for ``last`` and ``oracle``, the ``step`` that it
-              picks and the ``value`` that it saw there (of ``last`` the step itself, of the oracle
-              its foreground mIoU); then what that pick is worth on the target's ``val`` split:
-              ``waste_iou``, ``foreground_miou`` and ``regret``, the oracle's foreground mIoU
-              less the pick's. With the task ``binary`` waste IoU and foreground mIoU are one
-              figure. Where the target has no labels there is no oracle, and these three are
-              left out; a validator that cannot judge any checkpoint is left out.
-            - ``candidates``: of each, in the order of steps, ``step``, ``scores`` on the target
-              and ``values`` by validator.
-            - ``selection``: ``select`` as it was asked for, the ``step`` that is deployed,
-              ``scored_on`` (the data set behind regrets, or None), ``forwards_per_candidate``
-              (images), and ``not_applicable`` (by validator, why).
-
-            Of a run over a stream it holds ``stream``: ``images``, their number, and ``rows``,
-            the scores on the target ``before``, with ``batch-norm`` statistics alone, and
-            ``after`` (those of the run itself); no row where the target has no labels.
     """
 
     name: str
@@ -54,12 +110,11 @@ class RunResult:
     scores: dict[str, dict[str, float]]
     profile: dict[str, float]
     seconds: float
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def model(self) -> Path:
         """The deployed file."""
-        return self.folder / "model.safetensors"
+        return self.folder / MODEL
 
     def score(self, dataset: str, figure: str = "waste_iou") -> float:
         """One figure on one data set.
@@ -77,7 +132,15 @@ class RunResult:
 
     def save(self) -> None:
         """Write ``result.json``; its presence is what says that the run is finished."""
-        values = {**asdict(self), "folder": None}
+        values = {
+            "name": self.name,
+            "folder": None,
+            "config": self.config,
+            "scores": self.scores,
+            "profile": self.profile,
+            "seconds": self.seconds,
+            "extra": self.findings(),
+        }
         text = json.dumps(values, indent=2, default=list)
         write_atomically(self.folder / FILE, text.encode() + b"\n")
 
@@ -88,7 +151,8 @@ def load(folder: Path) -> RunResult | None:
     if not path.is_file():
         return None
     values = json.loads(path.read_text(encoding="utf-8"))
-    return RunResult(**{**values, "folder": folder})
+    found = read_findings(values.pop("extra", {}))
+    return RunResult(**{**values, "folder": folder}, **found)
 
 
 def located(init: str | None, runs: Path) -> str | None:

@@ -12,19 +12,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Stream
 from dagen.errors import Stopped
-from dagen.parameters import build_config
 from dagen.runs import describe
-from dagen.runs.baseline import baseline
-from dagen.runs.config import Config
 from dagen.runs.figures import SUMMARY
 from dagen.runs.history import history
 from dagen.runs.log import RunLog
 from dagen.runs.note import note, roles
-from dagen.runs.plan import resolve
+from dagen.runs.plan import Plan
 from dagen.runs.results import RunResult
 from dagen.system import device
 from dagen.system.device import choose_device
@@ -44,7 +40,8 @@ class Tracked:
         seconds: spent in training so far, earlier attempts included.
     """
 
-    def __init__(self, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
+    def __init__(self, plan: Plan, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
+        self._plan = plan
         self._log, self._delivery, self._hardware = log, delivery, hardware
         self._started = time.monotonic()
         self._before = 0.0
@@ -54,9 +51,10 @@ class Tracked:
         """Seconds of training so far, those of earlier attempts up to their states included."""
         return self._before + time.monotonic() - self._started
 
-    def describe(self, config: Config, data: Mapping[Stream, Dataset]) -> None:
+    def describe(self, data: Mapping[Stream, Dataset]) -> None:
         """Parameters, tags and data sets, once at the start."""
-        self._log.params(parameters(config))
+        config = self._plan.config
+        self._log.params(parameters(self._plan))
         revision = commit() or "unknown"
         stored = config.to_dict()
         self._log.tags(
@@ -97,17 +95,22 @@ class Tracked:
         self._before = spent[-1][1] if spent else 0.0
         self._started = time.monotonic()
 
-    def result(self, result: RunResult, pictures: list[Path]) -> None:
-        """Scores, size, pictures, the model and what it all says, once at the end."""
-        before = baseline(result)
-        for candidate in result.extra.get("candidates", []):
-            known = candidate["scores"]
-            seen = {**{k: known[k] for k in SUMMARY if k in known}, **candidate["values"]}
-            self._log.metrics({f"candidates/{k}": v for k, v in seen.items()}, candidate["step"])
-        stream = result.extra.get("stream", {})
-        step = stream.get("images", result.config["steps"])
-        self._log.metrics({**figures(result), **gains(result, before)}, step)
-        text = note(result, before)
+    def result(self, result: RunResult, baseline: RunResult | None, pictures: list[Path]) -> None:
+        """Scores, size, pictures, the model and the note, once at the end.
+
+        Args:
+            result: of the run.
+            baseline: what it is compared with.
+            pictures: files to keep with the run.
+        """
+        for candidate in result.selection.candidates if result.selection else ():
+            known = candidate.scores
+            seen = {**{k: known[k] for k in SUMMARY if k in known}, **candidate.values}
+            self._log.metrics({f"candidates/{k}": v for k, v in seen.items()}, candidate.step)
+        images = result.stream_images
+        step = result.config["steps"] if images is None else images
+        self._log.metrics({**figures(result), **gains(result, baseline)}, step)
+        text = note(result, baseline)
         self._log.note(text)
         for picture in pictures:
             self._log.artifact(picture, "pictures")
@@ -120,20 +123,20 @@ class Tracked:
             description=text,
             tags={
                 "method": describe.title(config),
-                "budget": describe.budget(config, stream.get("images")),
+                "budget": describe.budget(config, images),
                 "seed": config["seed"],
                 "dagen.folder": result.name,
             },
         )
 
 
-def parameters(config: Config) -> dict[str, str]:
+def parameters(plan: Plan) -> dict[str, str]:
     """The settings of a run as MLflow's parameters, the same names in every run.
 
     Strategies' parameters are there with their defaults, so that a run that set one can be
     compared with a run that did not. What decides nothing, or is not set, is left out.
     """
-    stored = config.to_dict()
+    config, stored = plan.config, plan.config.to_dict()
     left_out = ("score", "init", *config.parts)
     named = {
         name: value
@@ -143,8 +146,7 @@ def parameters(config: Config) -> dict[str, str]:
     named["method"] = describe.title(stored)  # `supervised` is source-only, or the oracle
     if config.init is not None:
         named["init"] = config.init
-    for part in resolve(config.method):
-        built = build_config(plugins.get("methods", part).Config, config.parts.get(part, {}), part)
+    for part, built in plan.parts.configs.items():
         # Behind `method` and `model` in the alphabet: MLflow compares the first few.
         named |= {f"parts.{part}.{key}": value for key, value in asdict(built).items()}
     return {name: describe.text(value) for name, value in named.items()}
@@ -162,13 +164,14 @@ def figures(result: RunResult) -> dict[str, float]:
         found |= {f"{known.get(dataset, dataset)}/{name}": v for name, v in scores.items()}
     found |= {
         f"validators/{name}/{figure}": value
-        for name, pick in result.extra.get("validators", {}).items()
-        for figure, value in pick.items()
-        if figure != "value"  # `candidates/` has it beside those of the other checkpoints
+        for name, pick in (result.selection.picks if result.selection else {}).items()
+        for figure, value in asdict(pick).items()
+        # `candidates/` has the value beside those of the other checkpoints
+        if figure != "value" and value is not None
     }
     found |= {
         f"target/{row}/{name}": value
-        for row, scores in result.extra.get("stream", {}).get("rows", {}).items()
+        for row, scores in (result.stream.rows if result.stream else {}).items()
         if row != "after"  # these are the run's own scores
         for name, value in scores.items()
     }
@@ -189,18 +192,18 @@ def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
 
 
 @contextmanager
-def tracked(config: Config, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
+def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
     """The log of a run in ``folder``; how it ended is logged however it ends."""
     log = RunLog.open(folder)
     delivery = None
     if runtime.track:
-        name = describe.run_name(config.to_dict(), config.name)
+        name = describe.run_name(plan.config.to_dict(), plan.config.name)
         delivery = Delivery(
             folder, runtime.experiment, name, parent=runtime.parent, runs=runtime.runs
         )
     status: str = "FAILED"
     try:
-        yield Tracked(log, delivery, device.describe(choose_device(runtime.device)))
+        yield Tracked(plan, log, delivery, device.describe(choose_device(runtime.device)))
         status = "FINISHED"
     except (KeyboardInterrupt, Stopped):
         status = "KILLED"

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from dagen import cli, plugins
 from dagen.cli._choice import choice_table
-from dagen.runs.results import RunResult
+from dagen.runs.results import RunResult, read_findings
 
 PICK = {"step": 40, "value": 0.25, "waste_iou": 0.31, "foreground_miou": 0.11, "regret": 0.042}
 
@@ -15,8 +15,9 @@ def result(task: str = "binary", **selection: object) -> RunResult:
         "select": "snd", "step": 40, "scored_on": "taco", "forwards_per_candidate": 160,
         "not_applicable": {"dev": "step 40: source and target do not overlap."}, **selection,
     }  # fmt: skip
-    extra = {"validators": {"last": {**PICK, "value": 40.0}, "snd": PICK}, "selection": told}
-    return RunResult("x", Path(), {"task": task}, {}, {}, 1.0, extra)
+    picks = {"last": {**PICK, "value": 40.0}, "snd": PICK}
+    found = read_findings({"validators": picks, "candidates": [], "selection": told})
+    return RunResult("x", Path(), {"task": task}, {}, {}, 1.0, **found)
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:

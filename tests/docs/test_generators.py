@@ -4,7 +4,7 @@ import importlib
 import itertools
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -52,7 +52,7 @@ def test_results_of_every_age_and_kind(made: Any, tmp_path: Path) -> None:
     warnings: list[str] = []
     assert made.results.read_all(tmp_path, warnings.append) == []
     new = [record("source-only", 0.1), record("advent", 0.2), record("advent", 0.3, seed=1)]
-    committed(tmp_path, "grid", [asdict(one) for one in new])
+    committed(tmp_path, "grid", [one.to_dict() for one in new])
     (tmp_path / "grid.toml").write_text('title = "A grid"\nnote = "Small."\n')
     old = {"model": "enet", "row": "advent", "seed": 0, "profile": {}, "seconds": 5}
     committed(tmp_path, "main_job", [{**old, "scores": {"taco": {"foreground_miou": 0.5}}}])
@@ -97,7 +97,7 @@ def test_front_and_ticks(made: Any) -> None:
 
 def test_a_chart_says_what_it_shows(made: Any, tmp_path: Path) -> None:
     rows = [record("source-only", 0.1), record("a<b", 0.2), record("oracle", 0.6)]
-    committed(tmp_path, "grid", [asdict(one) for one in rows])
+    committed(tmp_path, "grid", [one.to_dict() for one in rows])
     lines = list(made.results.lines(made.results.read_all(tmp_path, pytest.fail)))
     svg = made.charts.pareto("c", lines, lambda line: line.weight("bytes") / 1e6, "MB", "All <t>")
     assert '<title id="c-t">All &lt;t&gt;</title>' in svg

@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 
 from dagen import plugins
 from dagen.cli import app
-from dagen.engine.stack import Stack
 from dagen.types import Batch, Task
 from tests import tiny
-from tests.toy import ToyNetwork, batch, setting
+from tests.toy import ToyNetwork, batch, setting, stacked
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 QUICK = shlex.split(
@@ -92,8 +91,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("package")
 def test_the_strategy_is_a_plugin_that_trains() -> None:
     assert "bnm" in plugins.names("methods")
-    stack = Stack(ToyNetwork(2), ["bnm"], {"bnm": {"weight": 0.5}}, setting(), "target").train()
-    assert stack.streams == {"source", "target"}  # its own, and the supervised part's
+    stack = stacked(ToyNetwork(2), ["bnm"], {"bnm": {"weight": 0.5}}, setting(), "target").train()
+    assert stack.declared.streams == {"source", "target"}  # its own, and the supervised part's
     losses, metrics = stack(batch(), 0)
     losses["bnm/norm"].backward()
     assert stack.student.stem[0].weight.grad.abs().sum() > 0
@@ -111,7 +110,7 @@ def test_the_strategy_is_a_plugin_that_trains() -> None:
 def test_the_strategy_reads_no_source_of_its_own() -> None:
     method = plugins.get("methods", "bnm")
     assert method.streams == {"target"}
-    stack = Stack(ToyNetwork(2), ["bnm"], {}, setting(), "target")
+    stack = stacked(ToyNetwork(2), ["bnm"], {}, setting(), "target")
     both = batch()
     torch.manual_seed(0)
     first, _ = stack(Batch(both.source, both.target), 3)

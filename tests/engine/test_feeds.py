@@ -13,14 +13,15 @@ from dagen import plugins
 from dagen.datasets.maps import salience
 from dagen.engine import loop
 from dagen.engine.build import build_network, build_stack
-from dagen.engine.checks import check
 from dagen.engine.feeds import open_feeds
+from dagen.engine.finishing import Job
 from dagen.engine.loop import schedule
 from dagen.engine.run import run
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import DagenError, UsageError
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.history import read_records
+from dagen.runs.plan import plan_run
 from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import world
@@ -63,10 +64,9 @@ class Trained:
 
 
 def trained(config: Config, runtime: Runtime, folder: Path) -> Trained:
-    check(config)
     folder.mkdir(exist_ok=True)
     with world("cpu") as place:
-        one = TrainingRun(config, runtime, folder, place)
+        one = TrainingRun(Job(plan_run(config), runtime, folder, place))
         one.train()
     values = one.stack.student.state_dict().values()
     granted = one.feeds["labelled"].dataset if "labelled" in one.feeds else ()
@@ -185,12 +185,12 @@ def test_a_source_free_stack_learns_from_target_labels_alone(
     monkeypatch.setattr(plugins.get("methods", "minent"), "family", "source-free")
     shutil.rmtree(data / "resortit")
     config = small(method="minent", target_labels=2)
-    stack = build_stack(config, build_network(config))
-    assert list(stack.parts) == ["supervised", "minent"]
-    feeds = open_feeds(config, stack.streams, runtime.data_root)
+    plan = plan_run(config)
+    assert list(build_stack(plan, build_network(config)).parts) == ["supervised", "minent"]
+    feeds = open_feeds(plan, runtime.data_root)
     assert set(feeds) == {"target", "labelled"}
     config = small(method="minent")
-    assert list(build_stack(config, build_network(config)).parts) == ["minent"]
+    assert plan_run(config).parts.names == ("minent",)
 
 
 @pytest.mark.parametrize(
@@ -210,19 +210,19 @@ def test_what_cannot_run_is_one_clear_line(
 
 
 def test_each_process_needs_images_of_both_domains() -> None:
-    check(small(target_labels=3, batch=4), 2)
+    plan_run(small(target_labels=3, batch=4), 2)
     with pytest.raises(UsageError, match=r"batch is 2.*give at least 4"):
-        check(small(target_labels=3, batch=2), 2)
+        plan_run(small(target_labels=3, batch=2), 2)
 
 
 def test_what_needs_labels_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins.get("methods", "minent"), "family", "source-free")
     with pytest.raises(UsageError, match="rare_class_sampling draws by label, and minent uses"):
-        check(small(method="minent", rare_class_sampling=0.05))
-    check(small(method="minent", rare_class_sampling=0.05, target_labels=1))
+        plan_run(small(method="minent", rare_class_sampling=0.05))
+    plan_run(small(method="minent", rare_class_sampling=0.05, target_labels=1))
     monkeypatch.setattr(plugins.get("methods", "minent"), "online", True)
     with pytest.raises(UsageError, match="'minent' adapts over a stream"):
-        check(small(method="minent", target_labels=1))
+        plan_run(small(method="minent", target_labels=1))
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,7 @@ def test_what_stands_out_is_given_to_those_who_ask(
         return _plain(image)
 
     config = small(method="saliency", zoom=1.0)
-    stack = build_stack(config, build_network(config))
-    feed = open_feeds(config, stack.streams, runtime.data_root, maps=stack.maps)["target"]
+    feed = open_feeds(plan_run(config), runtime.data_root)["target"]
     monkeypatch.setattr(salience, "salience", once)
     assert list(feed.maps) == ["salience"] and not feed.labelled
     for _ in range(2):
@@ -288,8 +287,5 @@ def test_what_stands_out_is_given_to_those_who_ask(
             shown = feed.dataset.map_of(index, feed.maps["salience"])
             assert np.array_equal(shown, _plain(image))
     assert len(made) <= len(feed.dataset)  # the second time from the cache
-    other = build_stack(small(method="advent"), build_network(config))
-    feeds = open_feeds(config, other.streams, runtime.data_root, maps=other.maps)
+    feeds = open_feeds(plan_run(small(method="advent")), runtime.data_root)
     assert not feeds["target"].maps
-    with pytest.raises(UsageError, match=r"unknown kind of map 'saliency'.*'salience'"):
-        open_feeds(config, other.streams, runtime.data_root, maps=["saliency"])

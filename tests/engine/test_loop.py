@@ -13,7 +13,7 @@ from dagen.errors import DagenError, Stopped
 from dagen.runs.config import Config, from_mapping
 from dagen.system.distributed import World
 from dagen.types import Batch, View
-from tests.toy import ToyNetwork, batch, setting
+from tests.toy import ToyNetwork, batch, setting, stacked
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -24,7 +24,7 @@ def _config(steps: int = 6, **values: object) -> Config:
 
 def _stack(method: str = "advent") -> Stack:
     torch.manual_seed(0)
-    return Stack(ToyNetwork(2), (method,), {}, setting(), "target")
+    return stacked(ToyNetwork(2), (method,), {}, setting(), "target")
 
 
 def _batches(start: int, steps: int = 6) -> Iterator[Batch]:

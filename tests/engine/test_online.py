@@ -16,10 +16,9 @@ from dagen import cli
 from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.loading.opening import open_dataset
 from dagen.engine import online
-from dagen.engine.init_baseline import score_given
+from dagen.engine.init_baseline import score_init
 from dagen.engine.loop import Hooks
 from dagen.engine.run import run, run_pair
-from dagen.engine.stack import Stack
 from dagen.engine.states import load_state
 from dagen.errors import DagenError, Stopped, UsageError
 from dagen.models.base import Network, create_network, upsample
@@ -27,6 +26,7 @@ from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
 from dagen.runs.history import history
+from dagen.runs.plan import plan_run
 from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
@@ -35,7 +35,7 @@ from dagen.scoring.metrics import Scores
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import Task
 from tests import tiny
-from tests.toy import ToyNetwork, setting
+from tests.toy import ToyNetwork, setting, stacked
 
 NAMES = ["tent", "eata", "cotta"]
 CPU = torch.device("cpu")
@@ -72,7 +72,7 @@ class Photographs(Dataset):
 
 def learner(name: str = "tent", **config: object) -> online.Learner:
     torch.manual_seed(0)
-    stack = Stack(ToyNetwork(2), [name], {name: {"lr": 0.05, **config}}, setting())
+    stack = stacked(ToyNetwork(2), [name], {name: {"lr": 0.05, **config}}, setting())
     return online.Learner(stack, CPU)
 
 
@@ -264,18 +264,19 @@ def test_a_run_needs_the_checkpoint_and_the_target_alone(
     network, _ = load_deployed(init)
     val = open_dataset("taco", "val", Task.BINARY, runtime.data_root)
     plain = evaluate(TorchPredictor(network, Task.BINARY, (32, 64)), val).to_dict()
-    assert pair.source_only.scores["taco"] == pytest.approx(plain)
-    assert pair.source_only.model.read_bytes() == init.read_bytes()
+    assert pair.baseline.scores["taco"] == pytest.approx(plain)
+    assert pair.baseline.model.read_bytes() == init.read_bytes()
     adapted, card = load_deployed(pair.adapted.model)
     assert card.model == "enet"
     changed = [n for n, p in adapted.named_parameters() if not n.startswith("aux.")]
     assert any(not torch.equal(adapted.get_parameter(n), network.get_parameter(n)) for n in changed)
     if method != "shot":
-        rows = pair.adapted.extra["stream"]["rows"]
+        stream = pair.adapted.stream
+        assert stream is not None and stream.images == 3
+        rows = stream.rows
         assert list(rows) == ["before", "batch-norm", "after"]
-        assert rows["before"] == pair.source_only.scores["taco"]
+        assert rows["before"] == pair.baseline.scores["taco"]
         assert rows["after"] == pair.adapted.scores["taco"] != rows["batch-norm"]
-        assert pair.adapted.extra["stream"]["images"] == 3
         logged = history(pair.adapted.folder)
         assert [step for step, _ in logged[f"train/{method}/main"]] == [3]
         for name in ("target/waste_iou", "target/before/waste_iou", "target/batch-norm/waste_iou"):
@@ -290,7 +291,7 @@ def test_the_source_is_scored_where_it_is_asked_for(
     result = run(config(init, score=["resortit"]), runtime)
     assert set(result.scores) == {"taco", "resortit"}
     again = run(config(init, score=["resortit"]), runtime)  # finished: nothing is redone
-    assert (again.scores, again.extra) == (result.scores, result.extra)
+    assert (again.scores, again.stream) == (result.scores, result.stream)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -314,7 +315,7 @@ def test_killed_and_resumed_gives_the_same_file(
     again = run(config(init), saving)
     assert calls[0] == 4  # one image was left
     assert again.model.read_bytes() == whole.model.read_bytes()
-    assert again.scores == whole.scores and again.extra == whole.extra
+    assert again.scores == whole.scores and again.stream == whole.stream
     assert not list(runtime.runs.glob("*/state-*.pt"))
 
 
@@ -342,10 +343,10 @@ def test_what_cannot_run_is_refused_before_anything_is_written(
 
 
 def test_several_processes_are_refused(init: Path) -> None:
-    from dagen.engine.checks import check
+    from dagen.runs.plan import plan_run
 
     with pytest.raises(UsageError, match="one process"):
-        check(config(init, batch=2), processes=2)
+        plan_run(config(init, batch=2), processes=2)
 
 
 def test_the_command_prints_before_batch_norm_and_after(
@@ -373,12 +374,12 @@ def test_the_command_prints_before_batch_norm_and_after(
 def test_a_finished_baseline_is_known_by_the_file_and_not_by_its_name(
     init: Path, runtime: Runtime
 ) -> None:
-    first = score_given(config(init), runtime)
-    assert score_given(config(init), runtime).scores == first.scores
+    first = score_init(plan_run(config(init)), runtime)
+    assert score_init(plan_run(config(init)), runtime).scores == first.scores
     network, card = load_deployed(init)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1)
     save_deployed(init, network, card)
-    second = score_given(config(init), runtime)
+    second = score_init(plan_run(config(init)), runtime)
     assert second.name != first.name and second.scores != first.scores

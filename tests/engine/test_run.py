@@ -7,13 +7,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dagen.engine.run import run, run_pair
 from dagen.errors import DagenError, UsageError
+from dagen.models.base import Network
 from dagen.runs import results
+from dagen.runs.baseline import baseline_of
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.results import Baseline
 from dagen.runs.runtime import Runtime
 from tests import tiny
 
@@ -49,7 +53,7 @@ def weights(config: Config, runtime: Runtime) -> bytes:
 
 def test_a_pair_scores_both_runs_on_both_domains(runtime: Runtime) -> None:
     pair = run_pair(small(method="advent"), runtime)
-    for result in (pair.source_only, pair.adapted):
+    for result in (pair.baseline, pair.adapted):
         assert set(result.scores) == {"resortit", "taco"}
         for scores in result.scores.values():
             assert 0 <= scores["waste_iou"] <= 1
@@ -57,8 +61,26 @@ def test_a_pair_scores_both_runs_on_both_domains(runtime: Runtime) -> None:
         assert result.profile["flops"] == 2 * result.profile["macs"] > 0
         assert result.model.stat().st_size < 10_000_000
         assert not list(result.folder.glob("state-*.pt"))
-    assert pair.result.extra["source_only"] == pair.source_only.scores
+    assert pair.adapted.baseline == Baseline(pair.baseline.name, pair.baseline.scores)
+    found = baseline_of(pair.adapted)
+    assert found is not None and found.folder == pair.baseline.folder
     assert pair.adapted.folder.joinpath("predictions-taco.png").is_file()
+
+
+def test_adapting_builds_each_student_once(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+    create = Network.__init__
+
+    def counted(self: Network, *args: Any, **keywords: Any) -> None:
+        built.append(type(self).__name__)
+        create(self, *args, **keywords)
+
+    monkeypatch.setattr(Network, "__init__", counted)
+    run_pair(small(method="advent"), runtime)
+    # Two students; the deployed file of each as it is scored; source-only beside the adapted one.
+    assert len(built) == 5
 
 
 @pytest.mark.parametrize("missing", ["renamed", "misspelt"])

@@ -1,19 +1,18 @@
 import copy
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from dagen import plugins
 from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.methods.base import Context, Method
-from dagen.parameters import NotNegative
-from dagen.runs.plan import resolve
-from dagen.types import Batch, Domain, SegOut, Task
-from tests.toy import ToyNetwork, batch, setting
+from dagen.types import Batch, SegOut, Task
+from tests import toy_parts
+from tests.toy import ToyNetwork, batch, setting, stacked
+from tests.toy_parts import Tint
 
 
 class Counting(ToyNetwork):
@@ -28,69 +27,14 @@ class Counting(ToyNetwork):
         return super().forward(image)
 
 
-class Tint(Method):
-    """Changes the source and owns a parameter, an optimiser and a random first weight."""
-
-    @dataclass(frozen=True)
-    class Config:
-        shift: NotNegative = 0.25
-
-    streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
-
-    def __init__(self, student: nn.Module, setting: Any, config: Any) -> None:
-        super().__init__(student, setting, config)
-        self.owned = nn.Parameter(torch.randn(1))
-        self.optimizer = torch.optim.SGD([self.owned], lr=1.0)
-        self.steps: list[int] = []
-
-    def transform(self, ctx: Context) -> Batch:
-        ctx.metrics["shift"] = torch.tensor(self.config.shift)
-        source = replace(ctx.source, image=ctx.source.image + self.config.shift)
-        return replace(ctx.batch, source=source)
-
-    def losses(self, ctx: Context) -> dict[str, Tensor]:
-        assert not torch.equal(ctx.clean.source.image, ctx.source.image)  # type: ignore[union-attr]
-        ctx.metrics["owned"] = self.owned.sum()
-        return {"size": self.owned.square().sum()}
-
-    def optimizers(self) -> tuple[torch.optim.Optimizer, ...]:
-        return (self.optimizer,)
-
-    def after_step(self, student: nn.Module, step: int) -> None:
-        self.steps.append(step)
-
-    def predictor(self, network: nn.Module, target: object) -> nn.Module:
-        network.get_parameter("head.bias").data.zero_()
-        return network
-
-
-class Needy(Method):
-    """Requires tint, serves one task only."""
-
-    requires = ("tint",)
-    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
-    tasks = (Task.MATERIAL,)
-    needs_checkpoint = True
-
-
-class Free(Method):
-    """Source-free."""
-
-    family = "source-free"
-    streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
-
-
 @pytest.fixture(autouse=True)
 def extra_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = {"tint": Tint, "needy": Needy, "free": Free}
-    get, names = plugins.get, plugins.names
-    monkeypatch.setattr(plugins, "get", lambda kind, name: extra.get(name) or get(kind, name))
-    monkeypatch.setattr(plugins, "names", lambda kind: [*names(kind), *extra])
+    toy_parts.install(monkeypatch)
 
 
 def stack(names: list[str], task: Task = Task.BINARY, **configs: dict[str, Any]) -> Stack:
     torch.manual_seed(0)
-    return Stack(Counting(task.num_classes), names, configs, setting(task)).train()
+    return stacked(Counting(task.num_classes), names, configs, setting(task)).train()
 
 
 def seen(stack: Stack) -> list[Tensor]:
@@ -102,58 +46,6 @@ def tint(stack: Stack) -> Tint:
     part = stack.parts["tint"]
     assert isinstance(part, Tint)
     return part
-
-
-def test_supervised_stands_in_front_unless_named_or_source_free() -> None:
-    assert resolve(["minent"]) == ("supervised", "minent")
-    assert resolve(["minent", "supervised"]) == ("minent", "supervised")
-    assert resolve(["free"]) == ("free",)
-    assert resolve(["free", "minent"]) == ("free", "minent")
-    assert resolve(["free", "tint"]) == ("supervised", "free", "tint")
-    assert resolve([]) == ("supervised",)
-
-
-def test_required_parts_are_added_before_all_named_ones() -> None:
-    assert resolve(["minent", "needy"]) == ("supervised", "tint", "minent", "needy")
-    assert resolve(["tint", "needy"]) == ("supervised", "tint", "needy")
-    with pytest.raises(UsageError, match=r"'needy' needs 'tint' before it; .* tint,needy"):
-        resolve(["needy", "tint"])
-
-
-def test_parts_that_require_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Tint, "requires", ("needy",))
-    with pytest.raises(UsageError, match="needy -> tint -> needy"):
-        resolve(["needy"])
-
-
-@pytest.mark.parametrize(
-    ("names", "configs", "message"),
-    [
-        (["minent", "minent"], {}, "'minent' is in the stack twice"),
-        (["mnent"], {}, "unknown method 'mnent'; did you mean 'minent'"),
-        (["needy"], {}, "'needy' cannot segment binary; it serves: material"),
-        (["minent"], {"minent": {"wieght": 1}}, "unknown minent parameter 'wieght'.*'weight'"),
-        (["minent"], {"minent": {"weight": -1}}, "minent.weight is -1"),
-        (["adabn", "swa"], {}, "what adabn makes .* lost.* change the order to swa,adabn"),
-        (["adabn", "mean-teacher", "dacs"], {}, "change the order to mean-teacher,adabn"),
-        (["swad", "mean-teacher"], {}, "name one of the two, swad or mean-teacher"),
-        (["dacs", "swa"], {}, "mean-teacher or swa, or set mean-teacher.predict to false"),
-        (["minent"], {"minnt": {}}, "unknown part of this stack 'minnt'.*'minent'"),
-    ],
-)
-def test_mistakes_are_found_before_the_first_step(
-    names: list[str], configs: dict[str, dict[str, Any]], message: str
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        Stack(ToyNetwork(2), names, configs, setting())
-
-
-def test_streams_and_checkpoint_are_the_parts_together() -> None:
-    assert stack(["supervised"]).streams == {"source"}
-    assert stack(["minent"]).streams == {"source", "target"}
-    assert stack(["free"]).streams == {"target"}
-    assert not stack(["minent"]).needs_checkpoint
-    assert stack(["needy"], Task.MATERIAL).needs_checkpoint
 
 
 def test_terms_and_figures_carry_the_name_of_their_part() -> None:
@@ -193,7 +85,7 @@ def test_parts_share_one_pass_for_each_domain() -> None:
 
 
 def test_parts_that_learn_from_a_teacher_share_its_answer() -> None:
-    whole = Stack(ToyNetwork(2), ["dacs", "mic", "cbst", "proda", "object-paste", "prototypes"],
+    whole = stacked(ToyNetwork(2), ["dacs", "mic", "cbst", "proda", "object-paste", "prototypes"],
                   {}, setting()).train()  # fmt: skip
     teacher, student = list[Tensor](), list[Tensor]()
     network: Any = whole.parts["mean-teacher"].get_submodule("ema.module")
@@ -246,14 +138,14 @@ def test_predictor_is_a_copy_through_every_part() -> None:
 def test_first_weights_of_a_part_depend_on_neither_neighbours_nor_history() -> None:
     alone = tint(stack(["tint"])).owned
     torch.rand(5)
-    beside = tint(Stack(ToyNetwork(2), ["advent", "tint"], {}, setting())).owned
+    beside = tint(stacked(ToyNetwork(2), ["advent", "tint"], {}, setting())).owned
     assert torch.equal(alone, beside)
-    other = tint(Stack(ToyNetwork(2), ["tint"], {}, replace(setting(), seed=1))).owned
+    other = tint(stacked(ToyNetwork(2), ["tint"], {}, replace(setting(), seed=1))).owned
     assert not torch.equal(alone, other)
     torch.manual_seed(3)
     wanted = torch.rand(1)
     torch.manual_seed(3)
-    Stack(nn.Identity(), ["tint"], {}, setting())
+    stacked(nn.Identity(), ["tint"], {}, setting())
     assert torch.equal(torch.rand(1), wanted)
 
 
@@ -266,7 +158,7 @@ def test_the_student_is_registered_once() -> None:
 
 def test_scoring_the_source_under_separate_uses_its_statistics() -> None:
     torch.manual_seed(0)
-    whole = Stack(ToyNetwork(2), ["minent"], {}, setting(), "separate").train()
+    whole = stacked(ToyNetwork(2), ["minent"], {}, setting(), "separate").train()
     for step in range(3):
         whole(batch(seed=step), step)
     shipped = whole.predictor()
@@ -278,12 +170,7 @@ def test_scoring_the_source_under_separate_uses_its_statistics() -> None:
         assert not torch.equal(shipped(image).logits, deployed)
     assert torch.equal(shipped(image).logits, deployed)
     with pytest.raises(UsageError, match="'sorce'; did you mean 'source'"):
-        Stack(ToyNetwork(2), [], {}, setting(), "sorce")
-
-
-def test_parts_that_others_need_stand_before_all_named_ones() -> None:
-    assert resolve(["adabn", "dacs"]) == ("supervised", "mean-teacher", "adabn", "dacs")
-    assert resolve(["mic", "mean-teacher"][::-1]) == ("supervised", "mean-teacher", "mic")
+        stacked(ToyNetwork(2), [], {}, setting(), "sorce")
 
 
 def test_every_process_draws_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +192,7 @@ def test_every_process_draws_for_itself(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(("name", "moves"), [("minent", [True, True, False]), ("tent", [True] * 3)])
 def test_statistics_freeze_at_their_step(name: str, moves: list[bool]) -> None:
-    stack = Stack(ToyNetwork(2), [name], {}, setting(steps=10), "target", 0.5).train()
+    stack = stacked(ToyNetwork(2), [name], {}, setting(steps=10), "target", 0.5).train()
     frozen = []
     for step in (0, 4, 5):
         images = batch(seed=step)

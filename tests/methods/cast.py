@@ -9,11 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from dagen.engine.stack import Stack
 from dagen.models.base import Network
 from dagen.scoring.metrics import Scores
 from dagen.types import Batch, SegOut, Task, View
-from tests.toy import setting
+from tests.toy import setting, stacked
 
 SIZE, CELL = 16, 4
 
@@ -63,12 +62,12 @@ def waste_iou(
 ) -> float:
     """Score on the target of a network trained for ``steps`` steps; target labels only score."""
     torch.manual_seed(0)
-    stack = Stack(CastNetwork(), names, configs, setting(steps=steps, size=(SIZE, SIZE)))
+    stack = stacked(CastNetwork(), names, configs, setting(steps=steps, size=(SIZE, SIZE)))
     optimizer = torch.optim.Adam(stack.parameters(), lr=0.03)
     stack.train()
     for step in range(steps):
         unlabelled = replace(target(5000 + step, 8), label=None)
-        asked = "target" in stack.streams
+        asked = "target" in stack.declared.streams
         losses, _ = stack(Batch(source(step, 8), unlabelled if asked else None), step)
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()

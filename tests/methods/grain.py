@@ -7,11 +7,10 @@ late weights and not for any of them.
 import torch
 from torch import Tensor, nn
 
-from dagen.engine.stack import Stack
 from dagen.models.base import Network
 from dagen.types import Batch, SegOut, View
 from tests.methods.cast import by_cell
-from tests.toy import setting
+from tests.toy import setting, stacked
 
 STEPS = 400
 
@@ -34,7 +33,7 @@ class Linear(Network):
 def late_and_average(name: str, seed: int, **config: object) -> tuple[float, float]:
     """IoU on the target: of the student, mean over late steps, and of what the part predicts."""
     torch.manual_seed(seed)
-    stack = Stack(Linear(), [name], {name: config}, setting(steps=STEPS)).train()
+    stack = stacked(Linear(), [name], {name: config}, setting(steps=STEPS)).train()
     optimizer = torch.optim.SGD(stack.student.parameters(), lr=0.6)
     draw, late = torch.Generator().manual_seed(seed), []
     for step in range(STEPS):

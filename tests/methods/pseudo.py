@@ -12,13 +12,15 @@ from dagen.engine.stack import Stack
 from dagen.methods.base import Context, Method
 from dagen.methods.shared.pseudo import enlarge
 from dagen.types import Batch, Task, View
-from tests.toy import ToyNetwork, batch, setting
+from tests.toy import ToyNetwork, batch, setting, stacked
 
 
 def stack_of(names: list[str], task: Task = Task.BINARY, **config: object) -> Stack:
     """A stack on a seeded ToyNetwork; ``config`` is of the last part."""
     torch.manual_seed(0)
-    stack = Stack(ToyNetwork(task.num_classes), names, {names[-1]: config}, setting(task), "target")
+    stack = stacked(
+        ToyNetwork(task.num_classes), names, {names[-1]: config}, setting(task), "target"
+    )
     return stack.train()
 
 
@@ -110,7 +112,7 @@ class Trial:
         student = _network(self.plain)
         student.load_state_dict(_source_only(self.plain, self.steps))
         size = setting(steps=self.steps)
-        stack = Stack(student, [name], {name: config}, size, self.batch_norm)
+        stack = stacked(student, [name], {name: config}, size, self.batch_norm)
         _fit(stack, self.change, self.steps)
         image, label = scenes(7, count=64)
         with torch.no_grad():
@@ -126,7 +128,7 @@ def _network(plain: bool) -> ToyNetwork:
 @cache
 def _source_only(plain: bool, steps: int) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    stack = Stack(_network(plain), ["supervised"], {}, setting(steps=steps), "source")
+    stack = stacked(_network(plain), ["supervised"], {}, setting(steps=steps), "source")
     _fit(stack, faded, steps)
     return copy.deepcopy(stack.student.state_dict())
 
@@ -137,7 +139,11 @@ def _fit(stack: Stack, change: Change, steps: int) -> None:
     index = torch.arange(8)
     for step in range(steps):
         image, label = scenes(1000 + step)
-        target = View(change(*scenes(2000 + step)), index) if "target" in stack.streams else None
+        target = (
+            View(change(*scenes(2000 + step)), index)
+            if "target" in stack.declared.streams
+            else None
+        )
         losses, _ = stack(Batch(View(image, index, label), target), step)
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()

@@ -16,7 +16,7 @@ from dagen.engine.stack import Stack
 from dagen.models.base import Network
 from dagen.scoring.metrics import Scores
 from dagen.types import Batch, SegOut, Task, View
-from tests.toy import setting
+from tests.toy import setting, stacked
 
 SIZE, CELL = 16, 4
 
@@ -104,12 +104,12 @@ def train(
 ) -> Stack:
     """A stack after ``steps`` steps, from a network that knows the source."""
     size = setting(steps=steps, size=(SIZE, SIZE))
-    stack = Stack(network or known(), names, configs, size)
+    stack = stacked(network or known(), names, configs, size)
     optimizers = [torch.optim.Adam(stack.student.parameters(), lr=0.01), *stack.optimizers()]
     stack.train()
     for step in range(steps):
         batch, _ = views(1000 + step, drift)
-        if "target" not in stack.streams:
+        if "target" not in stack.declared.streams:
             batch = replace(batch, target=None)
         losses, _ = stack(batch, step)
         torch.stack(list(losses.values())).sum().backward()

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from dagen.engine.online import Learner
-from dagen.engine.stack import Stack
 from dagen.scoring.metrics import Scores
 from dagen.types import Task
 from tests.methods.shift import CELL, SIZE, Drift, train, views
-from tests.toy import ToyNetwork, setting
+from tests.toy import ToyNetwork, setting, stacked
 
 CPU = torch.device("cpu")
 SHIFT = Drift(brighter=0.35)
@@ -34,7 +33,7 @@ def _trained() -> dict[str, Tensor]:
 
 def learner(name: str, **config: Any) -> Learner:
     """A learner that starts from :func:`known`."""
-    return Learner(Stack(known(), [name], {name: config}, setting(size=(SIZE, SIZE))), CPU)
+    return Learner(stacked(known(), [name], {name: config}, setting(size=(SIZE, SIZE))), CPU)
 
 
 def images(count: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -9,7 +9,7 @@ from dagen.errors import DataError, UsageError
 from dagen.methods.adabn import reestimate
 from tests.methods.cast import CastNetwork
 from tests.methods.shift import SIZE, Drift, score, train, views
-from tests.toy import ToyNetwork, setting
+from tests.toy import ToyNetwork, setting, stacked
 
 BRIGHT = Drift(brighter=0.3)
 AdaBN = plugins.get("methods", "adabn")
@@ -56,7 +56,7 @@ def test_without_a_target_it_says_what_to_do() -> None:
 
 def test_a_network_without_batch_norm_is_refused_before_training() -> None:
     with pytest.raises(UsageError, match="adabn needs a network with batch norm"):
-        Stack(CastNetwork(), ["adabn"], {}, setting())
+        stacked(CastNetwork(), ["adabn"], {}, setting())
 
 
 class Deep(nn.Module):

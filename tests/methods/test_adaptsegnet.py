@@ -11,7 +11,7 @@ from dagen import plugins
 from dagen.engine.stack import Stack
 from dagen.losses import cross_entropy
 from tests.methods.shift import BRIGHTER, gap_closed
-from tests.toy import AuxToyNetwork, ToyNetwork, batch, context, setting
+from tests.toy import AuxToyNetwork, ToyNetwork, batch, context, setting, stacked
 
 AdaptSegNet = plugins.get("methods", "adaptsegnet")
 SMALL = {"width": 8, "learning_rate": 0.005}
@@ -61,7 +61,7 @@ def summed_steps(stack: Stack) -> None:
 def test_one_backward_pass_is_exactly_the_alternating_order(name: str) -> None:
     torch.manual_seed(0)
     config = {name: {"weight": 0.1, "width": 8}}
-    stack = Stack(ToyNetwork(2), [name], config, setting(), "shared").train()
+    stack = stacked(ToyNetwork(2), [name], config, setting(), "shared").train()
     part: Any = stack.parts[name]
     network, judge = copy.deepcopy(stack.student), copy.deepcopy(part.discriminators[0])
     alternating_steps(network, judge, 0.1, part.represent)

@@ -15,7 +15,7 @@ from dagen import plugins
 from dagen.engine.stack import Stack
 from dagen.methods.base import Family, Method
 from dagen.types import Batch
-from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
+from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
 NAMES = plugins.names("methods")
 LATE = (0, 1, 4, 5)
@@ -29,15 +29,15 @@ def build(
 ) -> Stack:
     task = plugins.get("methods", name).tasks[0]
     torch.manual_seed(seed)
-    return Stack(network(task.num_classes), [name], {}, setting(task), "target", freeze).train()
+    return stacked(network(task.num_classes), [name], {}, setting(task), "target", freeze).train()
 
 
 def streamed(stack: Stack, seed: int) -> Batch:
     """What the loader would give: only the domains that are streamed, no target label."""
-    both = batch(stack.setting.task, seed=seed, maps=stack.maps)
+    both = batch(stack.setting.task, seed=seed, maps=stack.declared.maps)
     return Batch(
-        both.source if "source" in stack.streams else None,
-        both.target if "target" in stack.streams else None,
+        both.source if "source" in stack.declared.streams else None,
+        both.target if "target" in stack.declared.streams else None,
     )
 
 
@@ -186,7 +186,7 @@ def test_a_stack_makes_no_pass_that_its_parts_do_not_need(name: str) -> None:
 
     def passes(names: list[str], step: int) -> tuple[list[torch.Tensor], Batch]:
         torch.manual_seed(0)
-        stack = Stack(ToyNetwork(task.num_classes), names, {}, setting(task), "target").train()
+        stack = stacked(ToyNetwork(task.num_classes), names, {}, setting(task), "target").train()
         seen: list[torch.Tensor] = []
         stack.student.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
         images = streamed(stack, step)

@@ -6,9 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from dagen import plugins
-from dagen.engine.stack import Stack
 from tests.methods.shift import BRIGHTER, gap_closed
-from tests.toy import AuxToyNetwork, batch, context, setting
+from tests.toy import AuxToyNetwork, batch, context, setting, stacked
 
 Dann = plugins.get("methods", "dann")
 
@@ -69,7 +68,7 @@ def test_with_several_levels_each_auxiliary_head_has_its_own_game() -> None:
 
 
 def test_every_level_is_watched() -> None:
-    stack = Stack(AuxToyNetwork(2), ["dann"], {"dann": {"aux_weight": 0.2}}, setting()).train()
+    stack = stacked(AuxToyNetwork(2), ["dann"], {"dann": {"aux_weight": 0.2}}, setting()).train()
     _, metrics = stack(batch(), 0)
     for figure in ("loss", "accuracy", "alarm"):
         assert {f"dann/discriminator_{figure}", f"dann/discriminator_{figure}_aux0"} <= set(metrics)

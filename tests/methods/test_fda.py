@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dagen.errors import UsageError
-from dagen.methods.base import Setting
+from dagen.methods.base import RunFacts
 from dagen.methods.fda import Fda, charbonnier_entropy
 from dagen.types import Task
 from tests.methods.cast import waste_iou
@@ -97,7 +97,7 @@ def test_entropy_has_its_weight_and_can_be_left_out() -> None:
 @pytest.mark.parametrize("radius", [(), (16,), (2, 40), (-1,)])
 def test_a_window_that_does_not_fit(radius: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match=r"fda.radius is .* from 0 to 15"):
-        _part(radius=radius)
+        Fda.check(Fda.Config(radius=radius), setting())
 
 
 def test_a_shorter_target_batch_starts_again() -> None:
@@ -113,7 +113,7 @@ def test_closes_the_gap_of_a_pale_light() -> None:
 
 
 def test_setting_decides_what_fits() -> None:
-    size = Setting(Task.BINARY, 2, 8, 4, 10, (224, 448))
-    Fda(ToyNetwork(2), size, Fda.Config(radius=(2, 11, 111)))
+    facts = RunFacts(task=Task.BINARY, stride=4, steps=10, size=(224, 448))
+    Fda.check(Fda.Config(radius=(2, 11, 111)), facts)
     with pytest.raises(UsageError):
-        Fda(ToyNetwork(2), size, Fda.Config(radius=(112,)))
+        Fda.check(Fda.Config(radius=(112,)), facts)

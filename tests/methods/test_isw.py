@@ -12,7 +12,7 @@ from dagen.methods.shared.mixing import disturb
 from dagen.models.base import Network
 from dagen.types import Batch, SegOut, View
 from tests.methods.cast import CastNetwork, by_cell
-from tests.toy import ToyNetwork, batch, context, setting
+from tests.toy import ToyNetwork, batch, context, setting, stacked
 
 
 def test_covariances_of_standardised_channels() -> None:
@@ -102,7 +102,7 @@ def run(stack: Stack, steps: range) -> list[dict[str, Tensor]]:
 
 
 def test_the_variances_are_those_of_pairs_in_other_colours() -> None:
-    stack = Stack(Striped(), ["isw"], {"isw": {"start": 0.4, "gather": 2}}, setting(steps=10))
+    stack = stacked(Striped(), ["isw"], {"isw": {"start": 0.4, "gather": 2}}, setting(steps=10))
     stack.train()
     part = stack.parts["isw"]
     assert isinstance(part, Isw) and part.start == 4
@@ -124,7 +124,7 @@ def test_the_variances_are_those_of_pairs_in_other_colours() -> None:
 
 
 def test_the_loss_by_hand_and_none_before_the_start() -> None:
-    stack = Stack(Striped(), ["isw"], {"isw": {"weight": 0.5}}, setting(steps=8)).train()
+    stack = stacked(Striped(), ["isw"], {"isw": {"weight": 0.5}}, setting(steps=8)).train()
     part = stack.parts["isw"]
     before = run(stack, range(2))
     assert all(set(losses) == {"supervised/main"} for losses in before)
@@ -138,7 +138,7 @@ def test_the_loss_by_hand_and_none_before_the_start() -> None:
 
 def test_sensitive_covariances_fall() -> None:
     torch.manual_seed(0)
-    stack = Stack(Striped(), ["isw"], {"isw": {"weight": 5.0}}, setting(steps=20)).train()
+    stack = stacked(Striped(), ["isw"], {"isw": {"weight": 5.0}}, setting(steps=20)).train()
     optimizer = torch.optim.SGD(stack.student.parameters(), lr=0.002)
     values = []
     for step in range(20):
@@ -153,7 +153,7 @@ def test_sensitive_covariances_fall() -> None:
 
 
 def test_one_pass_more_while_gathering_and_none_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    stack = Stack(ToyNetwork(2), ["isw"], {"isw": {"gather": 1}}, setting(steps=12)).train()
+    stack = stacked(ToyNetwork(2), ["isw"], {"isw": {"gather": 1}}, setting(steps=12)).train()
     passes: list[int] = []
     stack.student.register_forward_pre_hook(lambda _, inputs: passes.append(len(inputs[0])))
     counts = []
@@ -166,8 +166,8 @@ def test_one_pass_more_while_gathering_and_none_after(monkeypatch: pytest.Monkey
 
 
 def test_gathering_moves_no_statistics() -> None:
-    stack = Stack(ToyNetwork(2), ["isw"], {"isw": {"gather": 9}}, setting(steps=12)).train()
-    alone = Stack(ToyNetwork(2), [], {}, setting(steps=12)).train()
+    stack = stacked(ToyNetwork(2), ["isw"], {"isw": {"gather": 9}}, setting(steps=12)).train()
+    alone = stacked(ToyNetwork(2), [], {}, setting(steps=12)).train()
     alone.student.load_state_dict(stack.student.state_dict())
     for one in (stack, alone):
         one(Batch(batch().source), 0)
@@ -177,7 +177,7 @@ def test_gathering_moves_no_statistics() -> None:
 
 def test_a_network_without_early_stages() -> None:
     with pytest.raises(UsageError, match=r"'isw' .* CastNetwork names none"):
-        Stack(CastNetwork(), ["isw"], {}, setting())
+        stacked(CastNetwork(), ["isw"], {}, setting())
 
 
 def test_channels_of_the_stages_are_those_of_the_network() -> None:
@@ -223,7 +223,7 @@ def test_it_closes_the_gap_of_other_hues() -> None:
     scores = {}
     for weight in (0.0, 10.0):
         torch.manual_seed(0)
-        stack = Stack(Wide(), ["isw"], {"isw": {"weight": weight}}, setting(steps=150)).train()
+        stack = stacked(Wide(), ["isw"], {"isw": {"weight": weight}}, setting(steps=150)).train()
         optimizer = torch.optim.Adam(stack.student.parameters(), lr=0.01)
         for step in range(150):
             losses, _ = stack(Batch(striped(1000 + step, 8, turned=False)), step)

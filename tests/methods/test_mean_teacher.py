@@ -117,7 +117,7 @@ def test_stacked_parts_share_one_answer_to_the_clean_images(task: Task) -> None:
 
 def test_alone_it_adds_no_loss_and_no_target() -> None:
     stack = stack_of(["mean-teacher"])
-    assert stack.streams == {"source"}
+    assert stack.declared.streams == {"source"}
     losses, _ = stack(step_of(stack).batch, 0)
     assert {name.split("/")[0] for name in losses} == {"supervised"}
 

@@ -5,14 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.methods.mixstyle import MixStyle, mix_style
 from dagen.methods.shared.style import Dice
 from dagen.types import Batch
 from tests.methods.cast import CastNetwork
 from tests.methods.shift import Drift, gap_closed
-from tests.toy import ToyNetwork, batch, context, setting
+from tests.toy import ToyNetwork, batch, context, setting, stacked
 
 
 def _part(**values: float) -> MixStyle:
@@ -110,7 +109,7 @@ def test_teachers_checkpoints_and_predictors_are_plain_networks(name: str) -> No
     torch.manual_seed(0)
     student = ToyNetwork(2)
     keys = list(student.state_dict())
-    stack = Stack(student, [name], {name: {"p": 1.0}}, setting())
+    stack = stacked(student, [name], {name: {"p": 1.0}}, setting())
     stack.train()
     source = Batch(source=batch(count=8).source)
     losses = [stack(source, step)[0]["supervised/main"].item() for step in (0, 0, 1)]
@@ -126,14 +125,14 @@ def test_teachers_checkpoints_and_predictors_are_plain_networks(name: str) -> No
 @pytest.mark.parametrize("name", ["mixstyle", "dsu"])
 def test_a_network_without_early_stages(name: str) -> None:
     with pytest.raises(UsageError, match=f"'{name}' .* CastNetwork names none"):
-        Stack(CastNetwork(), [name], {}, setting())
+        stacked(CastNetwork(), [name], {}, setting())
 
 
 @pytest.mark.parametrize("name", ["mixstyle", "dsu"])
 def test_one_image_has_no_other_style_to_take(name: str) -> None:
     alone = replace(setting(), source_images=1)
     with pytest.raises(UsageError, match=f"'{name}' mixes the styles .* has 1 per pass"):
-        Stack(ToyNetwork(2), [name], {}, alone)
+        stacked(ToyNetwork(2), [name], {}, alone)
 
 
 def test_it_closes_the_gap_of_more_light_than_it_has_seen() -> None:

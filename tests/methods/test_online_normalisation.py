@@ -8,13 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen import plugins
-from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.methods.shared.online import affine_parameters, mixed
 from dagen.models.layers.blocks import PooledNorm
 from dagen.types import Batch
 from tests.methods.shift import PlainNetwork
-from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
+from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
 NAMES = ["tent", "eata", "cotta"]
 
@@ -100,7 +99,7 @@ def test_one_value_per_channel_keeps_the_running_statistics() -> None:
 def test_no_policy_changes_what_a_strategy_sees(name: str, policy: str) -> None:
     views, net = Batch(target=batch().target), network()
     config = {"prior": 3.0} | ({"confidence": 0.0} if name == "cotta" else {})
-    stack = Stack(net, [name], {name: config}, setting(), policy).train()
+    stack = stacked(net, [name], {name: config}, setting(), policy).train()
     found, _, _ = stack.answer(views, 0)
     assert views.target is not None
     wanted = by_hand(net, views.target.image, 3.0)
@@ -110,7 +109,7 @@ def test_no_policy_changes_what_a_strategy_sees(name: str, policy: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_saved_network_carries_the_moments_of_the_stream(name: str) -> None:
     net = network()
-    stack = Stack(net, [name], {name: {"prior": 0.0, "lr": 1e-9}}, setting()).eval()
+    stack = stacked(net, [name], {name: {"prior": 0.0, "lr": 1e-9}}, setting()).eval()
     inputs = []
     for step in range(3):
         views = batch(seed=step)
@@ -143,7 +142,7 @@ def test_batch_norm_of_auxiliary_heads_is_not_trained() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_without_batch_norm_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="no batch norm"):
-        Stack(PlainNetwork(2), [name], {}, setting())
+        stacked(PlainNetwork(2), [name], {}, setting())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,4 +154,4 @@ def test_what_it_needs_is_declared(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_online_part_stands_alone(name: str) -> None:
     with pytest.raises(UsageError, match=f"'{name}' adapts over a stream.*--init"):
-        Stack(ToyNetwork(2), [name, "minent"], {}, setting())
+        stacked(ToyNetwork(2), [name, "minent"], {}, setting())

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dagen.engine.stack import Stack
 from dagen.methods.base import Context
 from dagen.methods.prototypes import Prototypes, purest
 from dagen.types import IGNORE, Batch, Task
 from tests.methods.shift import BRIGHTER, gap_closed
-from tests.toy import ToyNetwork, batch, context, setting
+from tests.toy import ToyNetwork, batch, context, setting, stacked
 
 
 def blocky(seed: int, step: int = 0) -> Context:
@@ -135,7 +134,7 @@ def test_target_cells_are_the_sure_ones_and_none_before_the_start() -> None:
 def test_a_mean_teacher_labels_the_target_where_there_is_one() -> None:
     torch.manual_seed(0)
     values = {"prototypes": {"start": 0.0, "threshold": 0.0, "samples": 10_000}}
-    stack = Stack(ToyNetwork(2), ["mean-teacher", "prototypes"], values, setting()).train()
+    stack = stacked(ToyNetwork(2), ["mean-teacher", "prototypes"], values, setting()).train()
     teacher: Any = stack.parts["mean-teacher"]
     with torch.no_grad():
         teacher.ema.module.head.bias.copy_(torch.tensor([-50.0, 50.0]))  # all is waste
@@ -169,12 +168,12 @@ def test_a_state_brings_back_memory_projection_and_proxies(kind: str) -> None:
     def run(break_at: int | None) -> dict[str, Tensor]:
         torch.manual_seed(0)
         values = {"loss": kind, "projection": 4, "start": 0.0, "memory": 9, "threshold": 0.5}
-        stack = Stack(ToyNetwork(2), ["prototypes"], {"prototypes": values}, setting()).train()
+        stack = stacked(ToyNetwork(2), ["prototypes"], {"prototypes": values}, setting()).train()
         optimizers = [torch.optim.SGD(stack.student.parameters(), lr=0.1), *stack.optimizers()]
         for step in range(4):
             if step == break_at:
                 kept = stack.state_dict(), [one.state_dict() for one in optimizers]
-                other = Stack(ToyNetwork(2), ["prototypes"], {"prototypes": values}, setting())
+                other = stacked(ToyNetwork(2), ["prototypes"], {"prototypes": values}, setting())
                 stack = other.train()
                 optimizers = [
                     torch.optim.SGD(stack.student.parameters(), lr=0.1), *stack.optimizers()

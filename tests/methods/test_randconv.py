@@ -103,7 +103,7 @@ def test_labels_range_repeatability_and_no_target() -> None:
 @pytest.mark.parametrize("sizes", [(), (2,), (1, 4)])
 def test_even_kernels_are_refused(sizes: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match=r"randconv.sizes is .* odd"):
-        _part(sizes=sizes)
+        RandConv.check(RandConv.Config(sizes=sizes), setting())
 
 
 def test_helps_under_a_pale_light() -> None:

@@ -62,7 +62,7 @@ def test_no_material_gains_on_another() -> None:
 
 def test_thresholds_in_the_wrong_order_get_one_clear_line() -> None:
     with pytest.raises(UsageError, match=r"background must be the smaller one"):
-        Saliency(torch.nn.Identity(), setting(), Saliency.Config(foreground=0.1))
+        Saliency.check(Saliency.Config(foreground=0.1), setting())
 
 
 def test_it_learns_what_stands_out_and_not_what_is_bright() -> None:

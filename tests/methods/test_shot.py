@@ -9,11 +9,11 @@ from dagen.methods.shared.memory import Rings
 from dagen.methods.shot import Shot, assign, centroids, directions
 from dagen.types import Batch, Task
 from tests.methods.shift import RED, gap_closed
-from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
+from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
 
 def stack(network: ToyNetwork, task: Task = Task.BINARY, **config: object) -> Stack:
-    return Stack(network, ["shot"], {"shot": config}, setting(task), "target").train()
+    return stacked(network, ["shot"], {"shot": config}, setting(task), "target").train()
 
 
 def test_the_source_is_not_there_and_the_classifier_stays() -> None:
@@ -21,7 +21,11 @@ def test_the_source_is_not_there_and_the_classifier_stays() -> None:
         training_only = ("aux",)
 
     shot = stack(Aux(2))
-    assert list(shot.parts) == ["shot"] and shot.streams == {"target"} and shot.needs_checkpoint
+    assert (
+        list(shot.parts) == ["shot"]
+        and shot.declared.streams == {"target"}
+        and shot.declared.needs_checkpoint
+    )
     losses, _ = shot(Batch(target=batch().target), 0)
     torch.stack(list(losses.values())).sum().backward()
     trained = {name for name, p in shot.student.named_parameters() if p.grad is not None}

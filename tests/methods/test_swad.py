@@ -14,7 +14,7 @@ from dagen.methods.swad import Swad, Valley, _flat, _Mean
 from dagen.parameters import build_config
 from dagen.types import IGNORE, Batch
 from tests.methods.grain import late_and_average
-from tests.toy import ToyNetwork, batch, setting
+from tests.toy import ToyNetwork, batch, setting, stacked
 
 
 def in_the_valley(losses: list[float], converge: int, tolerance: int, ratio: float) -> list[int]:
@@ -83,7 +83,7 @@ def test_random_walks(seed: int) -> None:
 
 def stack_of(steps: int = 12, names: tuple[str, ...] = ("swad",), **config: object) -> Stack:
     torch.manual_seed(0)
-    return Stack(ToyNetwork(2), names, {"swad": config}, setting(steps=steps), "source").train()
+    return stacked(ToyNetwork(2), names, {"swad": config}, setting(steps=steps), "source").train()
 
 
 def labelled(seed: int, index: list[int], target_rows: int = 0) -> Batch:
@@ -198,4 +198,4 @@ def test_the_average_closes_the_gap_of_a_grainier_camera_that_late_steps_leave(s
 
 def test_a_valley_longer_than_the_run_is_refused() -> None:
     with pytest.raises(UsageError, match=r"swad\.converge is 30"):
-        Stack(ToyNetwork(2), ["swad"], {"swad": {"converge": 30}}, setting())
+        stacked(ToyNetwork(2), ["swad"], {"swad": {"converge": 30}}, setting())

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from dagen import plugins
-from dagen.engine.stack import Stack
 from dagen.methods.base import Context
-from dagen.runs.plan import resolve
+from dagen.runs.parts import resolve
 from dagen.types import Batch, Domain, Task
-from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting
+from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
 
 def mixed(rows: int) -> Batch:
@@ -72,7 +71,7 @@ def test_the_answers_come_back_in_order() -> None:
 
 def _running_mean(policy: str, rows: int, name: str = "supervised") -> torch.Tensor:
     torch.manual_seed(0)
-    stack = Stack(ToyNetwork(2), [name], {}, setting(), policy).train()
+    stack = stacked(ToyNetwork(2), [name], {}, setting(), policy).train()
     losses, _ = stack(mixed(rows), 0)
     assert torch.isfinite(torch.stack(list(losses.values()))).all()
     mean: torch.Tensor = stack.student.get_buffer("stem.1.running_mean")
@@ -93,7 +92,7 @@ def test_batch_norm_statistics_are_of_one_domain() -> None:
 
 def test_every_labelled_image_is_learnt_from() -> None:
     torch.manual_seed(0)
-    stack = Stack(ToyNetwork(2), ["supervised"], {}, setting(), "target").train()
+    stack = stacked(ToyNetwork(2), ["supervised"], {}, setting(), "target").train()
     views = mixed(2)
     assert views.source is not None
     views.source.image.requires_grad_(True)
@@ -117,7 +116,7 @@ def test_every_part_keeps_whose_the_images_are(name: str) -> None:
     passes = []
     for rows in (0, 1):
         torch.manual_seed(0)
-        stack = Stack(ToyNetwork(task.num_classes), [name], {}, setting(task), "target").train()
+        stack = stacked(ToyNetwork(task.num_classes), [name], {}, setting(task), "target").train()
         seen: list[int] = []
         stack.student.register_forward_pre_hook(partial(_note, seen))
         losses, _ = stack(mixed(rows), 0)
@@ -126,7 +125,7 @@ def test_every_part_keeps_whose_the_images_are(name: str) -> None:
     plain, apart = passes
     assert set(plain) == {4} and apart.count(1) == apart.count(3) >= 1
     assert apart.count(4) + apart.count(3) == len(plain)  # only source passes are parted,
-    assert "target" in stack.streams or 4 not in apart  # and each of them is
+    assert "target" in stack.declared.streams or 4 not in apart  # and each of them is
 
 
 @pytest.mark.parametrize("name", ["adaptsegnet", "advent", "dann", "coral", "mmd"])
@@ -139,7 +138,7 @@ def test_what_compares_the_domains_takes_labelled_target_images_for_no_source(na
         image = views.source.image.clone()
         image[-2:] = torch.rand(image[-2:].shape, generator=torch.Generator().manual_seed(seed))
         torch.manual_seed(0)
-        stack = Stack(AuxToyNetwork(2), [name], {}, setting()).train()
+        stack = stacked(AuxToyNetwork(2), [name], {}, setting()).train()
         losses, _ = stack(replace(views, source=replace(views.source, image=image)), 5)
         terms.append(losses)
     first, second = terms

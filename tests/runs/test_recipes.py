@@ -3,10 +3,10 @@ import re
 import pytest
 
 from dagen import plugins
-from dagen.engine.checks import check
 from dagen.errors import UsageError
 from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.plan import plan_run
 from dagen.runs.reading import load
 from dagen.runs.recipes import Recipe, all_recipes, expand
 
@@ -39,7 +39,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_recipe_can_run_and_says_why(name: str, model: str) -> None:
     recipe = all_recipes()[name]
     config = from_mapping({"method": name, "tgt": "taco", "model": model})
-    check(config)
+    plan_run(config)
     assert set(recipe.networks) <= set(plugins.names("models"))
     assert not any({"method", "parts", "model"} & own.keys() for own in recipe.networks.values())
     assert config.method == tuple(recipe.settings["method"]) and config.recipe == name
@@ -48,7 +48,7 @@ def test_every_recipe_can_run_and_says_why(name: str, model: str) -> None:
 
 
 def test_the_recipe_for_generalization_needs_no_target() -> None:
-    check(from_mapping({"method": "generalize"}))
+    plan_run(from_mapping({"method": "generalize"}))
 
 
 def test_what_is_given_wins(made_up: None) -> None:
@@ -104,7 +104,7 @@ def test_the_name_decides_nothing(made_up: None) -> None:
 def test_unknown_names_get_the_nearest_of_both_kinds() -> None:
     for given, nearest in (("generalise", "generalize"), ("advnet", "advent")):
         with pytest.raises(UsageError, match=f"method or recipe '{given}'.*mean '{nearest}'"):
-            check(from_mapping({"method": given, "tgt": "taco"}))
+            plan_run(from_mapping({"method": given, "tgt": "taco"}))
 
 
 def test_without_a_recipe_nothing_changes() -> None:

@@ -13,8 +13,10 @@ from PIL import Image
 from dagen.datasets.base import Dataset
 from dagen.models.base import create_network
 from dagen.models.deployed.file import Card, save_deployed
+from dagen.runs.baseline import baseline_of
 from dagen.runs.config import Config, from_mapping
-from dagen.runs.results import RunResult
+from dagen.runs.plan import plan_run
+from dagen.runs.results import RunResult, read_findings
 from dagen.runs.runtime import Runtime
 from dagen.system.files import make_folder
 from dagen.tracking.recording import tracked
@@ -75,7 +77,7 @@ def finish(
         runs: folder of all runs.
         target: level of its scores on the target.
         source: likewise on the source.
-        extra: of the result.
+        extra: what else the run found out, as it stands in ``result.json``.
         track: deliver the log to the store in ``runs``.
         parent: folder of the run that it belongs to.
     """
@@ -90,16 +92,16 @@ def finish(
         },
         profile=PROFILE,
         seconds=12.0,
-        extra=extra or {},
+        **read_findings(extra or {}),
     )
     result.model.write_bytes(_network(given.to_json(), given.model, task, given.width))
     Image.fromarray(np.full((24, 48, 3), 127, np.uint8)).save(folder / "predictions-taco.png")
     runtime = Runtime(runs=runs, device="cpu", track=track, parent=parent)
-    with tracked(given, runtime, folder) as log:
-        log.describe(given, _data(given))
+    with tracked(plan_run(given), runtime, folder) as log:
+        log.describe(_data(given))
         for step in range(10, given.steps + 1, 10):
             log.metrics({"loss": 2 / step, "supervised/main": 1 / step, "lr": 0.001}, step)
-        log.result(result, [folder / "predictions-taco.png"])
+        log.result(result, baseline_of(result), [folder / "predictions-taco.png"])
     result.save()
     return result
 

@@ -8,6 +8,7 @@ import pytest
 from dagen.engine.run import run
 from dagen.runs.config import from_mapping
 from dagen.runs.history import read_records
+from dagen.runs.plan import plan_run
 from dagen.runs.runtime import Runtime
 from dagen.tracking.recording import figures, gains, parameters
 from tests import tiny
@@ -67,17 +68,17 @@ def test_a_run_that_fails_says_so(runtime: Runtime) -> None:
 
 def test_parameters_are_flat_readable_and_complete() -> None:
     parts = {"advent": {"weight": 0.5}}
-    found = parameters(made.config("fda,advent", parts=parts, score=["other"]))
+    found = parameters(plan_run(made.config("fda,advent", parts=parts, score=["other"])))
     assert found["method"] == "fda+advent" and found["size"] == "32x64"
     assert found["parts.advent.weight"] == "0.5"
     assert any(name.startswith("parts.fda.") for name in found)  # at their defaults
     assert not {"score", "init", "recipe", "parts", "model_options"} & set(found)
     assert all(isinstance(value, str) for value in found.values())
     # The same names whatever was left at its default, so that runs can be laid side by side.
-    assert set(found) == set(parameters(made.config("fda,advent")))
-    assert parameters(made.source_only())["method"] == "source-only"
-    assert parameters(made.source_only())["tgt"] == "none"
-    assert parameters(made.config(init="run:x"))["init"] == "run:x"
+    assert set(found) == set(parameters(plan_run(made.config("fda,advent"))))
+    assert parameters(plan_run(made.source_only()))["method"] == "source-only"
+    assert parameters(plan_run(made.source_only()))["tgt"] == "none"
+    assert parameters(plan_run(made.config(init="run:x")))["init"] == "run:x"
 
 
 def test_figures_have_the_same_names_whatever_the_data_are_called(tmp_path: Path) -> None:

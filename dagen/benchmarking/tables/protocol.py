@@ -42,7 +42,7 @@ def _budget(records: Sequence[Record]) -> str:
 
 
 def _spent(record: Record) -> str:
-    return describe.budget(record.config, record.extra.get("stream", {}).get("images"))
+    return describe.budget(record.config, record.stream_images)
 
 
 def checkpoints(rows: Rows) -> str | None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from dagen.errors import DagenError
+from dagen.runs.results import Findings, read_findings
 from dagen.system.files import read_lines, write_atomically
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Findings):
     """What is published of one run.
 
     Attributes:
@@ -33,7 +34,6 @@ class Record:
             split.
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
         seconds: spent in training.
-        extra: whatever else the run found out, such as what validators chose.
     """
 
     row: str
@@ -51,7 +51,13 @@ class Record:
     scores: dict[str, dict[str, float]]
     profile: dict[str, float]
     seconds: float
-    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as a line holds them; findings stand under ``extra``."""
+        own = {f.name: getattr(self, f.name) for f in fields(Record)}
+        for f in fields(Findings):
+            del own[f.name]
+        return {**own, "extra": self.findings()}
 
     @property
     def domain(self) -> str:
@@ -80,8 +86,10 @@ def read(path: Path) -> list[Record]:
     found = []
     for number, line in enumerate(read_lines(path), 1):
         try:
-            found.append(Record(**json.loads(line)))
-        except (ValueError, TypeError):
+            values = json.loads(line)
+            findings = read_findings(values.pop("extra", {}))
+            found.append(Record(**values, **findings))
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise DagenError(
                 f"{path}, line {number} is no record of a benchmark; remove the line, or move the "
                 "file away to begin anew."
@@ -96,7 +104,7 @@ def save(path: Path, records: Iterable[Record]) -> bool:
         DagenError: it cannot be written.
     """
     lines = [
-        json.dumps(asdict(record), sort_keys=True, default=list) + "\n"
+        json.dumps(record.to_dict(), sort_keys=True, default=list) + "\n"
         for record in sorted(records, key=lambda record: record.order)
     ]
     return save_if_new(path, "".join(lines).encode())

@@ -1,17 +1,18 @@
 """What validators chose without a target label, beside the oracle's choice and the regret.
 
-Runs that judged their checkpoints have ``extra["validators"]``, an entry for each validator and
-for ``last`` and ``oracle`` (see :func:`dagen.validators.choice.judging.summary`).
+Runs that judged their checkpoints have ``Record.selection``, an entry for each validator and
+for ``last`` and ``oracle`` (see :class:`dagen.runs.selection.Selection`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
+from dagen.runs.selection import Pick
 
 _LAST, _ORACLE = "last", "oracle"
 
@@ -20,7 +21,7 @@ def table(section: Section) -> Table | None:
     """The score of each pick by row, then its mean and largest regret; None without judgements."""
     judged = {row: _judged(records) for row, records in section.rows.items()}
     judged = {row: records for row, records in judged.items() if records}
-    names = {name for records in judged.values() for r in records for name in r.extra["validators"]}
+    names = {name for records in judged.values() for r in records for name in _picks(r)}
     if not judged:
         return None
     picks = [_LAST, *sorted(names - {_LAST, _ORACLE}), *({_ORACLE} & names)]
@@ -49,9 +50,13 @@ def table(section: Section) -> Table | None:
 
 
 def _judged(records: Sequence[Record]) -> list[Record]:
-    return [record for record in records if record.extra.get("validators")]
+    return [record for record in records if _picks(record)]
+
+
+def _picks(record: Record) -> Mapping[str, Pick]:
+    return {} if record.selection is None else record.selection.picks
 
 
 def _picked(record: Record, pick: str, figure: str) -> float | None:
-    value: float | None = record.extra["validators"].get(pick, {}).get(figure)
-    return value
+    found = _picks(record).get(pick)
+    return None if found is None else found.get(figure)

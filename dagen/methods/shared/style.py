@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dagen.errors import UsageError
-from dagen.methods.base import Context, Setting
+from dagen.methods.base import Context, RunFacts
 from dagen.types import Batch, Domain
 
 
@@ -100,16 +100,16 @@ def check_taps(student: nn.Module, part: str) -> tuple[str, ...]:
     return taps
 
 
-def check_source_images(setting: Setting, part: str) -> None:
+def check_source_images(facts: RunFacts, part: str) -> None:
     """Refuse a run with a single source image per pass.
 
     Raises:
         UsageError: there is one, which has no other style to mix with.
     """
-    if setting.source_images < 2:
+    if facts.source_images < 2:
         raise UsageError(
             f"'{part}' mixes the styles of the source images in a pass, but this run has "
-            f"{setting.source_images} per pass; give a larger batch."
+            f"{facts.source_images} per pass; give a larger batch."
         )
 
 

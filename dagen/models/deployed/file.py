@@ -31,7 +31,6 @@ class Card:
         width: the network's width.
         options: the network's own keyword arguments.
         run: the configuration of the run that made it; empty if no run did.
-        metrics: the scores that the run measured.
     """
 
     model: str
@@ -40,7 +39,6 @@ class Card:
     width: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
 
 
 def save_deployed(path: Path, network: Network, card: Card) -> None:
@@ -94,6 +92,7 @@ def read_card(path: Path) -> Card:
     if "dagen" not in metadata:
         raise DagenError(f"{path} was not written by dagen: its metadata has no key 'dagen'.")
     values = json.loads(metadata["dagen"])
+    values.pop("metrics", None)  # version 0.1 wrote it, always empty
     return Card(**{**values, "size": tuple(values["size"])})
 
 

@@ -23,14 +23,6 @@ from dagen.system.files import make_folder, write_atomically
 _ANEW = "run again with --fresh to train anew"
 
 
-def evenly_spaced(steps: int, count: int) -> tuple[int, ...]:
-    """After which of ``steps`` steps a checkpoint is kept: ``count`` of them, the last one too.
-
-    A run of fewer steps keeps one after each.
-    """
-    return tuple(sorted({-(-steps * k // count) for k in range(1, count + 1)}))
-
-
 class Candidates:
     """The files of one run's candidates.
 
@@ -43,7 +35,7 @@ class Candidates:
 
         Args:
             folder: the run's.
-            steps: see :func:`evenly_spaced`.
+            steps: see :attr:`dagen.runs.plan.Plan.kept`.
         """
         self.folder = folder / "candidates"
         self.steps = steps

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from dagen.batch_norm import BatchNormPolicy
 from dagen.datasets.loading.opening import open_dataset
 from dagen.models.base import Network
+from dagen.runs.checks import applicable
 from dagen.runs.config import Config
+from dagen.runs.plan import Plan
+from dagen.runs.selection import Candidate, Selection
 from dagen.scoring.evaluation import evaluate
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.progress import Progress
-from dagen.types import Task
 from dagen.validators.base import Evidence, Probes
 from dagen.validators.choice import judging
 from dagen.validators.choice.candidates import Candidates
@@ -30,17 +31,17 @@ class Choice:
 
     Attributes:
         step: after which it was kept.
-        extra: for ``RunResult.extra``.
+        selection: the choice, for the result.
         scores: by data set, those that are known of it already.
     """
 
     step: int
-    extra: dict[str, Any]
+    selection: Selection
     scores: dict[str, dict[str, float]]
 
 
 def choose(
-    config: Config,
+    plan: Plan,
     candidates: Candidates,
     batch_norm: BatchNormPolicy,
     probes: Probes,
@@ -52,7 +53,7 @@ def choose(
     """Judge all candidates, choose one, and only then look at the target's ``val`` labels.
 
     Args:
-        config: of the run.
+        plan: of the run.
         candidates: all of them written.
         batch_norm: the policy of the trained stack; it is left as it was at the choice.
         probes: the pictures to judge by.
@@ -63,6 +64,7 @@ def choose(
     Raises:
         DagenError: a candidate is missing or damaged, or an image or label is.
     """
+    config = plan.config
 
     def load(step: int) -> Network:
         candidates.restore(step, batch_norm)
@@ -77,54 +79,49 @@ def choose(
             yield step, Evidence(network, probes, partial(batch_norm.swapped, network=network))
             bar.advance()
 
-    judgement = judging.judge(shown(), judging.applicable(probes.domains))
+    judgement = judging.judge(shown(), applicable(probes.domains))
     chosen = judgement.pick(config.select)
 
     name = config.tgt or next(iter(config.score), None)
     scores: dict[int, dict[str, float]] = {}
-    task = Task(config.task)
-    dataset = open_dataset(name, "val", task, data_root) if name else None
+    dataset = open_dataset(name, "val", plan.task, data_root) if name else None
     if dataset is not None and dataset.has_labels:
         bar = progress.task(f"scoring checkpoints on {name}", len(candidates.steps))
         for step in candidates.steps:
             network = load(step)
             with batch_norm.swapped("source" if name == config.src else "target", network):
-                predictor = TorchPredictor(network, task, config.size, name=config.model)
+                predictor = TorchPredictor(network, plan.task, config.size, name=config.model)
                 scores[step] = evaluate(predictor, dataset).to_dict()
             bar.advance()
     candidates.restore(chosen, batch_norm)
     return Choice(
         chosen,
-        _extra(config, judgement, chosen, scores, name),
+        _selection(config, judgement, chosen, scores, name),
         {name: scores[chosen]} if name and scores else {},
     )
 
 
-def _extra(
+def _selection(
     config: Config,
     judgement: Judgement,
     chosen: int,
     scores: dict[int, dict[str, float]],
     name: str | None,
-) -> dict[str, Any]:
+) -> Selection:
     verdicts = judgement.verdicts
-    return {
-        "validators": judging.summary(judgement, scores),
-        "candidates": [
-            {
-                "step": step,
-                "scores": scores.get(step, {}),
-                "values": {
-                    v: verdicts[v].values[step] for v in verdicts if step in verdicts[v].values
-                },
-            }
+    return Selection(
+        select=config.select,
+        step=chosen,
+        scored_on=name if scores else None,
+        forwards_per_candidate=judgement.forwards,
+        not_applicable={v: one.reason for v, one in verdicts.items() if one.reason},
+        picks=judging.picks(judgement, scores),
+        candidates=tuple(
+            Candidate(
+                step,
+                scores.get(step, {}),
+                {v: one.values[step] for v, one in verdicts.items() if step in one.values},
+            )
             for step in judgement.steps
-        ],
-        "selection": {
-            "select": config.select,
-            "step": chosen,
-            "scored_on": name if scores else None,
-            "forwards_per_candidate": judgement.forwards,
-            "not_applicable": {v: verdicts[v].reason for v in verdicts if verdicts[v].reason},
-        },
-    }
+        ),
+    )

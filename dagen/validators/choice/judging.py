@@ -1,7 +1,7 @@
 """Choosing among checkpoints, and what the choice was worth.
 
 :func:`judge` and :meth:`Judgement.pick` know no target label: they end before the first one is
-opened. :func:`summary` then sets the picks beside the target's ``val`` scores, for the report.
+opened. :func:`picks` then sets the picks beside the target's ``val`` scores, for the report.
 """
 
 from __future__ import annotations
@@ -13,56 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagen import plugins
-from dagen.errors import UsageError, unknown
+from dagen.errors import UsageError
+from dagen.runs.checks import applicable, validator_domains
 from dagen.runs.config import Config
+from dagen.runs.selection import FIGURE, LAST, ORACLE, Pick
 from dagen.types import Domain
 from dagen.validators.base import Evidence, NotApplicable
 
-LAST = "last"
-ORACLE = "oracle"
-FIGURE = "foreground_miou"
-"""What the oracle maximises on the target's ``val`` split: with ``binary`` the waste IoU."""
-
 logger = logging.getLogger("dagen")
-
-
-def check(config: Config, trained_on: Collection[Domain]) -> None:
-    """Whether ``config.select`` may choose in this run.
-
-    It may look at no domain that the run does not train on: source-only is chosen without any
-    target image, source-free adaptation without the source.
-
-    Args:
-        config: of the run.
-        trained_on: the domains whose images the run trains on.
-
-    Raises:
-        UsageError: an unknown validator, one that looks elsewhere, or nothing to choose from.
-    """
-    select = config.select
-    if select == LAST:
-        return
-    if select not in (names := plugins.names("validators")):
-        raise unknown("validator", select, [LAST, *names])
-    if config.candidates == 1:
-        raise UsageError(
-            f"select is {select}, but one checkpoint leaves no choice; set candidates to 2 or "
-            "more, or select to last."
-        )
-    elsewhere = sorted(_domains(select) - set(trained_on))
-    if elsewhere:
-        allowed = [name for name in names if _domains(name) <= set(trained_on)]
-        raise UsageError(
-            f"select is {select}, which looks at {elsewhere[0]} images, and "
-            f"{'+'.join(config.method)} trains without any; allowed here: "
-            f"{', '.join([LAST, *allowed])}."
-        )
-    if "source" in _domains(select) and (config.src == config.tgt or config.ceiling == ORACLE):
-        other = "last" if config.tgt is None else "a validator that reads none, such as infomax"
-        raise UsageError(
-            f"select is {select}, which reads labels of {config.src} val, and that is the target; "
-            f"choose {other}."
-        )
 
 
 def require(config: Config, pictured: Collection[Domain]) -> None:
@@ -75,22 +33,12 @@ def require(config: Config, pictured: Collection[Domain]) -> None:
     Raises:
         UsageError: ``config.select`` looks at a domain that is missing.
     """
-    if config.select == LAST or _domains(config.select) <= set(pictured):
+    if config.select == LAST or validator_domains(config.select) <= set(pictured):
         return
     raise UsageError(
         f"select is {config.select}, which reads labels of {config.src} val, and there are none; "
         f"allowed here: {', '.join([LAST, *applicable(pictured)])}."
     )
-
-
-def applicable(domains: Collection[Domain]) -> list[str]:
-    """The validators that can judge by pictures of ``domains``."""
-    return [name for name in plugins.names("validators") if _domains(name) <= set(domains)]
-
-
-def _domains(name: str) -> frozenset[Domain]:
-    found: frozenset[Domain] = plugins.get("validators", name).domains
-    return found
 
 
 @dataclass(frozen=True)
@@ -174,31 +122,27 @@ def judge(candidates: Iterable[tuple[int, Evidence]], names: Sequence[str]) -> J
     return Judgement(tuple(steps), verdicts, forwards)
 
 
-def summary(
-    judgement: Judgement, scores: Mapping[int, Mapping[str, float]]
-) -> dict[str, dict[str, float]]:
-    """Each validator's pick and what it is worth; see ``RunResult.extra``.
+def picks(judgement: Judgement, scores: Mapping[int, Mapping[str, float]]) -> dict[str, Pick]:
+    """Each validator's pick and what it is worth.
 
     Args:
         judgement: with its picks made.
         scores: of each candidate on the target's ``val`` split, by step; empty where that has
-            no labels. They decide the entry ``oracle`` and the regrets, and no other pick.
+            no labels. They decide the oracle's pick and the regrets, and no other pick.
     """
     known = {step: s[FIGURE] for step, s in scores.items() if FIGURE in s}
     best = max(((value, step) for step, value in known.items()), default=None)
-    picks: dict[str, tuple[int, float]] = {}
+    chosen: dict[str, tuple[int, float]] = {}
     if best is not None:
-        picks[ORACLE] = best[1], best[0]
+        chosen[ORACLE] = best[1], best[0]
     last = judgement.steps[-1]
-    picks[LAST] = last, float(last)
+    chosen[LAST] = last, float(last)
     for name, verdict in judgement.verdicts.items():
         if verdict.pick is not None:
-            picks[name] = verdict.pick, verdict.values[verdict.pick]
-    table: dict[str, dict[str, float]] = {}
-    for name, (step, value) in picks.items():
+            chosen[name] = verdict.pick, verdict.values[verdict.pick]
+    found = {}
+    for name, (step, value) in chosen.items():
         worth = scores.get(step, {})
-        table[name] = {"step": step, "value": value}
-        table[name] |= {f: worth[f] for f in ("waste_iou", FIGURE) if f in worth}
-        if best is not None and step in known:
-            table[name]["regret"] = best[0] - known[step]
-    return table
+        regret = best[0] - known[step] if best is not None and step in known else None
+        found[name] = Pick(step, value, worth.get("waste_iou"), worth.get(FIGURE), regret)
+    return found

@@ -17,9 +17,8 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.datasets.loading.transforms import Window, label_tensor, to_tensor
-from dagen.runs.config import Config
-from dagen.runs.plan import reads_source
-from dagen.types import Task, View
+from dagen.runs.plan import Plan
+from dagen.types import View
 from dagen.validators.base import Probes
 
 IMAGES = 32
@@ -27,19 +26,19 @@ IMAGES = 32
 _SOURCE, _TARGET = 100, 101  # apart from the streams of the training loop
 
 
-def open_probes(config: Config, data_root: Path | None) -> Probes:
+def open_probes(plan: Plan, data_root: Path | None) -> Probes:
     """Read the pictures of a run.
 
     Args:
-        config: of the run.
+        plan: of the run.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
 
     Raises:
         DataError: a data set or an image is missing or damaged, or a split is empty.
     """
-    task = Task(config.task)
+    config, task = plan.config, plan.task
     source = target = None
-    if reads_source(config):
+    if plan.reads_source:
         dataset = open_dataset(config.src, "val", task, data_root)
         require_images(dataset, config.src)
         if dataset.has_labels:

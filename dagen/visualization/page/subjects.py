@@ -11,7 +11,7 @@ from typing import Any
 
 from dagen.errors import DagenError, UsageError
 from dagen.runs import describe, results
-from dagen.runs.baseline import baseline
+from dagen.runs.baseline import baseline_of
 from dagen.runs.history import Curve, history, read_records
 from dagen.runs.results import RunResult
 
@@ -41,8 +41,8 @@ class Subject:
     @property
     def told(self) -> str:
         """What was run, for captions."""
-        images = self.result.extra.get("stream", {}).get("images")
-        return f"{self.title}: {describe.in_brief(self.result.config, images)}"
+        brief = describe.in_brief(self.result.config, self.result.stream_images)
+        return f"{self.title}: {brief}"
 
 
 def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
@@ -78,7 +78,7 @@ def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
 
 def _shared(found: Sequence[RunResult]) -> list[RunResult]:
     """The baseline of all runs that have a target, unless it is among them; else none."""
-    wanted = [baseline(result) for result in found if result.config["tgt"] is not None]
+    wanted = [baseline_of(result) for result in found if result.config["tgt"] is not None]
     there = {result.name: result for result in wanted if result is not None}
     if None in wanted or len(there) != 1 or there.keys() & {result.name for result in found}:
         return []

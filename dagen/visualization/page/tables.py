@@ -9,6 +9,7 @@ from typing import Any
 from dagen.runs import describe, figures
 from dagen.runs.figures import percent, points
 from dagen.runs.note import roles
+from dagen.runs.selection import Selection
 from dagen.visualization.page.subjects import Subject
 
 _ORDER = ("target", "source", "also scored")
@@ -147,24 +148,25 @@ class Choice:
 
 def choices(subjects: Sequence[Subject]) -> list[Choice]:
     """A table for each run that judged its checkpoints."""
-    judged = [subject for subject in subjects if "selection" in subject.result.extra]
-    return [_choice(subject) for subject in judged]
+    return [
+        _choice(subject, subject.result.selection)
+        for subject in subjects
+        if subject.result.selection is not None
+    ]
 
 
-def _choice(subject: Subject) -> Choice:
-    extra = subject.result.extra
-    selection = extra["selection"]
+def _choice(subject: Subject, selection: Selection) -> Choice:
     shown = figures.of_picks(subject.result.config["task"])
-    where = selection["scored_on"]
+    where = selection.scored_on
     rows = []
-    for name, pick in extra["validators"].items():
-        own = "" if name == "last" else f"{pick['value']:.4f}"
+    for name, pick in selection.picks.items():
+        own = "" if name == "last" else f"{pick.value:.4f}"
         worth = [percent(pick.get(each)) for each in (*shown, "regret")]
-        cells = [str(int(pick["step"])), own, *(worth if where else [])]
-        rows.append((name, cells, name == selection["select"]))
+        cells = [str(pick.step), own, *(worth if where else [])]
+        rows.append((name, cells, name == selection.select))
     heads = ["step", "its own score", *((*map(figures.title, shown), "regret") if where else ())]
-    reasons = [f"{name} does not apply: {why}" for name, why in selection["not_applicable"].items()]
-    deployed = f"Deployed: step {selection['step']}, chosen by {selection['select']}."
+    reasons = [f"{name} does not apply: {why}" for name, why in selection.not_applicable.items()]
+    deployed = f"Deployed: step {selection.step}, chosen by {selection.select}."
     return Choice(subject.title, where, heads, rows, [deployed, *reasons, f"{subject.told}."])
 
 
@@ -172,7 +174,8 @@ def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list
     """Of each run over a stream: title, data set, columns, and figures before and after."""
     found = []
     for subject in subjects:
-        rows = subject.result.extra.get("stream", {}).get("rows", {})
+        stream = subject.result.stream
+        rows = {} if stream is None else stream.rows
         if rows:
             lines = [
                 (figures.title(figure), [percent(rows[row].get(figure)) for row in rows])

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from dagen import plugins
 from dagen.methods.base import Family
-from dagen.runs.plan import resolve
+from dagen.runs.parts import resolve
 from dagen.runs.recipes import all_recipes
 from sitepages import docstrings
 from sitepages.results import SCORE, Line, Results, lines

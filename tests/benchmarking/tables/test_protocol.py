@@ -6,6 +6,7 @@ from dagen.benchmarking.tables import protocol
 from dagen.benchmarking.tables.comparison import sections, table
 from dagen.benchmarking.tables.protocol import Rows
 from dagen.benchmarking.tables.tables import markdown
+from dagen.runs.results import StreamScores
 from tests.benchmarking.tables import made
 
 
@@ -32,7 +33,7 @@ def test_equal_budgets_are_said_and_others_marked() -> None:
             a={},
             b={},
             longer={"config": {"steps": 900}},
-            tent={"config": {"init": "run:x"}, "extra": {"stream": {"images": 70, "rows": {}}}},
+            tent={"config": {"init": "run:x"}, "stream": StreamScores(70, {})},
         )
     )
     assert marked == {"longer", "tent"}

@@ -2,17 +2,22 @@
 
 from dagen.benchmarking.tables import validators
 from dagen.benchmarking.tables.comparison import sections
+from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.tables import Value
+from dagen.runs.selection import Pick, Selection
 from tests.benchmarking.tables import made
 
 
-def judged(row: str, seed: int, last: float, infomax: float, oracle: float) -> object:
-    picks = {"last": last, "infomax": infomax, "oracle": oracle}
-    table = {
-        name: {"step": 5, "value": 1.0, "waste_iou": iou, "regret": oracle - iou}
-        for name, iou in picks.items()
+def selection(picks: dict[str, Pick]) -> Selection:
+    return Selection("last", 5, "taco", 10, {}, picks, ())
+
+
+def judged(row: str, seed: int, last: float, infomax: float, oracle: float) -> Record:
+    picks = {
+        name: Pick(5, 1.0, iou, regret=oracle - iou)
+        for name, iou in {"last": last, "infomax": infomax, "oracle": oracle}.items()
     }
-    return made.record(row, last, seed, extra={"validators": table})
+    return made.record(row, last, seed, selection=selection(picks))
 
 
 def test_runs_without_judgements_have_no_such_table() -> None:
@@ -26,7 +31,7 @@ def test_picks_and_regrets() -> None:
         judged("b", 0, 0.30, 0.28, 0.35),
         made.record("unjudged", 0.9),
     ]
-    found = validators.table(sections(records)[0])  # type: ignore[arg-type]
+    found = validators.table(sections(records)[0])
     assert found is not None and found.columns == ("", "last", "infomax", "oracle")
     shown = {
         row[0]: [round(e.mean, 6) for e in row[1:] if isinstance(e, Value)] for row in found.rows
@@ -40,7 +45,7 @@ def test_picks_and_regrets() -> None:
 
 
 def test_what_could_not_judge_is_a_dash() -> None:
-    record = made.record(extra={"validators": {"last": {"step": 5, "value": 5.0}}})
+    record = made.record(selection=selection({"last": Pick(5, 5.0)}))
     found = validators.table(sections([record])[0])
     assert found is not None
     assert [e.text() for row in found.rows for e in row[1:] if isinstance(e, Value)] == ["–"] * 3

@@ -9,11 +9,11 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.loading.wrappers import Joined
 from dagen.datasets.maps.salience import Salience
-from dagen.engine.checks import check
 from dagen.engine.feeds import open_feeds
 from dagen.errors import UsageError
 from dagen.runs.config import from_mapping
 from dagen.runs.describe import command, title
+from dagen.runs.plan import plan_run
 from dagen.runs.reading import load
 from dagen.types import Task
 from tests import tiny
@@ -56,7 +56,7 @@ def test_the_fingerprint_tells_what_is_joined(two: tuple[Dataset, Dataset]) -> N
 def test_a_run_draws_from_its_extra_sources(tmp_path: Path) -> None:
     tiny.make_resortit(tmp_path, train=4, val=1)
     config = from_mapping({"size": [32, 32], "extra_src": ["resortit-synth"]})
-    feeds = open_feeds(config, {"source"}, tmp_path)
+    feeds = open_feeds(plan_run(config), tmp_path)
     names = [feeds["source"].dataset.name(i) for i in range(4)]
     assert [name.startswith("train/0000") for name in names[1::2]] == [True, True]
     assert names[0] != names[1]
@@ -93,5 +93,5 @@ def test_an_extra_source_is_a_setting_like_any_other() -> None:
 )
 def test_bad_extra_sources_get_one_clear_line(values: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message) as error:
-        check(from_mapping(values))
+        plan_run(from_mapping(values))
     assert "\n" not in str(error.value)

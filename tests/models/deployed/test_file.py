@@ -13,7 +13,7 @@ from dagen.models.base import create_network
 from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.types import Task
 
-CARD = Card(model="enet", task="binary", size=(64, 64), width=0.25, metrics={"miou": 0.5})
+CARD = Card(model="enet", task="binary", size=(64, 64), width=0.25)
 
 
 def _network() -> torch.nn.Module:

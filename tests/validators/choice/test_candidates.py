@@ -2,31 +2,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dagen import plugins
 from dagen.batch_norm import BatchNormPolicy, layers
-from dagen.engine.stack import Stack
 from dagen.errors import DagenError
 from dagen.models.base import create_network
 from dagen.models.deployed.file import Card
 from dagen.types import Task
-from dagen.validators.choice.candidates import Candidates, evenly_spaced
-from tests.toy import ToyNetwork, batch, setting
+from dagen.validators.choice.candidates import Candidates
+from tests.toy import ToyNetwork, batch, setting, stacked
 
 CARD = Card("enet", "binary", (32, 64), 0.25)
 TRAINING = [n for n in plugins.names("methods") if not plugins.get("methods", n).online]
-
-
-@given(st.integers(1, 3000), st.integers(1, 100))
-def test_spacing(steps: int, count: int) -> None:
-    kept = evenly_spaced(steps, count)
-    assert len(kept) == min(steps, count) and kept[-1] == steps
-    assert kept[0] >= 1 and list(kept) == sorted(set(kept))
-    gaps = [b - a for a, b in zip((0, *kept), kept, strict=False)]
-    assert max(gaps) - min(gaps) <= 1
-    assert evenly_spaced(500, 5) == (100, 200, 300, 400, 500)
 
 
 def test_a_candidate_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -74,7 +61,7 @@ def test_separate_statistics_of_the_source_are_those_of_their_step(tmp_path: Pat
 @pytest.mark.parametrize("name", TRAINING)
 def test_asking_for_the_predictor_changes_nothing_that_trains(name: str) -> None:
     task = plugins.get("methods", name).tasks[0]
-    stack = Stack(ToyNetwork(task.num_classes), [name], {}, setting(task), "target").train()
+    stack = stacked(ToyNetwork(task.num_classes), [name], {}, setting(task), "target").train()
     stack.after_step(0)
     before = {key: value.clone() for key, value in stack.state_dict().items()}
     modes = [module.training for module in stack.modules()]

@@ -13,7 +13,6 @@ from dagen import plugins
 from dagen.engine import loop
 from dagen.engine.run import run
 from dagen.engine.states import save_state
-from dagen.engine.training_run import TrainingRun
 from dagen.errors import UsageError
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.history import read_records
@@ -39,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network of two convolutions, as if a package brought it, and no pictures."""
     brought = {"models": {"toy": SimpleNamespace(load=lambda: ToyNetwork)}}
     monkeypatch.setattr(plugins, "_outside", lambda kind: brought.get(kind, {}))
-    monkeypatch.setattr(TrainingRun, "pictures", lambda *_: [])
+    monkeypatch.setattr("dagen.scoring.prediction_sheets.draw", lambda *_, **__: Path(__file__))
 
 
 @pytest.fixture(scope="module")
@@ -77,40 +76,41 @@ def test_result_log_and_deployed_file_agree(
     monkeypatch.setattr("dagen.validators.choice.choosing.evaluate", counted)
     result = run(config, runtime)
     assert scored == ["taco"] * 2
-    validators, told = result.extra["validators"], result.extra["selection"]
-    assert set(validators) | set(told["not_applicable"]) == {
+    told = result.selection
+    assert told is not None
+    validators = told.picks
+    assert set(validators) | set(told.not_applicable) == {
         "oracle", "last", *plugins.names("validators"),
     }  # fmt: skip
     for entry in validators.values():
-        assert set(entry) == {"step", "value", "waste_iou", "foreground_miou", "regret"}
-        assert entry["step"] in (2, 4) and entry["regret"] >= 0
-        assert entry["waste_iou"] == pytest.approx(entry["foreground_miou"])
-    assert validators["oracle"]["regret"] == 0 and validators["last"]["step"] == 4
-    assert told["select"] == "entropy" and told["scored_on"] == "taco"
-    assert told["step"] == validators["entropy"]["step"]
-    assert told["forwards_per_candidate"] == 4 * 4 + 2  # target, two views, a mix; the source
-    steps = {one["step"]: one for one in result.extra["candidates"]}
+        assert entry.step in (2, 4) and entry.regret is not None and entry.regret >= 0
+        assert entry.waste_iou == pytest.approx(entry.foreground_miou)
+    assert validators["oracle"].regret == 0 and validators["last"].step == 4
+    assert told.select == "entropy" and told.scored_on == "taco"
+    assert told.step == validators["entropy"].step
+    assert told.forwards_per_candidate == 4 * 4 + 2  # target, two views, a mix; the source
+    steps = {one.step: one for one in told.candidates}
     assert set(steps) == {2, 4}
-    assert steps[told["step"]]["scores"] == result.scores["taco"]
-    name = f"{told['step']:08d}.safetensors"
+    assert steps[told.step].scores == result.scores["taco"]
+    name = f"{told.step:08d}.safetensors"
     assert files(result)[name] == files(result)["model.safetensors"]
     loaded = json.loads((result.folder / "result.json").read_text())["extra"]
-    assert loaded == json.loads(json.dumps(result.extra))
+    assert loaded == json.loads(json.dumps(result.findings()))
 
     metrics = [r for r in read_records(result.folder) if r["kind"] == "metrics"]
     last = metrics[-1]["values"]
-    assert last["validators/snd/step"] == validators["snd"]["step"]
-    assert last["validators/snd/regret"] == validators["snd"]["regret"]
+    assert last["validators/snd/step"] == validators["snd"].step
+    assert last["validators/snd/regret"] == validators["snd"].regret
     curve = [r for r in metrics if "candidates/waste_iou" in r["values"]]
     assert [r["step"] for r in curve] == [2, 4]
-    assert curve[0]["values"]["candidates/entropy"] == steps[2]["values"]["entropy"]
+    assert curve[0]["values"]["candidates/entropy"] == steps[2].values["entropy"]
 
 
 def test_keeping_candidates_changes_no_bit_of_the_training(runtime: Runtime) -> None:
     for parts in (("mean-teacher",), ("adabn",)):
         several = run(small(method=parts), runtime)
         alone = run(small(method=parts, candidates=1), runtime)
-        assert alone.extra == {} and not (alone.folder / "candidates").exists()
+        assert alone.selection is None and not (alone.folder / "candidates").exists()
         one, two = load_file(several.model), load_file(alone.model)
         assert one.keys() == two.keys() and all((one[k] == two[k]).all() for k in one)
         assert several.scores == alone.scores
@@ -139,7 +139,7 @@ def test_killed_between_a_candidate_and_its_state_and_resumed(
     monkeypatch.setattr(loop, "save_state", save)
     again = run(config, runtime)
     assert files(again) == files(whole)
-    assert again.extra == whole.extra
+    assert again.selection == whole.selection
 
 
 def test_target_labels_move_no_pick(runtime: Runtime, tmp_path: Path) -> None:
@@ -154,23 +154,26 @@ def test_target_labels_move_no_pick(runtime: Runtime, tmp_path: Path) -> None:
             (root / "taco" / "data" / "annotations.json").unlink()
         there = replace(runtime, data_root=root, runs=tmp_path / damage)
         result = run(small(select="combined"), there)
-        told.append([one["values"] for one in result.extra["candidates"]])
-        scores.append(result.extra["validators"])
+        assert result.selection is not None
+        told.append([one.values for one in result.selection.candidates])
+        scores.append(result.selection.picks)
         shipped.append(result.model.read_bytes())
     assert told[0] == told[1] == told[2] and len(told[0][0]) >= 8
     assert shipped[0] == shipped[1] == shipped[2]
     assert scores[0]["last"] != scores[1]["last"]
-    assert "oracle" not in scores[2] and set(scores[2]["snd"]) == {"step", "value"}
+    assert "oracle" not in scores[2] and scores[2]["snd"].regret is None
 
 
 def test_source_only_is_judged_by_the_source_alone(runtime: Runtime) -> None:
     config = small(select="source-val").source_only()
     result = run(config, runtime)
-    assert set(result.extra["validators"]) == {"oracle", "last", "source-val"}
-    assert result.extra["selection"]["scored_on"] == "taco"  # named in score
-    assert result.extra["selection"]["forwards_per_candidate"] == 2
+    found = result.selection
+    assert found is not None and set(found.picks) == {"oracle", "last", "source-val"}
+    assert found.scored_on == "taco"  # named in score
+    assert found.forwards_per_candidate == 2
     untold = run(replace(config, score=()), runtime)
-    assert set(untold.extra["validators"]) == {"last", "source-val"}
+    assert untold.selection is not None
+    assert set(untold.selection.picks) == {"last", "source-val"}
     assert set(untold.scores) == {"resortit"}
 
 
@@ -185,4 +188,4 @@ def test_a_choice_by_labels_that_are_not_there_is_refused_before_training(
     with pytest.raises(UsageError, match="reads labels of folder val, and there are none"):
         run(small(src="folder", select="combined"), there)
     assert not list(tmp_path.glob("folder-*/*state*"))
-    assert run(small(src="folder", select="infomax"), there).extra["selection"]["step"]
+    assert run(small(src="folder", select="infomax"), there).selection is not None

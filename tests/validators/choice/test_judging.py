@@ -1,16 +1,18 @@
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from dagen import plugins
 from dagen.errors import UsageError
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.selection import Pick
 from dagen.types import Domain
 from dagen.validators.base import Evidence, NotApplicable, Validator
 from dagen.validators.choice import judging
-from dagen.validators.choice.judging import Judgement, Verdict, judge, summary
+from dagen.validators.choice.judging import Judgement, Verdict, judge, picks
 from tests.validators.painters import bright, constant, evidence
 
 BOTH = {"source", "target"}
@@ -18,59 +20,6 @@ BOTH = {"source", "target"}
 
 def config(**values: object) -> Config:
     return from_mapping({"src": "resortit", "tgt": "taco", "method": "minent", **values})
-
-
-def test_defaults_keep_the_last_and_the_names_of_older_runs() -> None:
-    assert (config().candidates, config().select) == (1, "last")
-    assert config().name == config(candidates=1, select="last").name
-    assert config(select="snd").candidates == 5
-    assert len({config(candidates=n, select=s).name for n in (2, 5) for s in ("last", "snd")}) == 4
-    for wrong in (0, 101, 2.5, "few"):
-        with pytest.raises(UsageError, match="candidates"):
-            config(candidates=wrong)
-
-
-def test_source_only_is_chosen_without_the_target() -> None:
-    assert config(select="snd").source_only().select == "last"
-    assert config(select="source-val").source_only().select == "source-val"
-    assert config(candidates=3, select="source-val").source_only().candidates == 3
-    assert config(candidates=3).source_only() == config().source_only(), "one baseline for all"
-
-
-@pytest.mark.parametrize(
-    ("values", "trained_on", "message"),
-    [
-        ({"select": "sndd"}, BOTH, "did you mean 'snd'"),
-        ({"select": "oracle"}, BOTH, "unknown validator 'oracle'"),
-        ({"select": "snd", "candidates": 1}, BOTH, "candidates is 1|leaves no choice"),
-        ({"select": "snd"}, {"source"}, "looks at target images.*allowed here: last, source-val"),
-        ({"select": "dev"}, {"source"}, "looks at target images"),
-        ({"select": "source-val"}, {"target"}, "looks at source images"),
-        ({"select": "dev"}, {"target"}, "looks at source images.*infomax"),
-        ({"select": "source-val", "tgt": "resortit"}, BOTH, "that is the target"),
-        (
-            {"select": "source-val", "src": "taco", "tgt": None, "score": ["taco"]},
-            {"source"},
-            "reads labels of taco val, and that is the target; choose last",
-        ),
-    ],
-)
-def test_what_may_not_choose_is_refused(
-    values: dict[str, object], trained_on: set[str], message: str
-) -> None:
-    with pytest.raises(UsageError, match=message) as error:
-        judging.check(config(**values), trained_on)  # type: ignore[arg-type]
-    assert "\n" not in str(error.value)
-
-
-def test_what_may_choose_is_not_refused() -> None:
-    for name in ("last", *plugins.names("validators")):
-        judging.check(config(select=name), BOTH)  # type: ignore[arg-type]
-    judging.check(config(select="source-val"), {"source"})
-    judging.check(config(select="infomax"), {"target"})
-    judging.check(config(candidates=1), {"source"})
-    assert judging.applicable({"source"}) == ["source-val"]
-    assert judging.applicable(BOTH) == plugins.names("validators")  # type: ignore[arg-type]
 
 
 def test_nothing_chooses_by_labels_that_are_not_there() -> None:
@@ -141,7 +90,7 @@ def test_what_a_validator_cannot_judge_is_left_out(
     with caplog.at_level(logging.WARNING, logger="dagen"):
         assert first.pick("moody") == 10
     assert "moody cannot choose (step 10: it is too early.)" in caplog.text
-    assert "moody" not in summary(first, {})
+    assert "moody" not in picks(first, {})
 
 
 def test_summary_sets_picks_beside_scores() -> None:
@@ -153,19 +102,13 @@ def test_summary_sets_picks_beside_scores() -> None:
         2: {"waste_iou": 0.4, "foreground_miou": 0.3},
         3: {"waste_iou": 0.3, "foreground_miou": 0.1},
     }
-    table = summary(found, scores)
+    table = picks(found, scores)
     assert list(table) == ["oracle", "last", "a", "b"]
-    assert table["oracle"] == {
-        "step": 2, "value": 0.3, "waste_iou": 0.4, "foreground_miou": 0.3, "regret": 0.0,
-    }  # fmt: skip
-    assert table["last"]["step"] == table["last"]["value"] == 3
-    assert table["last"]["regret"] == pytest.approx(0.2)
-    assert table["a"] == {**table["oracle"], "value": 0.9}
-    assert table["b"]["step"] == 1 and table["b"]["regret"] == pytest.approx(0.1)
-    assert summary(found, {}) == {
-        "last": {"step": 3, "value": 3.0},
-        "a": {"step": 2, "value": 0.9},
-        "b": {"step": 1, "value": 7.0},
-    }
+    assert table["oracle"] == Pick(2, 0.3, 0.4, 0.3, 0.0)
+    assert table["last"].step == table["last"].value == 3
+    assert table["last"].regret == pytest.approx(0.2)
+    assert table["a"] == replace(table["oracle"], value=0.9)
+    assert table["b"].step == 1 and table["b"].regret == pytest.approx(0.1)
+    assert picks(found, {}) == {"last": Pick(3, 3.0), "a": Pick(2, 0.9), "b": Pick(1, 7.0)}
     blank = {1: {"waste_iou": 0.0}, 2: {"waste_iou": 0.0}, 3: {"waste_iou": 0.0}}
-    assert "oracle" not in summary(found, blank)
+    assert "oracle" not in picks(found, blank)

@@ -7,6 +7,7 @@ import torch
 from dagen.datasets.loading.opening import open_dataset
 from dagen.errors import DataError
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.plan import plan_run
 from dagen.types import Task
 from dagen.validators.choice.probes import IMAGES, open_probes, pictures
 from tests import tiny
@@ -26,16 +27,16 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_both_domains_at_training_size(data: Path) -> None:
-    probes = open_probes(config(), data)
+    probes = open_probes(plan_run(config()), data)
     assert probes.target is not None and probes.source is not None
     assert probes.target.shape == (5, 3, *SIZE) and probes.target.dtype == torch.float32
     assert 0 <= probes.target.min() < probes.target.max() <= 1
     assert probes.source.image.shape == (3, 3, *SIZE)
     assert probes.source.label is not None and probes.source.label.shape == (3, *SIZE)
     assert set(probes.source.label.unique().tolist()) <= {0, 1, 2, 3, 4, 255}
-    again = open_probes(config(), data)
+    again = open_probes(plan_run(config()), data)
     assert again.target is not None and torch.equal(again.target, probes.target)
-    other = open_probes(config(seed=1), data)
+    other = open_probes(plan_run(config(seed=1)), data)
     assert other.target is not None and not torch.equal(other.target, probes.target)
 
 
@@ -46,17 +47,17 @@ def test_labels_of_the_target_are_never_opened(data: Path, monkeypatch: pytest.M
         raise AssertionError("a target label was opened")
 
     monkeypatch.setattr(Taco, "label", refuse)
-    assert open_probes(config(), data).domains == {"source", "target"}
+    assert open_probes(plan_run(config()), data).domains == {"source", "target"}
 
 
 def test_each_run_sees_no_more_than_it_may(data: Path) -> None:
-    assert open_probes(config(tgt=None, method="supervised"), data).domains == {"source"}
+    assert open_probes(plan_run(config(tgt=None, method="supervised")), data).domains == {"source"}
     (data / "resortit" / "val" / "00000.png").unlink()
     for path in (data / "resortit" / "val").iterdir():
         path.unlink()
     with pytest.raises(DataError):
-        open_probes(config(), data)
-    assert open_probes(config(method="shot", init="x"), data).domains == {"target"}
+        open_probes(plan_run(config()), data)
+    assert open_probes(plan_run(config(method="shot", init="run:x")), data).domains == {"target"}
 
 
 def test_images_and_labels_are_cropped_alike_and_at_most_so_many(tmp_path: Path) -> None:

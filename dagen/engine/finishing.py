@@ -1,0 +1,192 @@
+"""The one ending of a run: the deployed file is read back, measured, scored, drawn and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dagen.datasets.loading.opening import open_dataset
+from dagen.engine.states import drop_states
+from dagen.models.deployed.cost import profile
+from dagen.models.deployed.file import Card
+from dagen.runs.baseline import expected_baseline
+from dagen.runs.config import Config
+from dagen.runs.plan import Plan
+from dagen.runs.results import MODEL, Baseline, RunResult, StreamScores
+from dagen.runs.runtime import Runtime
+from dagen.runs.selection import Selection
+from dagen.scoring.evaluation import scores_of
+from dagen.scoring.predictor import Predictor
+from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.system.distributed import World
+from dagen.system.progress import Progress
+from dagen.tracking.recording import Tracked
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run and where it is executed.
+
+    Attributes:
+        plan: what the run does.
+        runtime: where and how.
+        folder: of the run; it has the run's name.
+        place: this process.
+        baseline: the result that an adapted run is compared with, where it is in hand.
+    """
+
+    plan: Plan
+    runtime: Runtime
+    folder: Path
+    place: World
+    baseline: RunResult | None = None
+
+    @property
+    def config(self) -> Config:
+        """The run's configuration."""
+        return self.plan.config
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a run knows when its deployed file is written.
+
+    Attributes:
+        seconds: spent in training.
+        scores: by data set, the figures that are known already.
+        around: from a network and a data set's name to the context of the scoring there.
+        selection: the choice among several checkpoints.
+        stream: the scores of a run over a stream.
+    """
+
+    seconds: float = 0.0
+    scores: Mapping[str, dict[str, float]] = field(default_factory=dict)
+    around: Callable[[nn.Module, str], AbstractContextManager[None]] = lambda network, name: (
+        nullcontext()
+    )
+    selection: Selection | None = None
+    stream: StreamScores | None = None
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The prediction sheets of a run.
+
+    Attributes:
+        datasets: each gets a sheet if it was scored.
+        before: by title, what the columns before the run's own show.
+        title: of the run's own column.
+        caption: what was run; it follows the data set's name.
+    """
+
+    datasets: tuple[str, ...]
+    before: Mapping[str, Predictor]
+    title: str
+    caption: str
+
+
+def card_of(config: Config) -> Card:
+    """What the deployed file of a run says of itself."""
+    return Card(
+        model=config.model,
+        task=config.task,
+        size=config.size,
+        width=config.width,
+        options=config.model_options,
+        run=config.to_dict(),
+    )
+
+
+def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: Sheets) -> RunResult:
+    """End a run whose deployed file is written: score it, draw it, log it, save its result.
+
+    Args:
+        job: the run.
+        progress: shows the scoring.
+        ending: what is known so far.
+        log: of the run, open.
+        sheets: what to draw.
+
+    Raises:
+        DagenError: an image or label is damaged, or a file cannot be written.
+    """
+    from dagen.scoring.prediction_sheets import draw
+
+    baseline = job.baseline or expected_baseline(job.config, job.runtime.runs)
+    result, shipped = measure(job, progress, ending, job.config, baseline)
+    pictures = [
+        draw(
+            open_dataset(name, "val", job.plan.task, job.runtime.data_root),
+            {**sheets.before, sheets.title: shipped},
+            job.folder / f"predictions-{name}.png",
+            caption=f"{name} val, {sheets.caption}",
+        )
+        for name in sheets.datasets
+        if name in result.scores
+    ]
+    log.result(result, baseline, pictures)
+    return result
+
+
+def keep(job: Job, result: RunResult) -> RunResult:
+    """Save a result: the run is finished, and its states are not needed any more."""
+    result.save()
+    drop_states(job.folder)
+    return result
+
+
+def measure(
+    job: Job,
+    progress: Progress,
+    ending: Ending,
+    config: Config,
+    baseline: RunResult | None = None,
+) -> tuple[RunResult, TorchPredictor]:
+    """What the deployed file in a run's folder costs and scores.
+
+    Args:
+        job: the run.
+        progress: shows the scoring.
+        ending: what is known so far.
+        config: what the result says of the run.
+        baseline: what the result is compared with.
+
+    Returns:
+        The result, not saved yet, and the network as it was scored.
+
+    Raises:
+        DagenError: the file, an image or a label is missing or damaged.
+    """
+    plan = job.plan
+    shipped = TorchPredictor.load(job.folder / MODEL, size=plan.config.size)
+    cost = profile(shipped.network, plan.config.size, latency=False)
+    shipped.network.to(job.place.device).to(memory_format=torch.channels_last)
+    missing = [name for name in plan.scored if name not in ending.scores]
+    found = {
+        **ending.scores,
+        **scores_of(
+            shipped,
+            missing,
+            plan.task,
+            job.runtime,
+            progress,
+            lambda name: ending.around(shipped.network, name),
+        ),
+    }
+    result = RunResult(
+        name=job.folder.name,
+        folder=job.folder,
+        config=config.to_dict(),
+        scores={name: found[name] for name in plan.scored if name in found},
+        profile={name: value for name, value in asdict(cost).items() if value is not None},
+        seconds=ending.seconds,
+        selection=ending.selection,
+        stream=ending.stream,
+        baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
+    )
+    return result, shipped

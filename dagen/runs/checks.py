@@ -1,0 +1,153 @@
+"""What is refused because settings of a run contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dagen import plugins
+from dagen.errors import UsageError, unknown
+from dagen.runs.config import Config
+from dagen.runs.parts import Parts
+from dagen.runs.selection import LAST, ORACLE
+from dagen.types import Domain
+
+
+def check_images(config: Config, multiple: int) -> None:
+    """Whether the network takes images of the run's size.
+
+    Args:
+        config: of the run.
+        multiple: of which the network needs both sides.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if any(side % multiple for side in config.size):
+        raise UsageError(
+            f"size is {config.size[0]}x{config.size[1]}; {config.model} needs multiples of "
+            f"{multiple}."
+        )
+
+
+def check_target(config: Config, parts: Parts, processes: int) -> None:
+    """Whether target, checkpoint and processes are what the strategies need.
+
+    Raises:
+        UsageError: one of them is missing, or there are too many processes.
+    """
+    names = "+".join(config.method)
+    if "target" in parts.streams and config.tgt is None:
+        raise UsageError(f"{names} needs a target; give --tgt, such as --tgt taco.")
+    if parts.needs_checkpoint and config.init is None:
+        raise UsageError(
+            f"{names} starts from a trained network; give --init with a deployed file "
+            "(model.safetensors)."
+        )
+    if parts.online and processes > 1:
+        raise UsageError(
+            f"'{parts.online}' adapts over one stream, in one process; start it without torchrun "
+            f"(here are {processes} processes)."
+        )
+
+
+def check_extra_sources(config: Config, reads_source: bool) -> None:
+    """Whether the further sources can join the source.
+
+    Raises:
+        UsageError: one is named twice or scored, or the run uses no source images.
+    """
+    for name in config.extra_src:
+        plugins.get("datasets", name)
+        if name == config.src:
+            raise UsageError(
+                f"extra_src names '{name}', which is the source already; leave it out."
+            )
+        if name in config.scored:
+            raise UsageError(
+                f"extra_src names '{name}', which is scored here; its labels are used with "
+                "target_labels (--target-labels N, or all) and in no other way."
+            )
+        if config.extra_src.count(name) > 1:
+            raise UsageError(f"extra_src names '{name}' twice; name every data set once.")
+    if config.extra_src and not reads_source:
+        raise UsageError(
+            f"extra_src adds source images, and {'+'.join(config.method)} uses none; leave it out."
+        )
+
+
+def check_labels(config: Config, reads_source: bool, processes: int) -> None:
+    """Whether target labels and sampling by class can be used as asked.
+
+    Raises:
+        UsageError: there is no target, no label to draw by, or too small a batch.
+    """
+    if config.target_labels and config.tgt is None:
+        raise UsageError(
+            f"target_labels is {config.target_labels}, but there is no target; give --tgt, such "
+            "as --tgt taco (for the oracle on target labels alone: dagen train --src taco "
+            "--score taco)."
+        )
+    if config.target_labels and any(plugins.get("methods", n).online for n in config.method):
+        raise UsageError(
+            f"'{config.method[0]}' adapts over a stream of images without labels; leave "
+            "target_labels out."
+        )
+    if config.target_labels and reads_source and config.batch < 2 * processes:
+        raise UsageError(
+            f"batch is {config.batch}; with target_labels half of each process's labelled images "
+            f"are the target's: give at least {2 * processes}."
+        )
+    if config.rare_class_sampling != "off" and not (reads_source or config.target_labels):
+        raise UsageError(
+            f"rare_class_sampling draws by label, and {'+'.join(config.method)} uses none; "
+            "set it to off, or give target_labels."
+        )
+
+
+def check_choice(config: Config, trained_on: Collection[Domain]) -> None:
+    """Whether ``config.select`` may choose in this run.
+
+    It may look at no domain that the run does not train on: source-only is chosen without any
+    target image, source-free adaptation without the source.
+
+    Args:
+        config: of the run.
+        trained_on: the domains whose images the run trains on.
+
+    Raises:
+        UsageError: an unknown validator, one that looks elsewhere, or nothing to choose from.
+    """
+    select = config.select
+    if select == LAST:
+        return
+    if select not in (names := plugins.names("validators")):
+        raise unknown("validator", select, [LAST, *names])
+    if config.candidates == 1:
+        raise UsageError(
+            f"select is {select}, but one checkpoint leaves no choice; set candidates to 2 or "
+            "more, or select to last."
+        )
+    looks_at = validator_domains(select)
+    if elsewhere := sorted(looks_at - set(trained_on)):
+        raise UsageError(
+            f"select is {select}, which looks at {elsewhere[0]} images, and "
+            f"{'+'.join(config.method)} trains without any; allowed here: "
+            f"{', '.join([LAST, *applicable(trained_on)])}."
+        )
+    if "source" in looks_at and (config.src == config.tgt or config.ceiling == ORACLE):
+        other = "last" if config.tgt is None else "a validator that reads none, such as infomax"
+        raise UsageError(
+            f"select is {select}, which reads labels of {config.src} val, and that is the target; "
+            f"choose {other}."
+        )
+
+
+def applicable(domains: Collection[Domain]) -> list[str]:
+    """The validators that can judge by images of ``domains``."""
+    return [n for n in plugins.names("validators") if validator_domains(n) <= set(domains)]
+
+
+def validator_domains(name: str) -> frozenset[Domain]:
+    """The domains whose images a validator looks at."""
+    found: frozenset[Domain] = plugins.get("validators", name).domains
+    return found
