@@ -34,7 +34,7 @@ Steps = Annotated[int, Field(ge=0)]
 _C = TypeVar("_C")
 
 
-def build_config(cls: type[_C], values: Mapping[str, Any], where: str) -> _C:
+def build_config(cls: type[_C], values: Mapping[str, Any], where: str, *, text: bool = False) -> _C:
     """An instance of the dataclass ``cls`` with ``values`` over its defaults.
 
     Nothing is guessed: a number in quotes is not a number and true is not 1. Lists become
@@ -44,6 +44,7 @@ def build_config(cls: type[_C], values: Mapping[str, Any], where: str) -> _C:
         cls: a dataclass.
         values: by field name, as TOML or Python gives them.
         where: owner of the parameters, such as ``"advent"``; every error begins with it.
+        text: whether the values are words of a command line, read by the types of their fields.
 
     Raises:
         UsageError: an unknown name (the nearest is named), a missing value, a wrong type or a
@@ -54,6 +55,8 @@ def build_config(cls: type[_C], values: Mapping[str, Any], where: str) -> _C:
         if key not in allowed:
             raise unknown(f"{where} parameter", str(key), allowed)
     try:
+        if text:
+            return TypeAdapter(cls).validate_strings(dict(values))
         # Strict JSON is the rule "lists may be tuples, nothing else is converted".
         return TypeAdapter(cls).validate_json(
             to_json(dict(values), inf_nan_mode="constants"), strict=True

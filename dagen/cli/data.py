@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -61,56 +60,76 @@ def check(
     console.print("No defect found.")
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def get(
-    name: Annotated[str, typer.Argument(help="taco or resortit.")],
-    data_root: options.DataRoot = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Downloads at a time.")] = 8,
-    edition: Annotated[str, typer.Option(help="ReSORT-IT archive.")] = "synthetic-single",
-    archive: Annotated[
-        Path | None, typer.Option(help="ReSORT-IT archive that was downloaded by hand.")
+    name: DataSet,
+    own: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[--OPTION VALUE]...",
+            help="Options of this data set, such as --workers 4; see `dagen list datasets`.",
+        ),
     ] = None,
+    data_root: options.DataRoot = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Download a data set to --data-root (or $DAGEN_DATA); resumes where it stopped."""
-    import os
-
-    from dagen.errors import UsageError, unknown
-
-    base = data_root or os.environ.get("DAGEN_DATA")
-    if not base:
-        raise UsageError("give --data-root FOLDER or set DAGEN_DATA, so that it is known where to.")
-    folder = Path(base).expanduser() / name
-    if name == "taco":
-        _get_taco(folder, workers, quiet)
-    elif name == "resortit":
-        from dagen.datasets.upkeep.get_resortit import get_resortit
-
-        get_resortit(folder, edition=edition, archive=archive)
-    else:
-        raise unknown("data set to download", name, ("taco", "resortit"))
-    typer.echo(f"{name} is in {folder}; look it over with: dagen data check {name}")
-
-
-def _get_taco(folder: Path, workers: int, quiet: bool) -> None:
-    from dagen.datasets.upkeep.get_taco import get_taco
+    from dagen import plugins
+    from dagen.datasets.loading import opening
+    from dagen.errors import UsageError
+    from dagen.parameters import build_config
     from dagen.system.progress import Progress
 
+    if name.startswith("-"):
+        raise UsageError(f"{name} stands before the data set's name: write the name first.")
+    found = plugins.get("datasets", name)
+    if found.Download is None:
+        known = [n for n in plugins.names("datasets") if plugins.get("datasets", n).Download]
+        raise UsageError(
+            f"'{name}' cannot be downloaded: {opening.how_to_get(name)}. These can be: "
+            f"{', '.join(known)}."
+        )
+    download = build_config(found.Download, _given(own or []), name, text=True)
+    folder = opening.place(name, data_root)
     with Progress(quiet=quiet) as progress:
-        bar = progress.task("downloading taco")
+        bars: list[Any] = []
 
         def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done)
+            if not bars:
+                bars.append(progress.task(f"downloading {name}", total))
+            bars[0].update(done)
 
-        summary = get_taco(folder, workers=workers, progress=show)
-    typer.echo(f"{summary.fetched} downloaded, {summary.present} were there already.")
+        summary = download.run(folder, show)
+    typer.echo(f"{summary.fetched} images downloaded, {summary.present} were there already.")
     for failure in summary.failures:
         typer.echo(f"{failure.file}: {failure.reason}", err=True)
     if summary.failures:
         typer.echo(
-            f"dagen: {len(summary.failures)} of {summary.total} could not be had; run the command "
-            "again later, it takes up where it stopped.",
+            f"dagen: {len(summary.failures)} of {summary.total} images are missing; run the "
+            "command again later, it resumes where it stopped.",
             err=True,
         )
         raise typer.Exit(1)
+    typer.echo(f"{name} is in {folder}; check it with: dagen data check {name}")
+
+
+def _given(words: list[str]) -> dict[str, str]:
+    """Options by name from ``--name value`` and ``--name=value``.
+
+    Raises:
+        UsageError: a word that is neither.
+    """
+    from dagen.errors import UsageError
+
+    values: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if not option.startswith("--"):
+            raise UsageError(f"'{word}' is not an option; write --name value.")
+        if not equals:
+            value = next(rest, "")
+        if not value:
+            raise UsageError(f"{option} needs a value.")
+        values[option[2:].replace("-", "_")] = value
+    return values

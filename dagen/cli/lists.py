@@ -72,10 +72,13 @@ def models() -> None:
 
 @app.command()
 def datasets() -> None:
-    """Every data set with its splits and tasks."""
-    from dagen import plugins
+    """Every data set with its splits and tasks, how to get it, and the options for that."""
+    from rich.markup import escape
 
-    console, table = _table("data set", "what it is", "splits", "tasks")
+    from dagen import plugins
+    from dagen.datasets.loading.opening import how_to_get
+
+    console, table = _table("data set", "what it is", "splits", "tasks", "how to get it")
     for name in plugins.names("datasets"):
         found = plugins.get("datasets", name)
         table.add_row(
@@ -83,6 +86,7 @@ def datasets() -> None:
             plugins.summary("datasets", name),
             ", ".join(found.splits),
             ", ".join(found.tasks),
+            escape("  ".join([how_to_get(name), *_options(found.Download)])),
         )
     console.print(table)
 
@@ -104,6 +108,14 @@ def validators() -> None:
             ", ".join(sorted(found.domains)),
         )
     console.print(table)
+
+
+def _options(download: Any) -> list[str]:
+    """The options of a download with their defaults, as they would be typed."""
+    if download is None:
+        return []
+    given = {f.name.replace("_", "-"): f.default for f in fields(download)}
+    return [f"--{name} {'...' if value is None else value}" for name, value in given.items()]
 
 
 def _strategy(name: str, method: Any) -> list[str]:

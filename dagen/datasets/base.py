@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from dagen.datasets.maps.base import Array, Map
+from dagen.datasets.upkeep import download
 from dagen.types import Image, Label, Task
 
 __all__ = ["Dataset", "Image", "Label", "Split"]
@@ -24,11 +25,15 @@ class Dataset:
         splits: the splits that exist.
         tasks: the tasks that its labels can serve.
         on_disk: whether it reads files below ``root`` (procedural ones do not).
+        Download: how it is fetched, or None: then ``dagen data get`` cannot fetch it.
+        how_to_get: what to do where it cannot be fetched, a phrase for errors.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val")
     tasks: ClassVar[tuple[Task, ...]] = (Task.BINARY, Task.MATERIAL)
     on_disk: ClassVar[bool] = True
+    Download: ClassVar[type[download.Download] | None] = None
+    how_to_get: ClassVar[str] = "put its files into its folder"
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
         """Takes up one split.

@@ -34,6 +34,7 @@ class Coco(Files):
     """One split of images with a COCO annotation file."""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+    how_to_get = "put images/ and annotations/<split>.json into its folder"
 
     @cached_property
     def _prefix(self) -> str:

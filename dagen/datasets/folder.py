@@ -28,6 +28,7 @@ class Folder(Files):
     """One split of a folder of images and masks."""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+    how_to_get = "put images/<split>/ and masks/<split>/ into its folder"
 
     def _listing(self) -> Iterable[str]:
         names = list_images(self.root / "images" / self.split)

@@ -14,6 +14,7 @@ turned 255 into class 4; here it stays ignored.) Under the binary task every mat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,30 @@ from dagen.datasets.base import Label
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.images import read_mask
 from dagen.datasets.reading.paths import list_images, stamp
+from dagen.datasets.upkeep import download
 from dagen.types import IGNORE, Task
 
 
 class ReSortIt(Files):
     """One split of ReSORT-IT under one task."""
+
+    @dataclass(frozen=True)
+    class Download(download.Download):
+        """One of the three archives of ReSORT-IT, from the authors' Google Drive.
+
+        Attributes:
+            edition: which archive: basic, synthetic-single or synthetic-complex.
+            archive: a zip or tar file that was downloaded by hand, instead.
+        """
+
+        edition: str = "synthetic-single"
+        archive: Path | None = None
+
+        def run(self, folder: Path, progress: download.Progress) -> download.Summary:
+            """Fetch the archive and unpack it."""
+            from dagen.datasets.upkeep.get_resortit import get_resortit
+
+            return get_resortit(folder, edition=self.edition, archive=self.archive)
 
     def _listing(self) -> Iterable[str]:
         return (f"{self.split}/{name}" for name in list_images(self.root / self.split))

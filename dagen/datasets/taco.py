@@ -22,9 +22,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading import coco_json
@@ -32,6 +35,7 @@ from dagen.datasets.reading.files import Files, MissingSplit
 from dagen.datasets.reading.paths import check_spelling, inside, list_images, stamp
 from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.datasets.reading.taco_splits import split_of
+from dagen.datasets.upkeep import download
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
 
@@ -40,6 +44,22 @@ class Taco(Files):
     """One split of TACO under one task."""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+
+    @dataclass(frozen=True)
+    class Download(download.Download):
+        """The photographs of TACO, from the addresses in its annotation file.
+
+        Attributes:
+            workers: photographs that are fetched at once, 1 to 64.
+        """
+
+        workers: Annotated[int, Field(ge=1, le=64)] = 8
+
+        def run(self, folder: Path, progress: download.Progress) -> download.Summary:
+            """Fetch what is missing."""
+            from dagen.datasets.upkeep.get_taco import get_taco
+
+            return get_taco(folder, workers=self.workers, progress=progress)
 
     @cached_property
     def _data(self) -> Path:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -135,7 +136,15 @@ def _empty_split(root: Path) -> str:
     return "train"
 
 
-@pytest.mark.parametrize("damage", [_break_jpeg, _other_size, _unknown_id, _escape, _empty_split])
+def _sixteen_bits(root: Path) -> str:
+    victim = sorted((root / "resortit" / "train").iterdir())[0]
+    assert cv2.imwrite(str(victim), np.full((48, 64, 3), 200, np.uint16))
+    return victim.name
+
+
+@pytest.mark.parametrize(
+    "damage", [_break_jpeg, _sixteen_bits, _other_size, _unknown_id, _escape, _empty_split]
+)
 def test_damaged_data_is_one_line_naming_the_file(
     call: Call, data: Path, damage: Callable[[Path], str]
 ) -> None:
@@ -176,6 +185,10 @@ def test_predict_writes_masks_and_overlays(
         assert (tmp_path / "out" / f"{image.stem}-overlay.jpg").is_file()
     code, _, err = call("predict", model, tmp_path / "none")
     assert code == 2 and "does not exist" in err
+    _sixteen_bits(data)
+    images = data / "resortit" / "train"
+    code, _, err = call("predict", model, images, "--out", tmp_path / "deep", "--quiet")
+    assert code == 1 and "has more than 8 bits a channel" in err and len(err.splitlines()) == 1
 
 
 def test_profile_enforces_the_cap(call: Call) -> None:

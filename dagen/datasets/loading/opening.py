@@ -13,13 +13,6 @@ from dagen.types import Task
 VARIABLE = "DAGEN_DATA"
 """The environment variable that names the folder of all data sets."""
 
-_HOW_TO_GET = {
-    "taco": "run `dagen data get taco`",
-    "resortit": "run `dagen data get resortit`",
-    "folder": "put images/<split>/ and masks/<split>/ there",
-    "coco": "put images/ and annotations/<split>.json there",
-}
-
 
 def place(name: str, data_root: Path | None = None) -> Path:
     """Where a data set belongs, whether or not it is there yet.
@@ -38,13 +31,19 @@ def place(name: str, data_root: Path | None = None) -> Path:
     if base is None:
         raise DataError(
             f"where is the data set '{name}'? Set {VARIABLE} or --data-root to the folder that "
-            f"holds {name}/, and {_how(name)}."
+            f"holds {name}/, and {how_to_get(name)}."
         )
     return Path(base).expanduser() / name
 
 
-def _how(name: str) -> str:
-    return _HOW_TO_GET.get(name, "put its files there")
+def how_to_get(name: str) -> str:
+    """How to get a data set, as a phrase: the command that fetches it, where there is one.
+
+    Raises:
+        UsageError: there is no data set of that name.
+    """
+    found: type[Dataset] = plugins.get("datasets", name)
+    return found.how_to_get if found.Download is None else f"run `dagen data get {name}`"
 
 
 def root(name: str, data_root: Path | None = None) -> Path:
@@ -57,7 +56,7 @@ def root(name: str, data_root: Path | None = None) -> Path:
     folder = place(name, data_root)
     if not folder.is_dir():
         raise DataError(
-            f"the data set '{name}' is not at {folder}: {_how(name)}, or set {VARIABLE} or "
+            f"the data set '{name}' is not at {folder}: {how_to_get(name)}, or set {VARIABLE} or "
             f"--data-root to the folder that holds {name}/."
         )
     return folder

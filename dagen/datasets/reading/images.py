@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 from collections.abc import Collection
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pil
-from PIL import ImageOps
+from PIL import ImageFile, ImageOps
 
 from dagen.datasets.base import Image, Label
+from dagen.datasets.reading.paths import SUFFIXES
 from dagen.errors import DataError, UsageError
 from dagen.types import IGNORE
 
 _ORIENTATION = 0x0112
+_DEEP = re.compile(";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all channels together
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 # What Pillow raises for a file that is not what it claims to be.
 _DAMAGED = (
@@ -30,7 +33,7 @@ _DAMAGED = (
 )
 
 
-def open_image(path: Path) -> Pil.Image:
+def open_image(path: Path) -> ImageFile.ImageFile:
     """The image file, its header read and its pixels not yet.
 
     Raises:
@@ -59,10 +62,8 @@ def read_image(path: Path) -> Image:
         DataError: the file is missing, damaged, truncated, or has more than 8 bits a channel.
     """
     with open_image(path) as image:
-        if image.mode.startswith(("I", "F")):
-            raise DataError(
-                f"{path} has more than 8 bits a channel (mode {image.mode}): save it as 8-bit RGB."
-            )
+        if _is_deep(image):
+            raise DataError(f"{path} has more than 8 bits a channel: save it as 8-bit RGB.")
         try:
             upright = ImageOps.exif_transpose(image)
             return np.array(upright.convert("RGB"), dtype=np.uint8)
@@ -70,6 +71,16 @@ def read_image(path: Path) -> Image:
             raise DataError(
                 f"the image {path} is damaged or truncated ({_short(error)}): replace it."
             ) from None
+
+
+def _is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether a channel has more than 8 bits, before the pixels are decoded.
+
+    Pillow opens 16-bit colours in mode RGB and drops the lower bits, so that a photograph that
+    uses few of the upper ones turns black: what is stored is told by the tiles alone.
+    """
+    stored = map(str, image.tile)
+    return image.mode.startswith(("I", "F")) or any(_DEEP.search(tile) for tile in stored)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -138,9 +149,6 @@ def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-
-
 def find_images(path: Path) -> list[Path]:
     """The image at ``path``, or all images below it in order.
 
@@ -153,5 +161,5 @@ def find_images(path: Path) -> list[Path]:
         raise UsageError(f"{path} does not exist; give an image or a folder of images.")
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not found:
-        raise UsageError(f"{path} holds no image ({', '.join(SUFFIXES)}).")
+        raise UsageError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}).")
     return found

@@ -148,6 +148,7 @@ class Twin(Dataset):
 
     splits = ("train", "val", "test")
     on_disk = False
+    how_to_get = "it is drawn by code and needs no files"
     title: ClassVar[str]
     version: ClassVar[int] = 2
     seed: ClassVar[int]

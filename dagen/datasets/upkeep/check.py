@@ -89,7 +89,7 @@ def check(
         DataError: the data set's folder is missing.
     """
     found = plugins.get("datasets", name)
-    folder = opening.root(name, data_root) if found.on_disk else Path()
+    folder = opening.require(name, data_root)
     report = Report(name, task)
     seen: dict[bytes, tuple[str, str]] = {}
     for split in found.splits:

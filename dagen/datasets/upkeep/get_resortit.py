@@ -24,6 +24,7 @@ from PIL import Image as Pil
 from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.images import image_size
 from dagen.datasets.reading.paths import inside, list_images
+from dagen.datasets.upkeep.download import Summary
 from dagen.errors import DataError, UsageError, unknown
 from dagen.system.files import make_folder
 
@@ -41,13 +42,16 @@ _SPLITS = ("train", "val")
 
 def get_resortit(
     folder: Path, *, edition: str = "synthetic-single", archive: Path | None = None
-) -> None:
+) -> Summary:
     """Downloads and unpacks ReSORT-IT.
 
     Args:
         folder: the data set's own folder; it must not be there yet, or be empty.
         edition: which archive, one of ``ARCHIVES``.
         archive: a zip or tar file that was downloaded by hand, instead.
+
+    Returns:
+        How many images it has; all of them were fetched now.
 
     Raises:
         UsageError: an unknown edition, or the package gdown is not installed.
@@ -75,6 +79,8 @@ def get_resortit(
         os.replace(top, folder)
     if archive is None:
         fetched.unlink()
+    images = sum(len(list_images(folder / split)) for split in _SPLITS)
+    return Summary(total=images, fetched=images)
 
 
 def _download(edition: str, target: Path) -> None:

@@ -12,48 +12,19 @@ photograph that is a JPEG already is kept byte by byte.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from dagen.datasets.reading.coco_json import ImageEntry, load
 from dagen.datasets.reading.images import image_size, open_image, read_image
 from dagen.datasets.reading.paths import inside
+from dagen.datasets.upkeep.download import Failure, Progress, Summary
 from dagen.datasets.upkeep.fetch import BrokenError, Fetcher, Patience, RefusedError
 from dagen.errors import DagenError, DataError, UsageError
 from dagen.system.files import make_folder, write_atomically
 
 TACO_ANNOTATIONS = "https://raw.githubusercontent.com/pedropro/TACO/master/data/annotations.json"
 """The official annotation file: 1,500 photographs, 4,784 objects, 60 categories."""
-
-Progress = Callable[[int, int], None]
-"""Called with the number of files dealt with and their total."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file that could not be had; ``reason`` says why in one line."""
-
-    file: str
-    reason: str
-
-
-@dataclass
-class Summary:
-    """What came of a download.
-
-    Attributes:
-        total: number of photographs in the annotation file.
-        present: those that were there and sound before.
-        fetched: those that were downloaded now.
-        failures: the others.
-    """
-
-    total: int
-    present: int = 0
-    fetched: int = 0
-    failures: list[Failure] = field(default_factory=list)
 
 
 def get_taco(

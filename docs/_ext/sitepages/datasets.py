@@ -6,11 +6,12 @@ import tomllib
 from typing import Any
 
 from dagen import plugins
+from dagen.datasets.loading.opening import how_to_get
 from sitepages import docstrings
 from sitepages.pictures import Drawn, draw
 from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines
-from sitepages.writing import Site, fields, page, raw, rows, title, toctree
+from sitepages.writing import Site, fields, page, plain, raw, rows, title, toctree
 
 _FOLDER = "data-sets"
 
@@ -43,6 +44,7 @@ def _page(name: str, drawn: Drawn | None, advice: dict[str, Any], every: list[Li
                 ("Splits", ", ".join(found.splits)),
                 ("Tasks", ", ".join(found.tasks)),
                 ("Where", f"``$DAGEN_DATA/{name}``" if found.on_disk else "made by code"),
+                ("How to get it", plain(how_to_get(name))),
             ]
         ),
         _picture(name, drawn) if drawn else "",

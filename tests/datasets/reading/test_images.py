@@ -1,12 +1,16 @@
 import io
+import re
+import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import dagen
 from dagen.datasets.reading.images import image_size, read_image, read_mask
 from dagen.errors import DataError
 from tests.fuzz import FUZZ
@@ -52,10 +56,39 @@ def test_every_common_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     assert image.flags.writeable
 
 
-def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257).save(tmp_path / "x.png")
-    with pytest.raises(DataError, match="more than 8 bits"):
-        read_image(tmp_path / "x.png")
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_are_refused(tmp_path: Path, name: str, channels: int) -> None:
+    deep = np.zeros((6, 9, channels), np.uint16)
+    deep[...] = PIXELS[..., :1]  # 8 bits of content: the upper bits alone would be black
+    assert cv2.imwrite(str(tmp_path / name), deep)
+    with pytest.raises(DataError, match=rf"{name} has more than 8 bits a channel: save it") as got:
+        read_image(tmp_path / name)
+    assert "\n" not in str(got.value)
+    assert image_size(tmp_path / name) == (6, 9)
+
+
+def test_a_bitmap_of_sixteen_bits_a_pixel_is_read(tmp_path: Path) -> None:
+    """5 bits of red, 6 of green, 5 of blue: fewer than 8 a channel."""
+    pixels = np.array([[0xF800, 0x07E0], [0x001F, 0xFFFF]], "<u2")[::-1].tobytes()
+    masks = struct.pack("<3I", 0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 16, 3, len(pixels), 0, 0, 0, 0)
+    start = 14 + len(header) + len(masks)
+    file = struct.pack("<2sIHHI", b"BM", start + len(pixels), 0, 0, start)
+    (tmp_path / "x.bmp").write_bytes(file + header + masks + pixels)
+    red, green, blue, white = read_image(tmp_path / "x.bmp").reshape(4, 3).tolist()
+    assert [red, green, blue, white] == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]
+
+
+def test_no_other_module_reads_images() -> None:
+    package = Path(dagen.__file__).parent
+    readers = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"\b(Image|Pil)\.open\(|\bimread", path.read_text(encoding="utf-8"))
+    }
+    # The page about finished runs shows PNG files that dagen drew.
+    assert readers == {"datasets/reading/images.py", "visualization/page/pictures.py"}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
