@@ -186,22 +186,32 @@ def make_folder(
 
 
 def make_coco(
-    root: Path, train: int = 4, val: int = 2, size: Size = (48, 64), seed: int = 0
+    root: Path,
+    train: int = 4,
+    val: int = 2,
+    size: Size = (48, 64),
+    seed: int = 0,
+    folders: bool = False,
 ) -> Path:
-    """``annotations/instances_<split>.json`` and ``images/``; a fifth category has no material."""
+    """``annotations/instances_<split>.json`` and ``images/``; a fifth category has no material.
+
+    With ``folders`` the images lie in ``images/<split>/``, and no annotation is needed to list
+    them.
+    """
     folder, rng = root / "coco", np.random.default_rng(seed + 3)
-    (folder / "images").mkdir(parents=True)
-    (folder / "annotations").mkdir()
+    (folder / "annotations").mkdir(parents=True)
     names = [*Task.MATERIAL.classes[1:], "shoe"]
     categories = [{"id": 10 + i, "name": name} for i, name in enumerate(names)]
     for split, count in (("train", train), ("val", val)):
+        own = folder / "images" / split if folders else folder / "images"
+        own.mkdir(parents=True, exist_ok=True)
         images: list[dict[str, Any]] = []
         annotations: list[dict[str, Any]] = []
         for i in range(count):
             name = f"{split}_{i}.jpg"
             classes = [1 + i % 4, 1 + (i + 1) % 4, 255]
             image, _, polygons = _scene(rng, size, classes, GROUND)
-            _save_jpeg(image, folder / "images" / name)
+            _save_jpeg(image, own / name)
             images.append({"id": i, "file_name": name, "width": size[1], "height": size[0]})
             for points, value in zip(polygons, classes, strict=True):
                 category = 14 if value == 255 else 9 + value
@@ -209,15 +219,6 @@ def make_coco(
         document = {"images": images, "annotations": annotations, "categories": categories}
         (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(document))
     return folder
-
-
-MAKERS: dict[str, Callable[[Path], Path]] = {
-    "resortit": make_resortit,
-    "taco": make_taco,
-    "folder": make_folder,
-    "coco": make_coco,
-}
-"""The maker of every data set that is read from the disk, for the tests that walk all of them."""
 
 
 def scramble_resortit(folder: Path, seed: int = 0) -> None:
@@ -242,3 +243,17 @@ def scramble_taco(folder: Path, seed: int = 0) -> None:
             _annotation(entry["id"], entry["image_id"], int(rng.integers(len(CATEGORIES))), points)
         )
     path.write_text(json.dumps(document))
+
+
+def _named(prefix: str) -> dict[str, Callable[..., Any]]:
+    return {
+        name.removeprefix(prefix).replace("_", "-"): function
+        for name, function in globals().items()
+        if name.startswith(prefix)
+    }
+
+
+MAKERS = _named("make_")
+"""``make_NAME`` by data set: every data set that reads the disk has one, which tests ask for."""
+SCRAMBLERS = _named("scramble_")
+"""``scramble_NAME`` by data set."""

@@ -100,7 +100,7 @@ def get(
             bars[0].update(done)
 
         summary = download.run(folder, show)
-    typer.echo(f"{summary.fetched} images downloaded, {summary.present} were there already.")
+    typer.echo(f"Images: {summary.fetched} downloaded, {summary.present} already there.")
     for failure in summary.failures:
         typer.echo(f"{failure.file}: {failure.reason}", err=True)
     if summary.failures:

@@ -2,8 +2,6 @@
 
 import builtins
 import io
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +10,12 @@ import pytest
 
 from dagen import plugins
 from dagen.datasets.base import Dataset
+from dagen.datasets.maps.salience import Salience
 from dagen.errors import DataError
 from dagen.types import Task
 from tests import tiny
+
+ON_DISK = [n for n in plugins.names("datasets") if plugins.get("datasets", n).on_disk]
 
 
 def _open(name: str, folder: Path) -> Dataset:
@@ -31,83 +32,92 @@ def _seen(dataset: Dataset) -> tuple[list[tuple[str, str]], str, list[bytes]]:
     )
 
 
-def _delete_resortit(folder: Path) -> None:
-    shutil.rmtree(folder / "labels")
-
-
-def _delete_taco(folder: Path) -> None:
-    (folder / "data" / "annotations.json").unlink()
-
-
-def _garble_taco(folder: Path) -> None:
-    (folder / "data" / "annotations.json").write_bytes(bytes(range(100)))
-
-
-def _delete_folder(folder: Path) -> None:
-    shutil.rmtree(folder / "masks")
-
-
-@pytest.mark.parametrize("own_splits", [True, False])
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [
-        ("resortit", tiny.scramble_resortit),
-        ("resortit", _delete_resortit),
-        ("taco", tiny.scramble_taco),
-        ("taco", _delete_taco),
-        ("taco", _garble_taco),
-        ("folder", _delete_folder),
-    ],
-)
-def test_labels_change_nothing(
-    tmp_path: Path, name: str, change: Callable[[Path], None], own_splits: bool
-) -> None:
-    folder = tiny.make_taco(tmp_path, train=12) if name == "taco" else tiny.MAKERS[name](tmp_path)
-    if not own_splits:
-        (folder / "splits.json").unlink(missing_ok=True)
-    before = _seen(_open(name, folder))
-    label = _open(name, folder).label(0)
-    change(folder)
-    assert _seen(_open(name, folder)) == before
-    if change in (_delete_resortit, _delete_taco, _delete_folder):
-        assert not _open(name, folder).has_labels
-        with pytest.raises(DataError, match="missing"):
-            _open(name, folder).label(0)
-    elif change is not _garble_taco:
-        assert not np.array_equal(_open(name, folder).label(0), label)  # the change was one
-
-
-@pytest.mark.parametrize("name", ["resortit", "taco", "folder"])
-def test_no_label_file_is_opened(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tiny.MAKERS[name](tmp_path)
-    opened: list[str] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every file that is opened from now on."""
+    found: list[Path] = []
     plain = builtins.open
 
     def watched(file, *rest, **more):  # type: ignore[no-untyped-def]
-        opened.append(str(file))
+        found.append(Path(str(file)))
         return plain(file, *rest, **more)
 
     monkeypatch.setattr(builtins, "open", watched)
     monkeypatch.setattr(io, "open", watched)
+    return found
+
+
+def _made(name: str, root: Path, *, own_splits: bool = True) -> Path:
+    """A data set on disk whose images are listed by folders or split lists."""
+    more = {"folders": True} if name == "coco" else {}
+    folder: Path = tiny.MAKERS[name](root, train=12, **more)
+    if not own_splits:
+        (folder / "splits.json").unlink(missing_ok=True)
+    return folder
+
+
+def _label_files(name: str, folder: Path, opened: list[Path]) -> set[Path]:
+    """The files below ``folder`` that labels are read from."""
+    dataset = _open(name, folder)
+    every = range(len(dataset))
+    opened.clear()
+    for index in every:
+        dataset.label(index)
+    images = {folder / dataset.name(index) for index in every}
+    found = {path for path in opened if path.is_relative_to(folder)} - images
+    opened.clear()
+    assert found, "the watch saw no label"
+    return found
+
+
+def _delete(files: set[Path]) -> None:
+    for path in files:
+        path.unlink()
+        if not [*path.parent.iterdir()]:
+            path.parent.rmdir()
+
+
+def _garble(files: set[Path]) -> None:
+    for path in files:
+        path.write_bytes(bytes(range(100)))
+
+
+@pytest.mark.parametrize("own_splits", [True, False])
+@pytest.mark.parametrize("change", [_delete, _garble])
+@pytest.mark.parametrize("name", ON_DISK)
+def test_damaged_and_missing_labels_change_nothing(
+    tmp_path: Path,
+    name: str,
+    change: Callable[[set[Path]], None],
+    own_splits: bool,
+    opened: list[Path],
+) -> None:
+    folder = _made(name, tmp_path, own_splits=own_splits)
+    before = _seen(_open(name, folder))
+    change(_label_files(name, folder, opened))
+    dataset = _open(name, folder)
+    assert _seen(dataset) == before
+    assert dataset.has_labels is (change is not _delete)
+    with pytest.raises(DataError, match="missing" if change is _delete else None):
+        dataset.label(0)
+
+
+@pytest.mark.parametrize("own_splits", [True, False])
+@pytest.mark.parametrize("name", sorted(tiny.SCRAMBLERS))
+def test_other_labels_change_nothing(tmp_path: Path, name: str, own_splits: bool) -> None:
+    folder = _made(name, tmp_path, own_splits=own_splits)
+    before, label = _seen(_open(name, folder)), _open(name, folder).label(0)
+    tiny.SCRAMBLERS[name](folder)
+    assert _seen(_open(name, folder)) == before
+    assert not np.array_equal(_open(name, folder).label(0), label)  # the change was one
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_no_label_file_is_opened(tmp_path: Path, name: str, opened: list[Path]) -> None:
+    folder = _made(name, tmp_path)
+    labels = _label_files(name, folder, opened)
     dataset = _open(name, folder)
     _seen(dataset)
-    looked = [path for path in opened if path.startswith(str(folder))]
-    assert any(dataset.name(0) in path for path in looked)  # the watch does watch
-    hidden = ("annotations.json", f"{os.sep}labels{os.sep}", f"{os.sep}masks{os.sep}")
-    assert not [path for path in looked if any(part in path for part in hidden)]
-
-
-def test_coco_with_image_folders_needs_no_annotations(tmp_path: Path) -> None:
-    folder = tiny.make_coco(tmp_path)
-    split = folder / "images" / "train"
-    split.mkdir()
-    for path in sorted((folder / "images").glob("train_*.jpg")):
-        path.rename(split / path.name)
-    before, label = _seen(_open("coco", folder)), _open("coco", folder).label(0)
-    assert label.any()
-    (folder / "annotations" / "instances_train.json").unlink()
-    dataset = _open("coco", folder)
-    assert not dataset.has_labels
-    assert _seen(dataset) == before
+    dataset.map_of(0, Salience())
+    assert folder / dataset.name(0) in opened  # the watch does watch
+    assert not labels & {*opened}
