@@ -2,9 +2,9 @@
 
     DAGEN_DATA=... python benchmarks/main_job.py --out benchmarks/results/main_job
 
-makes ``main_job.jsonl`` (one line a run) and ``main_job.md`` (the table). Each cell is what
-``dagen adapt --src resortit --tgt taco --method advent --model M --seed S`` does with its defaults;
-finished runs are not redone, and ``--cells enet:0,icnet:0`` runs only some of them.
+makes ``main_job.jsonl`` (one line per run) and ``main_job.md`` (the table). Each cell is the run of
+``dagen adapt --src resortit --tgt taco --method advent --model M --seed S`` with its defaults;
+finished runs are not repeated, and ``--cells enet:0,icnet:0`` runs only some of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def settings(model: str, seed: int) -> Config:
 
 
 def finished(runtime: Runtime) -> Iterator[tuple[str, str, int, RunResult]]:
-    """Every cell's run that is done: network, row, seed, result."""
+    """Every finished run of a cell: network, row, seed, result."""
     for model, seed in parse(CELLS):
         config = settings(model, seed)
         for row, one in zip(ROWS, (config.source_only(), config), strict=True):
@@ -48,7 +48,7 @@ def parse(cells: str) -> list[tuple[str, int]]:
 
 
 def table(rows: list[tuple[str, str, int, RunResult]]) -> str:
-    """Markdown: TACO val in per cent, mean and standard deviation where there are several seeds."""
+    """Markdown: TACO val in per cent, with mean and standard deviation over several seeds."""
     head = ["network", "", "seeds", *(f.removeprefix("iou/").replace("_", " ") for f in FIGURES)]
     head += ["belt waste IoU", "MB", "GMAC"]
     lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
@@ -76,7 +76,7 @@ def _record(result: RunResult) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run what is missing and write both files."""
+    """Run the missing cells and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", default=CELLS)
     parser.add_argument("--runs", type=Path, default=Path("runs"))

@@ -1,14 +1,14 @@
-"""One adaptation step of dagen against a plain one, straight from the ADVENT paper.
+"""Times an adaptation step of dagen against a plain one, written as in the ADVENT paper.
 
     python benchmarks/train_speed.py --steps 40 --out benchmarks/results/train_speed.json
 
 Both train ENet with ADVENT on the same batches of 4 source and 4 target images of 192x192. The
-plain step does what the papers' code does: two forwards, logits enlarged to the input, a
-discriminator at the input's resolution, the alternating order of backward passes, float32,
-contiguous layout. Both are timed in turns in one process, so that a busy machine slows both.
+plain step works like the papers' code: two forwards, logits enlarged to the input, a discriminator
+at the input's resolution, the alternating order of backward passes, float32, contiguous layout.
+Both are timed in turns in one process, so that a busy machine slows both.
 
-``--scores`` trains each for some hundred steps on the synthetic twins with several seeds and
-scores both on the target, to show that the faster step does not learn less.
+``--scores`` trains with each for some hundred steps on the synthetic twins with several seeds and
+scores both on the target, to show that the faster step learns as much.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SIZE, BATCH = (192, 192), 4
 
 
 class PlainStep:
-    """ADVENT (Vu et al., 2019, section 3.2 and its training details), nothing rearranged.
+    """ADVENT (Vu et al., 2019, section 3.2 and its training details), without rearrangement.
 
     As in the paper, the auxiliary head has a discriminator of its own.
     """
@@ -119,7 +119,7 @@ def _judge(classes: int) -> nn.Sequential:
 
 
 class DagenStep:
-    """The same through dagen's stack, as ``dagen.engine.loop.fit`` does it."""
+    """The same step with dagen's stack, as in ``dagen.engine.loop.fit``."""
 
     def __init__(self, network: Network, config: Config) -> None:
         self.stack = build_stack(plan_run(config), network).to(memory_format=torch.channels_last)
@@ -155,7 +155,7 @@ def settings(steps: int, seed: int = 0, size: tuple[int, int] = SIZE) -> Config:
 
 
 def feed(config: Config) -> Steps:
-    """The batches that both steps are given."""
+    """The batches for both steps."""
     feeds = {}
     limit = (round(config.size[0] * config.zoom), round(config.size[1] * config.zoom))
     for domain, name in (("source", config.src), ("target", str(config.tgt))):
@@ -166,7 +166,7 @@ def feed(config: Config) -> Steps:
 
 
 def speed(steps: int) -> dict[str, float]:
-    """Images per second of both, in turns over the same batches."""
+    """Images per second of both steps, timed in turns over the same batches."""
     config = settings(steps + 3)
     source = feed(config)
     plain = PlainStep(build_network(config), config)

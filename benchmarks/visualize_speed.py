@@ -1,11 +1,11 @@
-"""How long the feature map of 20,000 points takes: features of two networks, then one UMAP.
+"""Times the feature map of 20,000 points: features of two networks, then one UMAP.
 
     python benchmarks/visualize_speed.py --out benchmarks/results/visualize_speed.json
 
-Two ENets on the ``val`` splits of the synthetic twins at 224x448, in two threads. What is timed
-is what ``dagen visualize`` does from the first label to the finished map, UMAP's own import and
-compilation included. The networks are not trained: their arithmetic is the same. ``load_before``
-tells whether others used the machine: on two free cores it is below 1.
+Two ENets on the ``val`` splits of the synthetic twins at 224x448, in two threads. The time covers
+``dagen visualize`` from the first label to the finished map, including UMAP's own import and
+compilation. The networks are untrained; their arithmetic is the same. ``load_before`` shows whether
+others used the machine: on two free cores it is below 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# Before torch: threads that spin while they wait would be timed as work.
+# Set before torch is imported: threads that spin while waiting would count as work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch

@@ -1,24 +1,25 @@
-"""Whose images the batch-norm statistics are of: an explicit choice, because it alone moves mIoU.
+"""Which domain's images set the batch-norm statistics: an explicit choice, as it alone moves mIoU.
 
 Every training pass is normalised by its own batch, whatever the policy, until the statistics are
-frozen. The policy says which passes also update the running statistics, those that the deployed
-network uses:
+frozen. The policy says which passes also update the running statistics, which the deployed network
+uses:
 
 ============  ============================================================================
 ``shared``    source and target passes, in turn
 ``source``    source passes
-``target``    target passes; the first one replaces what the source left there
-``separate``  each domain its own: the network carries the target's, the source's are kept
-              beside it (Chang et al., CVPR 2019) and serve to score the source
+``target``    target passes; the first one replaces the source's statistics
+``separate``  one set per domain: the network has the target's, the source's are kept
+              beside it (Chang et al., CVPR 2019) and are used to score the source
 ============  ============================================================================
 
-Where the target is never forwarded, every policy acts as ``source``.
+If the target is never forwarded, every policy acts like ``source``.
 
-Once ``frozen``, the running statistics stand still, and the passes that updated them are
-normalised by them, as in deployment: the network learns to live with them (Wu & Johnson, 2021,
+Once ``frozen``, the running statistics no longer change, and the passes that updated them are
+normalised by them, as in deployment, so that the network adapts to them (Wu & Johnson, 2021,
 arXiv:2105.07576, who freeze them for the last 20 of 100 epochs). The other domain's passes are
-still normalised by their own batch. With few images in a batch the two ways differ: BiSeNet's
-teacher, trained with four and scored one by one, can lose half of its waste IoU to that.
+still normalised by their own batch. With small batches the two normalisations differ: BiSeNet's
+teacher, trained with batches of four and scored on single images, can lose half of its waste IoU by
+that.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ Policy = Literal["shared", "source", "target", "separate"]
 
 
 class BatchNormPolicy(nn.Module):
-    """Wraps the student's passes; owns what the policy has to remember.
+    """Wraps the student's passes and holds the policy's state.
 
     Attributes:
-        frozen: whether the running statistics stand still; a matter of the step, and so no
+        frozen: whether the running statistics are frozen; it follows from the step, and so is not
             part of the state.
     """
 
     target_seen: Tensor
 
     def __init__(self, student: nn.Module, policy: str) -> None:
-        """Take note of the student's batch-norm layers.
+        """Find the student's batch-norm layers.
 
         Args:
-            student: it is not registered here.
+            student: the student, which is not registered here.
             policy: one of ``Policy``.
 
         Raises:
@@ -69,7 +70,7 @@ class BatchNormPolicy(nn.Module):
 
     @contextmanager
     def domain(self, domain: Domain) -> Iterator[None]:
-        """Around one pass of the student over images of ``domain``."""
+        """Surround one pass of the student over images of ``domain``."""
         if self.is_frozen(domain):
             with _evaluating(self._layers), self.swapped(domain):
                 yield
@@ -92,28 +93,28 @@ class BatchNormPolicy(nn.Module):
     def is_frozen(self, domain: Domain) -> bool:
         """Whether training passes over ``domain`` are normalised by the running statistics.
 
-        The first pass over the target is not, however late it comes: until then they are the
-        source's, where those of the target are asked for.
+        The first pass over the target is not, however late it comes, if the policy wants the
+        target's statistics: until then the running statistics are the source's.
         """
         awaited = domain == "target" and self.policy != "shared" and not self._target_seen()
         return self.frozen and self._updates(domain) and not awaited
 
     @contextmanager
     def swapped(self, domain: Domain, network: nn.Module | None = None) -> Iterator[None]:
-        """Within, the running statistics in use are those of ``domain``.
+        """Use the running statistics of ``domain`` inside the block.
 
-        Only ``separate`` has two kinds; under the others this does nothing.
+        Only ``separate`` has two sets; with the other policies this does nothing.
 
         Args:
-            domain: whose images are going to be scored.
-            network: the student by default, or a copy of it.
+            domain: domain whose images are going to be scored.
+            network: the student (the default), or a copy of it.
         """
         bound = self._layers if network is None else layers(network)
         if self.policy != "separate" or domain == "target" or not self._target_seen():
             yield
             return
         before = [dict(layer._buffers) for layer in bound]
-        # Bound anew instead of copied: autograd refuses tensors that change between the passes.
+        # Rebound instead of copied: autograd refuses tensors that change between the passes.
         try:
             for kept, layer in zip(self.source_statistics, bound, strict=True):
                 layer._buffers.update(kept._buffers)
@@ -150,23 +151,23 @@ def layers(network: nn.Module) -> list[_BatchNorm]:
 
 
 def untracked(bound: Sequence[_BatchNorm]) -> AbstractContextManager[None]:
-    """Within, training passes use the batch's statistics and leave the running ones alone."""
+    """Let training passes use the batch's statistics without updating the running ones."""
     return _having(bound, "track_running_stats", False)
 
 
 def _evaluating(bound: Sequence[_BatchNorm]) -> AbstractContextManager[None]:
-    """Within, training passes are normalised by the running statistics."""
+    """Let training passes normalise by the running statistics."""
     return _having(bound, "training", False)
 
 
 def _replacing(bound: Sequence[_BatchNorm]) -> AbstractContextManager[None]:
-    """Within, a training pass forgets the running statistics instead of moving them."""
+    """Let a training pass replace the running statistics instead of averaging."""
     return _having(bound, "momentum", 1.0)
 
 
 @contextmanager
 def _having(bound: Sequence[_BatchNorm], attribute: str, value: object) -> Iterator[None]:
-    """Within, an attribute of these layers has this value; then each has its own again."""
+    """Set an attribute of these layers inside the block, then restore each layer's own value."""
     before = [getattr(layer, attribute) for layer in bound]
     try:
         for layer in bound:

@@ -30,7 +30,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Within, ``module`` is in evaluation mode; then each of its parts has its own mode again."""
+    """Put ``module`` in evaluation mode inside the block, then restore all submodules' modes."""
     modes = {part: part.training for part in module.modules()}
     try:
         module.eval()
@@ -136,7 +136,7 @@ def fourier_swap(source: Tensor, target: Tensor, radius: int) -> Tensor:
     Args:
         source: (B, 3, H, W) float.
         target: of the same shape.
-        radius: in pixels of the spectrum, 0 (the mean colour alone) or above and below half the
+        radius: radius in pixels of the spectrum, from 0 (the mean colour alone) to below half the
             shorter side.
 
     Returns:

@@ -29,7 +29,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 """A whole number, 1 or above."""
 Steps = Annotated[int, Field(ge=0)]
-"""A whole number of optimiser steps; 0 switches the thing off."""
+"""A whole number of optimiser steps; 0 means off."""
 
 _C = TypeVar("_C")
 
@@ -66,11 +66,11 @@ def build_config(cls: type[_C], values: Mapping[str, Any], where: str, *, text: 
 
 
 def complaint(error: ErrorDetails, *where: str) -> str:
-    """What pydantic found wrong with one value, without the full stop.
+    """The message for one value that pydantic refused, without the full stop.
 
     Args:
         error: one of :meth:`pydantic.ValidationError.errors`.
-        where: whose parameter it is, if its own name does not say so.
+        where: owner of the parameter, if its own name does not say so.
     """
     name = ".".join([*where, *map(str, error["loc"])])
     message = error["msg"][0].lower() + error["msg"][1:]

@@ -1,4 +1,4 @@
-"""The few types that every room of the house shares.
+"""The few types that all packages of dagen share.
 
 ==========  =============  ==========  =======================================
 name        shape          dtype       values
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 IGNORE = 255
-"""The label that losses and scores leave out."""
+"""The label that losses and scores ignore."""
 
 Domain = Literal["source", "target"]
 
@@ -34,11 +34,11 @@ Image = NDArray[np.uint8]
 Label = NDArray[np.uint8]
 """(H, W) uint8 class ids of the task; 255 is ignored."""
 Pixels = NDArray[np.uint8]
-"""An :data:`Image`, a :data:`Label` or a drawn picture, where a function takes any of them."""
+"""An :data:`Image`, a :data:`Label` or a drawing, for functions that take any of them."""
 
 
 class Task(StrEnum):
-    """What is segmented."""
+    """The segmentation task."""
 
     BINARY = "binary"
     MATERIAL = "material"
@@ -58,10 +58,10 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Images of one domain; ``label`` is None where a method may not know it.
+    """Images of one domain; ``label`` is None if a method may not see it.
 
-    The source view holds all labelled images: with few target labels its last ``target_rows``
-    images are the target's. ``maps`` holds, by name, the per-image maps that the parts ask for
+    The source view has all labelled images: with target labels, its last ``target_rows`` images
+    come from the target. ``maps`` has, by name, the per-image maps that the parts need
     (``Method.maps``); see ``dagen.datasets.maps``.
     """
 
@@ -84,7 +84,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's images. A domain that no part asked for is None."""
+    """One step's images. A domain that no part needs is None."""
 
     source: View | None = None
     target: View | None = None
@@ -98,7 +98,7 @@ class Batch:
 
 
 class SegOut(NamedTuple):
-    """What a network says of a batch of images."""
+    """A network's output for a batch of images."""
 
     logits: Tensor
     features: Tensor

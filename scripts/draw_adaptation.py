@@ -1,8 +1,8 @@
-"""Draw docs/pictures/adaptation.webp: synthetic litter before and after adaptation, moving.
+"""Draw docs/pictures/adaptation.webp: an animation of synthetic litter before and after adaptation.
 
-Run ``python scripts/draw_adaptation.py [RUNS]`` from a checkout. RUNS is where ``make demo`` left
-its runs (``demo``); what it has not trained yet is trained here. ``adaptation.png`` beside it is
-the same without movement, for readers who do not want any.
+Run ``python scripts/draw_adaptation.py [RUNS]`` from a checkout. RUNS is the folder of the runs of
+``make demo`` (``demo``); missing runs are trained here. ``adaptation.png`` beside it is the same
+without movement, for readers who prefer that.
 """
 
 import sys
@@ -36,7 +36,7 @@ def chosen(dataset: Dataset) -> list[int]:
 
 
 def states(runs: Path) -> dict[str, list[Pixels]]:
-    """The four pictures as they are, as each network marks them, and as they were drawn."""
+    """The four images alone, with each network's prediction, and with their labels."""
     config = load(HERE / "benchmarks" / "demo.toml")
     pair = run_pair(config, Runtime(runs=runs, experiment="demo"))
     dataset = plugins.get("datasets", "taco-synth")(Path(), "val", Task.MATERIAL)
@@ -64,7 +64,7 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
 
 
 def board(pictures: list[Pixels], title: str) -> Image.Image:
-    """Two by two pictures under a title."""
+    """Two by two images under a title."""
     height, width = pictures[0].shape[:2]
     page = Image.new("RGB", (2 * width + GAP, HEAD + 2 * height + GAP), "white")
     for k, picture in enumerate(pictures):
@@ -76,7 +76,7 @@ def board(pictures: list[Pixels], title: str) -> Image.Image:
 
 
 def wiped(before: Image.Image, after: Image.Image, share: float) -> Image.Image:
-    """``after`` up to a line that moves to the right over every picture, ``before`` beyond it."""
+    """``after`` to the left of a line that moves right over every image, ``before`` beyond it."""
     page = before.copy()
     page.paste(after.crop((0, 0, after.width, HEAD)), (0, 0))
     width = (page.width - GAP) // 2
@@ -90,7 +90,7 @@ def wiped(before: Image.Image, after: Image.Image, share: float) -> Image.Image:
 
 
 def finished(page: Image.Image) -> Image.Image:
-    """With the legend beneath."""
+    """The page with the legend below."""
     key = legend(CLASSES, page.width, ignored=True, size=15)
     whole = Image.new("RGB", (page.width, page.height + GAP + key.height), "white")
     whole.paste(page, (0, 0))
@@ -99,7 +99,7 @@ def finished(page: Image.Image) -> Image.Image:
 
 
 def main(runs: Path, folder: Path) -> None:
-    """Write both pictures."""
+    """Write both images."""
     boards = [board(pictures, title) for title, pictures in states(runs).items()]
     frames: list[Image.Image] = []
     lengths: list[int] = []

@@ -20,7 +20,7 @@ CAPTION = (
     "The procedural twins. Above, resortit-synth: the source, with its labels. Below, taco-synth: "
     "the target; its labels only score. Every pixel is made by code."
 )
-CELL = 176  # long side of a picture, pixels
+CELL = 176  # long side of an image, pixels
 
 
 def two_rows(name: str, chosen: tuple[int, ...]) -> list[list[Pixels]]:
@@ -31,7 +31,7 @@ def two_rows(name: str, chosen: tuple[int, ...]) -> list[list[Pixels]]:
 
 
 def main(path: Path) -> None:
-    """Write the picture in 256 colours, a third of the bytes of a full one."""
+    """Write the image in 256 colours, a third of the bytes of full colour."""
     rows = [row for name, chosen in CHOSEN.items() for row in two_rows(name, chosen)]
     page = grid(rows, [""] * len(rows[0]), CAPTION, legend_of=(CLASSES, True), cell=CELL)
     # Without the refinement by k-means, the rare colours of the labels shift visibly.

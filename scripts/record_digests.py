@@ -4,9 +4,9 @@
 
 A refactoring must not change what a run computes. Each run below takes a few steps on the
 synthetic twins, on the CPU, on one thread: every network, a strategy of each family, an online
-run, a chosen checkpoint, few labels. Of each run the record keeps the name, the SHA-256 of its
-deployed tensors, and the SHA-256 of its scores, of its size and of what its validators said.
-Digests differ between makes of processor: record and check on the same machine.
+run, a chosen checkpoint, few labels. For each run the record has the name, the SHA-256 of its
+deployed tensors, and the SHA-256 of its scores, of its size and of its validators' scores. Digests
+differ between processor models, so record and check on the same machine.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="the record, a JSON file")
     parser.add_argument("--check", action="store_true", help="compare with FILE; write nothing")
-    parser.add_argument("--only", default="", help="runs whose title holds this text")
+    parser.add_argument("--only", default="", help="runs whose title contains this text")
     given = parser.parse_args()
     wanted = {title: command for title, command in RUNS.items() if given.only in title}
     with tempfile.TemporaryDirectory() as folder:

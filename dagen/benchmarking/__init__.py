@@ -1,1 +1,1 @@
-"""A grid of runs: expand it, run what is missing, collect what is there. Knows engine."""
+"""A grid of runs: expand it, run the missing cells, collect the results. Knows engine."""

@@ -1,4 +1,4 @@
-"""One cell's run, and why it failed if it did."""
+"""Runs one cell, and reports why it failed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
 
 Runner = Callable[[Config, "Runtime"], object]
-"""What does a cell's run; it must be importable, because other processes look it up."""
+"""The function that runs a cell; it must be importable, because other processes import it."""
 
 logger = logging.getLogger("dagen")
 
 
 def train(config: Config, runtime: Runtime) -> None:
-    """Do one run, alone: a second benchmark that comes to the same cell waits for its result."""
+    """Do one run under a lock: another benchmark with the same cell waits for its result."""
     from filelock import FileLock, Timeout
 
     from dagen.engine.run import run
@@ -39,7 +39,7 @@ def train(config: Config, runtime: Runtime) -> None:
 
 
 def attempt(runner: Runner, config: Config, runtime: Runtime) -> str | None:
-    """Why the run failed; None where it did not. A run that was asked to stop is passed on."""
+    """Why the run failed, or None. The error of a run that was asked to stop is raised."""
     try:
         runner(config, runtime)
     except DagenError as error:

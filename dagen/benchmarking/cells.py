@@ -1,4 +1,4 @@
-"""What a benchmark consists of: runs, each a cell of a table."""
+"""The parts of a benchmark: runs, each a cell of a table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Cell:
 
     Attributes:
         row: the table row that it belongs to.
-        config: the run.
+        config: configuration of the run.
         source: the source of the whole table; an oracle's own source is the target.
         target: the target of the whole table, or None.
         axes: the point on the axes other than network, task and seed.
-        needs: name of the run that must be done before it, or None.
+        needs: name of the run that must be done first, or None.
     """
 
     row: str
@@ -33,7 +33,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """What users call it, such as ``adabn/enet/binary/s0``."""
+        """The cell's name for users, such as ``adabn/enet/binary/s0``."""
         c = self.config
         extra = [f"{name}={value}" for name, value in self.axes.items()]
         return "/".join([self.row, c.model, c.task, f"s{c.seed}", *extra])
@@ -45,13 +45,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a TOML file describes.
+    """A benchmark, as described by a TOML file.
 
     Attributes:
         name: the file's stem.
-        title: above the tables.
+        title: title above the tables.
         note: a paragraph below the title.
-        rows: their names in the order of the file.
+        rows: names of the rows in the order of the file.
         cells: every run, seed by seed, each after the run that it needs.
     """
 
@@ -65,14 +65,14 @@ class Benchmark:
         """The cells that match a shell pattern, and those that they need; all without one.
 
         Raises:
-            UsageError: none does.
+            UsageError: no cell matches.
         """
         if pattern is None:
             return list(self.cells)
         wanted = {cell.config.name for cell in self.cells if cell.matches(pattern)}
         if not wanted:
             raise UsageError(
-                f"no cell of {self.name} matches '{pattern}'; a cell is called such as "
+                f"no cell of {self.name} matches '{pattern}'; a cell has a name such as "
                 f"{self.cells[0].label}, its row {self.cells[0].row}."
             )
         for cell in reversed(self.cells):

@@ -1,4 +1,4 @@
-"""What a benchmark shows while it runs: which cell, how many are done, how long it still takes."""
+"""The progress display of a benchmark: current cell, number done, time left."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Display(Watcher):
-    """A line for each cell where the cells show their own bars, else one bar for all of them.
+    """One line per cell if the runs show their own bars, else one bar for all cells.
 
     Args:
-        name: of the benchmark.
-        cells: that are to be done.
-        runtime: whose ``quiet`` is kept to.
-        jobs: processes at a time; with one, each run shows its own progress.
-        save: saves what is done and returns the records; called after each cell.
+        name: name of the benchmark.
+        cells: cells that are to be done.
+        runtime: its ``quiet`` is respected.
+        jobs: number of parallel processes; with one, each run shows its own progress.
+        save: saves the finished cells and returns their records; called after each cell.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Display(Watcher):
         self._stack.close()
 
     def begins(self, cell: Cell) -> None:
-        """Says which cell of how many it is, and how long all of them still take."""
+        """Print the cell's number and the time left for all cells."""
         self._begun += 1
         if self._jobs == 1:
             left = Costs(self._save()).left(self._open(), self._runs)
@@ -70,14 +70,14 @@ class Display(Watcher):
             self._say(f"cell {self._begun} of {len(self._cells)}: {cell.label}{told}")
 
     def ended(self, cell: Cell, failure: Failure | None) -> None:
-        """Saves what is done; says that a cell has failed."""
+        """Save the finished cells; print the failure, if any."""
         self._ended.add(cell.config.name)
         self._save()
         if failure is not None:
             self._say(f"{cell.label} failed: {failure.reason}")
 
     def running(self, cells: Iterable[Cell]) -> None:
-        """Moves the bar."""
+        """Update the bar."""
         if self._bar is not None:
             done = f"{len(self._ended)} of {len(self._cells)} cells done"
             labels = ", ".join(cell.label for cell in cells)
@@ -99,5 +99,5 @@ class Display(Watcher):
 
 
 def duration(seconds: float) -> str:
-    """Such as ``1:20:00``."""
+    """Seconds as text, such as ``1:20:00``."""
     return str(timedelta(seconds=round(seconds)))

@@ -1,4 +1,4 @@
-"""Several cells at a time, each in a process of its own."""
+"""Runs several cells at a time, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dagen.runs.config import Config
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
 
-_EVERY = 2.0  # seconds between two looks at how far the processes are
+_EVERY = 2.0  # seconds between two checks of the processes' progress
 _PATIENCE = 60.0  # seconds for a process that was asked to stop to save its state
 
 
@@ -34,15 +34,15 @@ class _Worker:
 
 
 def run_in_processes(queue: Queue, runtime: Runtime, jobs: int, runner: Runner) -> None:
-    """Do all that is in the queue.
+    """Run all cells of the queue.
 
     Args:
         queue: the cells.
-        runtime: where and how; without ``workers`` each process takes what its cores allow.
-        jobs: processes at a time.
-        runner: what does a run.
+        runtime: where and how to run; without ``workers`` each process decides by its cores.
+        jobs: number of parallel processes.
+        runner: function that does a run.
     """
-    # Processes of their own, and no pool: one that runs out of memory takes no other with it.
+    # Separate processes, not a pool: one that runs out of memory does not stop the others.
     context = multiprocessing.get_context("spawn")
     cores = len(os.sched_getaffinity(0))
     threads = max(1, cores // jobs)
@@ -81,7 +81,7 @@ def _verdict(worker: _Worker) -> str | None:
 
 @contextmanager
 def _stopping() -> Iterator[list[_Worker]]:
-    """Processes that still run when the block is left are asked to save their state and go."""
+    """Ask processes that still run at the end of the block to save their state and exit."""
     running: list[_Worker] = []
     try:
         yield running
@@ -95,10 +95,10 @@ def _stopping() -> Iterator[list[_Worker]]:
 def _work(
     runner: Runner, config: Config, runtime: Runtime, threads: int, answer: Connection
 ) -> None:
-    """What a process does: one run, on its share of the cores."""
+    """The body of a process: one run, on its share of the cores."""
     import torch
 
-    if "OMP_NUM_THREADS" not in os.environ:  # else the user knows better
+    if "OMP_NUM_THREADS" not in os.environ:  # else the user has decided
         torch.set_num_threads(threads)
     threading.Thread(target=_follow_parent, daemon=True).start()
     with suppress(KeyboardInterrupt):
@@ -106,12 +106,12 @@ def _work(
             reason = attempt(runner, config, runtime)
         except DagenError as error:  # it was asked to stop
             reason = str(error)
-        with suppress(BrokenPipeError):  # nobody is there to hear it
+        with suppress(BrokenPipeError):  # the parent has gone
             answer.send(reason)
 
 
 def _follow_parent() -> None:
-    """A benchmark that is killed takes its processes with it; each saves its state first."""
+    """End this process if its benchmark is killed, after saving its state."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""Which cell comes next, and what became of the others."""
+"""Decides which cell runs next, and records the failures."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from dagen.runs import results
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be done, and why, in one line."""
+    """A failed cell, and the reason in one line."""
 
     cell: Cell
     reason: str
 
 
 class Watcher:
-    """What is told on the way; the base class keeps silent."""
+    """Receives the events of a queue; the base class ignores them."""
 
     def begins(self, cell: Cell) -> None:
-        """A cell is about to run."""
+        """Called before a cell runs."""
 
     def ended(self, cell: Cell, failure: Failure | None) -> None:
-        """A cell is done, or has failed."""
+        """Called when a cell is done or has failed."""
 
     def running(self, cells: Iterable[Cell]) -> None:
-        """These cells run at the moment; called every few seconds when there are several."""
+        """Called every few seconds with the running cells, when several run at a time."""
 
 
 class Queue:
-    """Which cell comes next, and what became of the others.
+    """Decides which cell runs next, and records the failures.
 
-    Two rows may be the same run: it is done once.
+    If two rows are the same run, it is done once.
 
     Attributes:
-        failures: the cells that failed, or that need one that did.
+        failures: cells that failed, or that need a failed one.
     """
 
     def __init__(self, cells: Iterable[Cell], runs: Path, watcher: Watcher) -> None:
@@ -51,7 +51,7 @@ class Queue:
         self._failed: dict[str, Cell] = {}
 
     def take(self) -> Cell | None:
-        """The next cell that can run now; None where there is none, or none yet."""
+        """The next cell that can run now; None if there is none, or none yet."""
         for cell in list(self._waiting):
             if cell.needs in self._failed:
                 self._waiting.remove(cell)
@@ -65,7 +65,7 @@ class Queue:
         return None
 
     def end(self, cell: Cell, reason: str | None) -> None:
-        """The cell has run; ``reason`` says why it failed."""
+        """Mark the cell as ended; ``reason`` says why it failed, or is None."""
         self._running.discard(cell.config.name)
         if reason is None and not self._done(cell):
             reason = "it ended without a result."
@@ -75,7 +75,7 @@ class Queue:
             self._fail(cell, reason)
 
     def look(self, cells: Iterable[Cell]) -> None:
-        """Tell the watcher what runs."""
+        """Tell the watcher which cells run."""
         self._watcher.running(cells)
 
     def _fail(self, cell: Cell, reason: str) -> None:

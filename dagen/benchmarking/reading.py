@@ -1,4 +1,4 @@
-"""From a TOML file to the cells of a benchmark: every row at every point of the grid.
+"""Reads a benchmark's TOML file into cells: every row at every point of the grid.
 
 ::
 
@@ -41,11 +41,11 @@ _KEYS = ("title", "note", "base", "grid", "row")
 _SETTINGS = tuple(f.name for f in fields(Config) if f.name != "recipe")
 _Table = dict[str, Any]
 FOLDER = Path("benchmarks")
-"""Where a name without ``.toml`` is looked up, below the working folder, before the package."""
+"""Folder below the working folder where names without ``.toml`` are looked up before dagen's."""
 
 
 def find(name: str) -> tuple[Path, Path]:
-    """The file that a user means, and the folder for its results.
+    """The file behind a name or path, and the folder for its results.
 
     Args:
         name: a path that ends with ``.toml``, or the stem of a file in ``benchmarks/`` or of
@@ -72,8 +72,8 @@ def load(file: Path) -> Benchmark:
     """The benchmark that a file describes.
 
     Raises:
-        UsageError: a file that is missing or no TOML, an unknown key, an axis without values, a
-            row without a name or with that of another one, or settings that cannot be run.
+        UsageError: a file that is missing or not TOML, an unknown key, an axis without values, a
+            row without a name or with another row's name, or settings that cannot be run.
     """
     values = _read(file)
     for key in values:
@@ -98,7 +98,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], dict[str, _Table]]:
-    """``[base]``, ``[grid]`` and the rows by name, their shape checked."""
+    """``[base]``, ``[grid]`` and the rows by name, with their shapes checked."""
     base, grid, rows = values.get("base", {}), values.get("grid", {}), values.get("row", [])
     for name, table in (("base", base), ("grid", grid)):
         if not isinstance(table, dict):
@@ -111,7 +111,7 @@ def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], d
         if not isinstance(points, list) or not points:
             raise UsageError(f"{file}, [grid]: {axis} is {points!r}; give a list of values.")
         if axis in base:
-            raise UsageError(f"{file}: {axis} stands in [base] and in [grid]; keep one of them.")
+            raise UsageError(f"{file}: {axis} is in [base] and in [grid]; keep one of them.")
         if any(points.count(point) > 1 for point in points):
             raise UsageError(f"{file}, [grid]: {axis} is {points!r}; name every value once.")
     named: dict[str, _Table] = {}

@@ -1,4 +1,4 @@
-"""What a benchmark tells MLflow: one run whose children are the cells."""
+"""The log of a benchmark for MLflow: one run whose children are the cells."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class BenchmarkLog:
     """The log of a benchmark.
 
     Attributes:
-        folder: where it lies; the cells' logs name it as their parent.
-        succeeded: whether to say in the end that all went well.
+        folder: folder of the log, which the cells' logs name as their parent.
+        succeeded: whether the log will end with a success.
     """
 
     def __init__(self, log: RunLog) -> None:
@@ -34,7 +34,7 @@ class BenchmarkLog:
         self.succeeded = False
 
     def results(self, records: Sequence[Record], files: Sequence[Path]) -> None:
-        """The headline figure of each row as a metric, the number of cells, the tables."""
+        """Log each row's headline score as a metric, the number of cells and the tables."""
         figures = {"cells": float(len(records))}
         for section in sections(records):
             for row in section.rows:
@@ -47,10 +47,10 @@ class BenchmarkLog:
 
 @contextmanager
 def logged(benchmark: Benchmark, runtime: Runtime) -> Iterator[BenchmarkLog]:
-    """The benchmark's log, begun or continued; how it ended is logged however it ends.
+    """The benchmark's log, new or continued; its final status is always logged.
 
-    What of the cells' logs MLflow has not got by then, because several processes wrote to its
-    store at a time, is delivered in the end.
+    Records of the cells' logs that MLflow lacks at the end, because several processes wrote to its
+    store at a time, are delivered then.
     """
     folder = _folder(benchmark, runtime.runs)
     log = RunLog.open(folder)
@@ -77,7 +77,7 @@ def logged(benchmark: Benchmark, runtime: Runtime) -> Iterator[BenchmarkLog]:
 
 
 def is_finished(benchmark: Benchmark, runs: Path) -> bool:
-    """Whether the log says that the last call went well."""
+    """Whether the log says that the last call succeeded."""
     entries = read_records(_folder(benchmark, runs))
     ends = [entry["status"] for entry in entries if entry["kind"] == "status"]
     return bool(ends) and ends[-1] == "FINISHED"

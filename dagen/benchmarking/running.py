@@ -1,7 +1,7 @@
-"""Running cells: one after the other here, or several processes at a time.
+"""Runs cells, one after the other in this process or in several processes at a time.
 
 Each cell is an ordinary run in the folder of its name, so it resumes where it stopped, and a
-cell that is done is never run again. One that fails does not stop the others.
+finished cell is never run again. A cell that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def run_cells(
     runner: Runner = train,
     watcher: Watcher | None = None,
 ) -> list[Failure]:
-    """Do the cells that are not done yet.
+    """Run the cells that are not done yet.
 
     Args:
         cells: each after the one that it needs.
-        runtime: where and how.
-        jobs: processes at a time, which share the cores; 1 runs the cells in this process.
-        runner: what does a run.
-        watcher: told which cells begin and end.
+        runtime: where and how to run.
+        jobs: number of parallel processes, which share the cores; 1 runs the cells in this process.
+        runner: function that does a run.
+        watcher: receives the events of the cells.
 
     Returns:
-        Those that failed, or that need one that did.
+        The cells that failed, or that need a failed one.
     """
     queue = Queue(cells, runtime.runs, watcher or Watcher())
     if jobs == 1:

@@ -64,7 +64,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one line and an exit code."""
+    """Run the command line; errors that a user can fix print one line and set the exit code."""
     logging.basicConfig(level=logging.WARNING, format="dagen: %(message)s")
     # Before torch is imported: OpenMP threads that spin while idle starve the loader processes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

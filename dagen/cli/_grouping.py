@@ -1,4 +1,4 @@
-"""Options that several commands share, as one parameter of each command's function."""
+"""Groups of options: one parameter of a command's function that becomes several options."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as Typer can read it: each field of a group is an option of its own.
+    """Make a command readable for Typer: each field of a group becomes an option.
 
-    Typer makes the options from a function's signature. A parameter whose type is a dataclass
-    is a group: here its fields stand in its place, and the function gets the group when the
-    command is called.
+    Typer makes the options from a function's signature. A parameter whose type is a dataclass is a
+    group: its fields replace it in the signature, and the function gets the group when the command
+    is called.
 
     Args:
         command: a function whose parameters, and fields of groups, are annotated for Typer.

@@ -25,21 +25,21 @@ def benchmark(
         str,
         typer.Argument(
             metavar="FILE.toml",
-            help="A grid of runs; or the name of a file in benchmarks/, or `baselines`.",
+            help="A TOML file of runs, the name of one in benchmarks/, or `baselines`.",
         ),
     ],
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at a time; they share cores.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Parallel processes; they share the cores.")] = 1,
     only: Annotated[
         str | None, typer.Option(help="Run only these rows or cells, such as 'adabn/enet/*'.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cells and how long they take; run none.")
+        bool, typer.Option("--dry-run", help="Show the cells and their time; run none.")
     ] = False,
     trust_records: Annotated[
         bool,
         typer.Option(
             "--trust-records",
-            help="Run no cell that the results file has, though its run is not on this machine.",
+            help="Skip cells of the results file, even if their runs are not on this machine.",
         ),
     ] = False,
     out: Annotated[
@@ -47,9 +47,9 @@ def benchmark(
     ] = None,
     execution: options.Execution,
 ) -> None:
-    """Run a grid of runs and make its tables: what is done is not done again.
+    """Run a grid of runs and make its tables; finished cells are not run again.
 
-    A benchmark that was stopped goes on where it was, a cell that was half trained too.
+    A benchmark that was stopped resumes where it was, also within a cell.
     """
     from dagen.benchmarking import reading
     from dagen.benchmarking.execution import plan, run_benchmark
@@ -116,5 +116,5 @@ def _show_plan(plans: list[Plan], jobs: int) -> None:
     if known:
         unknown = len(unique) - len(known)
         told += f", about {duration(sum(known) / jobs)} of training"
-        told += f" and {unknown} that cannot be judged yet" if unknown else ""
+        told += f" and {unknown} of unknown duration" if unknown else ""
     console.print(f"{told}.")

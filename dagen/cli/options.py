@@ -1,4 +1,4 @@
-"""Options that several commands share: each is written here once, with its default and help."""
+"""Options that several commands share, each defined once with its default and help."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Deployed = Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")]
 Cover = Annotated[
-    str | None, typer.Option(help="Height x width to cover; otherwise the network's own.")
+    str | None, typer.Option(help="Height x width of the input; otherwise the network's own.")
 ]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a run's result, beside its data sets: ``train`` and ``adapt`` ask it."""
+    """Options that decide a run's result, besides its data sets, for ``train`` and ``adapt``."""
 
     method: Annotated[
         str | None, typer.Option(help="A strategy, a stack such as minent,advent, or a recipe.")
@@ -39,24 +39,25 @@ class Settings:
     task: Annotated[str | None, typer.Option("--task", help="material or binary.")] = None
     size: Annotated[str | None, typer.Option(help="Height x width, such as 224x448.")] = None
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None
-    batch: Annotated[int | None, typer.Option("--batch", help="Images of each domain a step.")] = (
-        None
-    )
+    batch: Annotated[
+        int | None, typer.Option("--batch", help="Images of each domain per step.")
+    ] = None
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None
     init: Annotated[str | None, typer.Option(help="Start from this deployed file.")] = None
     candidates: Annotated[
         int | None,
-        typer.Option(help="Checkpoints to choose from; 1 keeps the last alone and judges nothing."),
+        typer.Option(help="Checkpoints to choose from; 1 keeps only the last, without judging."),
     ] = None
     select: Annotated[
         str | None,
         typer.Option(
-            help="Which of them is deployed: last, or a validator's (dagen list validators)."
+            help="Checkpoint to deploy: last, or a validator's pick (dagen list validators)."
         ),
     ] = None
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="TOML file; flags win over it.")
+        Path | None,
+        typer.Option("--config", "-c", help="TOML file of settings; flags take precedence."),
     ] = None
     set_: Annotated[
         list[str] | None,
@@ -66,7 +67,7 @@ class Settings:
     ] = None
 
     def load(self, **flags: Any) -> Config:
-        """The run's configuration; ``flags`` are the command's own settings by name."""
+        """The run's configuration; ``flags`` are the command's other settings by name."""
         from dagen.runs.reading import load
 
         shared = asdict(self)
@@ -76,7 +77,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and how runs are executed: ``train``, ``adapt`` and ``benchmark`` ask it."""
+    """Options of where and how runs are executed, for ``train``, ``adapt`` and ``benchmark``."""
 
     runs: Runs = Path("runs")
     data_root: DataRoot = None
@@ -88,7 +89,7 @@ class Execution:
     quiet: Quiet = False
 
     def runtime(self, *, fresh: bool = False) -> Runtime:
-        """The same for the engine."""
+        """These options as the engine's :class:`~dagen.runs.runtime.Runtime`."""
         from dagen.runs.runtime import Runtime
 
         asked = asdict(self)

@@ -23,8 +23,8 @@ def predict(
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Segment pictures: for each a mask of class ids (PNG) and an overlay to look at."""
+    """Segment images: writes a mask of class ids (PNG) and an overlay for each."""
     from dagen.api import networks
 
     written = networks.predict(model, images, out, size=size, device=device, quiet=quiet)
-    typer.echo(f"{len(written)} picture(s) segmented; masks and overlays are in {out}.")
+    typer.echo(f"{len(written)} image(s) segmented; masks and overlays are in {out}.")

@@ -33,9 +33,9 @@ def report(
     ] = False,
     no_track: options.NoTrack = False,
 ) -> None:
-    """Write one self-contained page about runs: scores, differences, curves, pictures, cost.
+    """Write one self-contained page about runs: scores, settings, curves, images, cost.
 
-    The first run is what the others are compared with; the baseline that they share is added.
+    The other runs are compared with the first one; a baseline that all share is added.
     """
     from dagen.api import pictures
 

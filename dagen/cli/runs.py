@@ -26,9 +26,9 @@ def train(
     fresh: options.Fresh = False,
     execution: options.Execution,
 ) -> None:
-    """Train on one data set alone: source-only, or the oracle when --src is the target.
+    """Train on one data set alone: source-only, or the oracle if --src is the target.
 
-    The same command resumes a run that was stopped, and shows one that is finished.
+    The same command resumes a run that was stopped, and shows the result of a finished one.
     """
     from dagen.cli._choice import choice_table
     from dagen.cli._show import result_table
@@ -44,21 +44,22 @@ def adapt(
     src: options.Source = None,
     tgt: Annotated[str | None, typer.Option(help="Target data set (images only).")] = None,
     target_labels: Annotated[
-        str | None, typer.Option(help="Target images whose labels are used too: a number or all.")
+        str | None, typer.Option(help="Number of target images whose labels are used too, or all.")
     ] = None,
     settings: options.Settings,
     batch_norm: Annotated[
-        str | None, typer.Option(help="shared, source, target or separate.")
+        str | None,
+        typer.Option(help="Batch-norm statistics: shared, source, target or separate."),
     ] = None,
     fresh: options.Fresh = False,
     execution: options.Execution,
 ) -> None:
     """Adapt a network to a target without its labels, beside the source-only baseline.
 
-    A test-time strategy such as tent takes a trained network (--init) and adapts it in one pass
-    over the target's val images, answering each before it learns from it.
+    A test-time strategy such as tent adapts a trained network (--init) in one pass over the
+    target's val images, predicting each image before learning from it.
 
-    The same command resumes a run that was stopped, and shows one that is finished.
+    The same command resumes a run that was stopped, and shows the result of a finished one.
     """
     from dagen.cli._choice import choice_table
     from dagen.cli._show import comparison

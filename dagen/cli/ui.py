@@ -18,13 +18,13 @@ _HOST = "127.0.0.1"
 _HOW = """
   {runs}
 
-  Columns: method, network, steps, mIoU on the target, what it gained, the source, bytes, MACs.
+  Columns: method, network, steps, mIoU on the target, its gain, the source, bytes, MACs.
   Charts:  the button with the curve, left of the search; parallel coordinates come first.
   Compare: tick two or more runs, then "Compare".
   Seeds:   "Views", then "dagen: mean over seeds".
   Report:  dagen report RUN RUN writes one page about runs.
 
-Ctrl-C ends it."""
+Press Ctrl-C to stop."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,18 +36,18 @@ def ui(
     runs: options.Runs = Path("runs"),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
     experiment: Annotated[
-        str | None, typer.Option(help="MLflow experiment to show; else that of the newest run.")
+        str | None, typer.Option(help="MLflow experiment to show; otherwise the newest run's.")
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Serve the MLflow UI on the runs, with columns and charts that compare methods."""
+    """Serve the MLflow UI for the runs, with columns and charts that compare methods."""
     from dagen.tracking.delivery import deliver_pending
     from dagen.tracking.store import ui_command
     from dagen.tracking.view import address, prepare
 
     command = ui_command(runs, port)
     _require_free(port)
-    deliver_pending(runs)  # what MLflow has missed while it was out of reach
+    deliver_pending(runs)  # what MLflow missed while it was out of reach
     where = address(f"http://{_HOST}:{port}", prepare(runs, experiment))
     typer.echo("Starting the MLflow UI ...")
     with _served(command) as server:
@@ -77,7 +77,7 @@ def _require_free(port: int) -> None:
 
 @contextmanager
 def _served(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The server while the block lasts; it ends with this process, however that is stopped."""
+    """The server, for the duration of the block; it ends with this process in any case."""
     import signal
     import subprocess
 
@@ -99,7 +99,7 @@ def _served(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _answers(server: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the server answers; False where it ends before that, having said why."""
+    """Wait until the server answers; False if it ends before that, after printing why."""
     import http.client
     import time
 

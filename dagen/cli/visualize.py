@@ -26,15 +26,19 @@ def visualize(
             help="Folders of finished runs or deployed files, such as source-only and adapted.",
         ),
     ],
-    src: Annotated[str | None, typer.Option(help="Source data set; else the last run's.")] = None,
-    tgt: Annotated[str | None, typer.Option(help="Target data set; else the last run's.")] = None,
+    src: Annotated[
+        str | None, typer.Option(help="Source data set; otherwise the last run's.")
+    ] = None,
+    tgt: Annotated[
+        str | None, typer.Option(help="Target data set; otherwise the last run's.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder; else visualize/ beside the last network.")
+        Path | None, typer.Option(help="Folder; otherwise visualize/ beside the last network.")
     ] = None,
     split: Annotated[str, typer.Option(help="Split of both data sets.")] = "val",
     points: Annotated[int, typer.Option(help="Points on the feature map, in all.")] = 6000,
     images: Annotated[
-        int, typer.Option(min=0, help="At most so many images of each data set; 0 is all.")
+        int, typer.Option(min=0, help="Most images of each data set; 0 means all.")
     ] = 200,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Seed of the draw, the folds and the map.")
@@ -46,7 +50,7 @@ def visualize(
 ) -> None:
     """Show what networks have learned: feature map, distances, failures, calibration, curves.
 
-    Name two or more of one kind to compare them, the one before adaptation first.
+    Name several networks of one kind to compare them, the one before adaptation first.
     """
     from dagen.api import pictures
 

@@ -1,1 +1,1 @@
-"""Data sets, one file each: from files to batches. Knows no network, strategy or run."""
+"""Data sets, one file each, and their batches. Knows no network, strategy or run."""

@@ -1,7 +1,7 @@
 """The contract of a data set.
 
-A data set is one file with one public :class:`Dataset`. It names its images and gives each
-one's pixels and, separately, its label, so that training on a target never opens a label.
+A data set is one file with one public :class:`Dataset`. It lists its images and reads each image's
+pixels and, separately, its label, so that training on a target never opens a label.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class Dataset:
     how_to_get: ClassVar[str] = "put its files into its folder"
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
-        """Takes up one split.
+        """Open one split.
 
         Args:
             root: the data set's own folder (ignored by procedural ones).
             split: one of ``splits``.
-            task: what the labels mean.
+            task: task under which labels are read.
 
         Raises:
-            DataError: the folder is missing or holds no image of that split.
+            DataError: the folder is missing or has no image of that split.
             UsageError: an unknown split, or a task that the labels cannot serve.
         """
         self.root = root
@@ -56,7 +56,7 @@ class Dataset:
         raise NotImplementedError
 
     def name(self, index: int) -> str:
-        """What errors and result files call image ``index``: its path below ``root``."""
+        """The name of image ``index`` in errors and result files: its path below ``root``."""
         raise NotImplementedError
 
     def image(self, index: int) -> Image:
@@ -71,7 +71,7 @@ class Dataset:
         """Label of image ``index``, of the image's own size.
 
         Raises:
-            DataError: it is missing, damaged, of another size, or holds an unknown id.
+            DataError: it is missing, damaged, of another size, or contains an unknown id.
         """
         raise NotImplementedError
 
@@ -89,21 +89,21 @@ class Dataset:
         raise NotImplementedError
 
     def map_of(self, index: int, kind: Map) -> Array:
-        """The map of a kind of image ``index``; opens no label.
+        """The map ``kind`` of image ``index``; opens no label.
 
         Raises:
-            DataError: the image is damaged, or the map is not what the kind's contract says.
+            DataError: the image is damaged, or the map breaks the contract of its kind.
         """
         return kind.checked(self.image(index), self.name(index))
 
     def label_key(self, index: int) -> str | None:
-        """A string that changes when label ``index`` may have; None: labels are not cached."""
+        """A string that changes when label ``index`` may change; None: labels are not cached."""
         return None
 
     def instances(self, index: int) -> int | None:
-        """Number of labelled objects in image ``index``, None where labels do not tell."""
+        """Number of labelled objects in image ``index``; None if labels do not separate objects."""
         return None
 
     def scene(self, index: int) -> str | None:
-        """The scene tag of image ``index`` where the data set has one."""
+        """The scene tag of image ``index``, if the data set has one."""
         return None

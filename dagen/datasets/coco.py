@@ -5,14 +5,14 @@ Layout below the data set's folder::
     annotations/SPLIT.json   (or annotations/instances_SPLIT.json)
     images/FILE_NAME         or images/SPLIT/FILE_NAME
 
-SPLIT is train, val or test. Where the folder ``images/SPLIT`` is there, its files are the split,
-and ``FILE_NAME`` is taken below it: such a set can be trained on as a target without any
-annotation. Otherwise the annotation file says which images belong to the split.
+SPLIT is train, val or test. If the folder ``images/SPLIT`` exists, its files are the split, and
+``FILE_NAME`` is relative to it: such a set can be a training target without any annotation.
+Otherwise the annotation file says which images belong to the split.
 
-Under ``material`` a category counts when its name is that of a class (background, aluminium,
-paper, bottle, nylon; case does not matter), any other is 255, ignored; under ``binary`` every
-category but "background" is waste. Where objects overlap the smaller one counts. Polygons and
-uncompressed run lengths are read.
+Under ``material`` a category counts if its name is that of a class (background, aluminium, paper,
+bottle, nylon, in any case); any other is 255, ignored. Under ``binary`` every category but
+"background" is waste. Where objects overlap, the smaller one counts. Polygons and uncompressed run
+lengths are read.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Coco(Files):
 
     @property
     def has_labels(self) -> bool:
-        """Whether the split's annotation file is there."""
+        """Whether the split's annotation file exists."""
         return self._file.is_file()
 
     @cached_property
@@ -83,7 +83,7 @@ class Coco(Files):
         return found
 
     def label_key(self, index: int) -> str:
-        """What the label is drawn from: the image, the annotation file and the task."""
+        """The label's sources: the image, the annotation file and the task."""
         return f"{self.image_key(index)}|{stamp(self._file)}|{self.task}"
 
     def label(self, index: int) -> Label:
@@ -102,7 +102,7 @@ class Coco(Files):
         return len(self._annotations.instances.get(entry.id, []))
 
     def audit(self) -> Iterator[tuple[str, str]]:
-        """Images that are declared and not there, which a listed folder cannot tell."""
+        """Declared images that are missing, which listing the folder cannot show."""
         if self.has_labels and self._prefix != "images/":
             for name in self._annotations.images:
                 if not (self.root / self._prefix / name).is_file():

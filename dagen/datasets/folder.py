@@ -48,7 +48,7 @@ class Folder(Files):
 
     @property
     def has_labels(self) -> bool:
-        """Whether the split's folder of masks is there."""
+        """Whether the split's folder of masks exists."""
         return (self.root / "masks" / self.split).is_dir()
 
     def _mask(self, index: int) -> Path:

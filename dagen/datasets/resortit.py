@@ -8,7 +8,7 @@ doi 10.1109/MRA.2021.3066040). Layout below the data set's folder::
 
 A mask may also be a PNG of the same stem, since a JPEG cannot hold ids. Ids: 0 background,
 1 aluminium, 2 paper (carton), 3 bottle, 4 nylon; 255 is ignored. (Older loaders of this data
-turned 255 into class 4; here it stays ignored.) Under the binary task every material is waste.
+turned 255 into class 4; here it remains ignored.) Under the binary task every material is waste.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ReSortIt(Files):
 
     @property
     def has_labels(self) -> bool:
-        """Whether the split's folder of masks is there."""
+        """Whether the split's folder of masks exists."""
         return self._labels.is_dir()
 
     def _mask(self, index: int) -> Path:

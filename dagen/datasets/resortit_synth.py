@@ -1,8 +1,8 @@
 """Procedural twin of ReSORT-IT: cut-out waste on a dark conveyor belt, made by code.
 
-Stands in for the real data in demos and tests, never silently. As in ReSORT-IT, one to four
-objects of aluminium, paper, plastic bottles and nylon lie on a belt that is nearly black, and
-some show the faint rectangle that pasting leaves. Images are 240 x 320 (H x W).
+It replaces the real data in demos and tests, never silently. As in ReSORT-IT, one to four objects
+of aluminium, paper, plastic bottles and nylon lie on a belt that is nearly black, and some show the
+faint rectangle that pasting leaves. Images are 240 x 320 (H x W).
 """
 
 import numpy as np

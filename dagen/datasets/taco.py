@@ -8,14 +8,16 @@ arXiv 2003.06975; tacodataset.org). Layout below the data set's folder, as it is
 
 or the same without ``data``. A file ``splits.json`` beside the annotations or one folder above
 them, ``{"train": ["batch_1/000006.jpg", ...], "val": [...]}``, says which photographs belong to a
-split (a split that it does not name does not exist); without one, :mod:`._taco_splits` decides.
+split (a split that it does not name does not exist); without one,
+:mod:`dagen.datasets.reading.taco_splits` decides.
 
 Training on TACO as a target needs no annotation at all: the photographs are listed from
 ``splits.json`` or the batch folders, never from ``annotations.json``. That file is opened by
 :meth:`Taco.label`, :meth:`Taco.instances` and :meth:`Taco.scene` alone.
 
-Under ``material``, categories go to the classes of :mod:`._taco_classes` and those without one
-to 255; under ``binary`` every category is waste. Where objects overlap the smaller one counts.
+Under ``material``, categories become the classes of :mod:`dagen.datasets.reading.taco_classes`, and
+those without a class 255; under ``binary`` every category is waste. Where objects overlap, the
+smaller one counts.
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ class Taco(Files):
         try:
             splits = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} is no readable JSON file: {error}.") from None
+            raise DataError(f"{path} is not a readable JSON file: {error}.") from None
         names = splits.get(self.split) if isinstance(splits, dict) else None
         if names is None and isinstance(splits, dict):
             raise MissingSplit(
@@ -100,7 +102,7 @@ class Taco(Files):
             )
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DataError(
-                f'{path} must hold {{"{self.split}": ["batch_1/000006.jpg", ...]}}: mend it.'
+                f'{path} must hold {{"{self.split}": ["batch_1/000006.jpg", ...]}}: correct it.'
             )
         check_spelling(names, str(path))
         return names
@@ -108,7 +110,7 @@ class Taco(Files):
     def _layout(self) -> str:
         return (
             f"photographs belong in {self._data / 'batch_N'}; `dagen data get taco` fetches "
-            "them, and a splits.json of your own may choose among them."
+            "them, and your own splits.json may choose among them."
         )
 
     def _path(self, index: int) -> Path:
@@ -120,7 +122,7 @@ class Taco(Files):
 
     @property
     def has_labels(self) -> bool:
-        """Whether ``annotations.json`` is there."""
+        """Whether ``annotations.json`` exists."""
         return self._file.is_file()
 
     @cached_property
@@ -128,7 +130,7 @@ class Taco(Files):
         return coco_json.load(self._file)
 
     def label_key(self, index: int) -> str:
-        """What the label is drawn from: the photograph, the annotation file and the task."""
+        """The label's sources: the photograph, the annotation file and the task."""
         return f"{self.image_key(index)}|{stamp(self._file)}|{self.task}"
 
     def label(self, index: int) -> Label:
@@ -138,7 +140,7 @@ class Taco(Files):
     def _value(self, category: str) -> int:
         if self.task is Task.BINARY:
             return 1
-        # A name outside the table (a later or an extended TACO) has no counterpart either.
+        # A name outside the table (of a later or an extended TACO) has no counterpart either.
         material = MATERIAL_OF.get(category)
         return IGNORE if material is None else self.task.classes.index(material)
 
@@ -148,7 +150,7 @@ class Taco(Files):
         return len(self._annotations.instances.get(entry.id, []))
 
     def audit(self) -> Iterator[tuple[str, str]]:
-        """Photographs that are declared and not there, which only a list of splits would miss."""
+        """Declared photographs that are missing, which listing the folders cannot show."""
         if self.has_labels and not self._own_splits:
             for name in self._annotations.images:
                 if split_of(name) == self.split and not (self._data / name).is_file():

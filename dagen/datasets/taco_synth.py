@@ -1,10 +1,10 @@
 """Procedural twin of TACO: litter on grass, gravel, asphalt, sand, leaves and paving.
 
-Stands in for the real data in demos and tests, never silently. The four families of waste are
-those of ``resortit-synth``, smaller and weathered, on bright textured grounds between stones,
-twigs, leaves and shadows. Waste that belongs to no family (cigarettes, caps, cups, glass,
-straws) is 255 under ``material`` and waste under ``binary``, as in TACO. Half of the images
-are upright: 320 x 240 (H x W), the others 240 x 320.
+It replaces the real data in demos and tests, never silently. The four families of waste are those
+of ``resortit-synth``, smaller and weathered, on bright textured grounds among stones, twigs, leaves
+and shadows. Waste that belongs to no family (cigarettes, caps, cups, glass, straws) is 255 under
+``material`` and waste under ``binary``, as in TACO. Half of the images are upright, 320 x 240 (H x
+W); the others are 240 x 320.
 """
 
 import numpy as np
@@ -33,11 +33,11 @@ class TacoSynth(Twin):
     def scene(self, index: int) -> str:
         """The ground's name, such as ``grass``."""
         dice = self.dice(index, _LAYOUT)
-        dice.uniform()  # the draw that decided the size
+        dice.uniform()  # skips the draw that decided the size
         return dice.pick(tuple(NATURAL))
 
     def things(self, index: int) -> list[Thing]:
-        """Stones and the like, junk, one to three objects, now and then a leaf on top."""
+        """Stones and the like, junk, one to three objects, sometimes a leaf on top."""
         dice = self.dice(index, _THINGS)
         size = self.size(index)
         # Log-uniform lengths: litter is photographed from near and far.
@@ -63,7 +63,7 @@ class TacoSynth(Twin):
         dice = self.dice(index, _GROUND)
         light = dice.uniform(0, 2 * np.pi)
         ground = NATURAL[self.scene(index)](dice, self.size(index), light)
-        # Under an overcast sky grounds are flatter than in the sun.
+        # Under an overcast sky grounds have less contrast than in the sun.
         middle = ground.mean(axis=(0, 1))
         ground = middle + np.float32(dice.uniform(0.4, 0.95)) * (ground - middle)
         rgb = paint(ground, self.things(index), light, dice.uniform(0.35, 0.7))

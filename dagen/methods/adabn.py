@@ -61,11 +61,11 @@ def reestimate(network: nn.Module, images: Iterator[Tensor]) -> None:
     """Replace all running statistics by those of ``images``, in place.
 
     Each layer gets the exact mean and variance of its inputs over all images, pooled over the
-    batches in float64 (Chan et al., 1979), and not the mean of the batches' variances. On the
-    way each layer normalises by what it has pooled so far. Measured with single images on ENet
-    and BiSeNet, this comes near to one batch of all images, where normalising each image by
-    itself does not (seven times the error on BiSeNet), and a second pass with the statistics of
-    a first lets errors grow from layer to layer.
+    batches in float64 (Chan et al., 1979), and not the mean of the batches' variances. Meanwhile
+    each layer normalises by the moments pooled so far. Measured with single images on ENet and
+    BiSeNet, this comes near to one batch of all images. Normalising each image by itself does not
+    (seven times the error on BiSeNet), and a second pass with the statistics of a first lets errors
+    grow from layer to layer.
 
     Args:
         network: its batch-norm layers change; its mode does not.
@@ -89,7 +89,7 @@ def reestimate(network: nn.Module, images: Iterator[Tensor]) -> None:
 
     handles = [layer.register_forward_pre_hook(pool) for layer in bound]
     try:
-        with evaluating(network):  # layers of auxiliary heads see nothing and keep what they have
+        with evaluating(network):  # auxiliary heads' layers see nothing and do not change
             for image in images:
                 network(image.to(device))
     finally:
@@ -108,7 +108,7 @@ class _Moments:
         self.squares = torch.zeros((), dtype=torch.float64)
 
     def add(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Take in x (B, C, ...); answers mean and unbiased variance (C,) of all so far."""
+        """Add x (B, C, ...); returns the mean and unbiased variance (C,) of everything so far."""
         values = x.double().transpose(0, 1).flatten(1)
         count, mean = values.shape[1], values.mean(1)
         squares = (values - mean[:, None]).square().sum(1)

@@ -2,9 +2,9 @@
 
 A strategy is a *part*: one file with one public :class:`Method`. Parts stack
 (``--method fda,dacs``): every part may change the images, adds its weighted losses, and owns
-whatever it trains beside the student (discriminators, teachers, memories) as submodules and
-buffers, so that checkpoints and DDP need no special case. Parts know networks only as modules
-that answer :class:`~dagen.types.SegOut`.
+everything that it trains besides the student (discriminators, teachers, memories) as submodules and
+buffers, so that checkpoints and DDP need no special case. Parts know networks only as modules that
+return a :class:`~dagen.types.SegOut`.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ Family = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What is known of a run before its network is built.
+    """The facts of a run that are known before its network is built.
 
     Attributes:
         task: what is segmented.
         stride: input pixels per logit, along each side.
-        steps: of the run.
+        steps: number of steps of the run.
         size: height and width of the training images in pixels.
-        seed: of the run.
-        source_images: source images in one process's batch.
+        seed: seed of the run.
+        source_images: number of source images in one process's batch.
     """
 
     task: Task
@@ -78,15 +78,15 @@ class Method(nn.Module):
     Attributes:
         Config: frozen dataclass of the part's own parameters, each documented with unit and
             source; its defaults are the paper's, rescaled where the docstring says so.
-        family: where it belongs in tables.
+        family: family of the strategy in tables.
         paper: short reference, such as ``"Vu et al., CVPR 2019"``.
         streams: the domains whose images it needs.
         maps: the per-image maps of target images that it needs, by name (``View.maps``).
-        requires: parts that must stand before it in the stack (added when missing).
+        requires: parts that must come before it in the stack (added if missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
-        online: whether it adapts to the very images that it is scored on, in one pass over them
-            (``dagen.engine.online``), and not in a training run before.
-        replaces: whether :meth:`predictor` throws away what parts before it made of the student.
+        online: whether it adapts to the images on which it is scored, in one pass over them
+            (``dagen.engine.online``), instead of in a training run before.
+        replaces: whether :meth:`predictor` discards the network of earlier parts.
         tasks: the tasks that it can serve.
     """
 
@@ -108,8 +108,8 @@ class Method(nn.Module):
         """Build the part.
 
         Args:
-            student: the network that will be trained; to read or copy, never to register.
-            setting: what the run is about.
+            student: the network to train; read or copy it, but never register it.
+            setting: facts about the run.
             config: an instance of the part's ``Config``.
 
         Raises:
@@ -137,7 +137,7 @@ class Method(nn.Module):
         return cls.predictor is not Method.predictor
 
     def transform(self, ctx: Context) -> Batch:
-        """The images that go in; parts change ``ctx.batch`` one after the other."""
+        """The batch to train on; parts change ``ctx.batch`` one after the other."""
         return ctx.batch
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
@@ -145,7 +145,7 @@ class Method(nn.Module):
         return {}
 
     def answer(self, ctx: Context) -> Tensor:
-        """What an online part predicts for the target images, before this step changes anything.
+        """An online part's prediction for the target images, before this step changes anything.
 
         Returns:
             (B, C, h, w) logits (or logarithms of probabilities).
@@ -153,14 +153,14 @@ class Method(nn.Module):
         return ctx.target_out.logits
 
     def normalised(self, network: nn.Module) -> AbstractContextManager[None]:
-        """Within, ``network`` normalises as this online part has its passes normalised.
+        """Make ``network`` normalise its inputs as in this online part's passes.
 
-        It is what the part's gain is measured against: the same statistics, and nothing learnt.
+        The part's gain is measured against this: the same statistics, but no learning.
         """
         return nullcontext()
 
     def after_step(self, student: nn.Module, step: int) -> None:
-        """Called after the optimisers have stepped (a teacher's moving average, say)."""
+        """Called after the optimisers' step, for instance to update a teacher's moving average."""
 
     def optimizers(self) -> Iterable[torch.optim.Optimizer]:
         """Optimisers of the part's own parameters, built once.
@@ -175,8 +175,8 @@ class Method(nn.Module):
         """The network that is scored and saved; parts change it one after the other.
 
         Args:
-            network: what the parts before this one made of the student (a copy of it).
+            network: the network that earlier parts made from a copy of the student.
             target: makes an iterator over all target training images, (B, 3, H, W) in [0, 1]
-                without labels; None where the run has no target.
+                without labels; None if the run has no target.
         """
         return network

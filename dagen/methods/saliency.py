@@ -1,21 +1,21 @@
-"""Saliency: unlabelled photographs say where their subject is, and the student learns it.
+"""Saliency: the student learns the salient regions of unlabelled photographs as foreground.
 
-A photograph of litter was taken because of the litter: it stands out from what surrounds it, and
-what surrounds it reaches the edges of the frame (the boundary and connectivity priors of Wei et
-al., ECCV 2012). ``dagen.datasets.maps.salience`` turns that into a map, without learning; here the
-student learns the map as if it were a label: foreground from one threshold on, background up to
-another, nothing in between. Training a network on the answers of hand-made detectors follows Zhang
-et al. (ICCV 2017, "Supervision by Fusion"): mistakes that differ from one photograph to the next
-average out, what photographs have in common is learnt.
+A photograph of litter was taken because of the litter: it stands out from its surroundings, which
+reach the edges of the frame (the boundary and connectivity priors of Wei et al., ECCV 2012).
+``dagen.datasets.maps.salience`` computes a map of this, without learning; here the student learns
+the map like a label: foreground above one threshold, background below another, ignored in between.
+Training a network on the output of hand-made detectors follows Zhang et al. (ICCV 2017,
+"Supervision by Fusion"): mistakes that differ between photographs average out, and what they have
+in common is learnt.
 
-The map does not know materials. With several foreground classes the loss is that of their sum:
-``-log(1 - p[background])`` on foreground, which moves no class at the cost of another.
+The map has no materials. With several foreground classes the loss uses their sum:
+``-log(1 - p[background])`` on foreground, which favours no class over another.
 
-What stands out depends on the whole photograph, and an answer that has to be found in a part of
-it is hardly learnt: use this part with ``zoom = 1``.
+Salience depends on the whole photograph, and the student can hardly learn it from a part of it: use
+this part with ``zoom = 1``.
 
-Deviations from Wei et al.: the cues are those of ``dagen.datasets.maps.salience``, and there are
-thresholds in place of a ranking.
+Deviations from Wei et al.: the cues are those of ``dagen.datasets.maps.salience``, and thresholds
+replace a ranking.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dagen.types import IGNORE, Domain
 
 
 class Saliency(Method):
-    """Learns what stands out in target photographs."""
+    """Learns the salient regions of target images."""
 
     @dataclass(frozen=True)
     class Config:
@@ -45,8 +45,8 @@ class Saliency(Method):
         Attributes:
             weight: factor of the loss.
             foreground: salience from which a pixel is foreground, in [0, 1].
-            background: salience up to which it is background, below ``foreground``.
-            jitter: strength of the images' colour jitter, in [0, 0.5] (hue in parts of a circle).
+            background: salience up to which a pixel is background, below ``foreground``.
+            jitter: strength of the colour jitter, in [0, 0.5] (for hue: fraction of a circle).
         """
 
         weight: NotNegative = 1.0
@@ -69,7 +69,7 @@ class Saliency(Method):
             )
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``; logs ``foreground``, the share of pixels that are taken for it."""
+        """``main``; logs ``foreground``, the share of pixels labelled as foreground."""
         label = self.label(ctx)
         ctx.metrics["foreground"] = (label == 1).float().mean()
         image = disturb(ctx.target.image, ctx.generator("saliency"), jitter=self.config.jitter)
@@ -78,7 +78,7 @@ class Saliency(Method):
         return {"main": self.config.weight * cross_entropy(both, label)}
 
     def label(self, ctx: Context) -> Tensor:
-        """(B, H, W) int64: 1 where something stands out, 0 where nothing does, else ignored."""
+        """(B, H, W) int64: 1 where salience is high, 0 where it is low, else ignored."""
         shown = ctx.target.maps["salience"]
         label = torch.full(shown.shape, IGNORE, device=shown.device)
         label.masked_fill_(shown <= self.config.background, 0)

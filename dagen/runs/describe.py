@@ -1,7 +1,7 @@
-"""A run in words: what it is called, what it was allowed to spend, the command that makes it again.
+"""A run in words: its title, its budget, and the command that repeats it.
 
 Everything is read from the configuration as ``result.json`` stores it, so that runs of earlier
-versions can be told of too.
+versions can be described too.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Stored = Mapping[str, Any]
 """A configuration as plain values, see :meth:`dagen.runs.config.Config.to_dict`."""
 
 _FLAGS = ("src", "tgt", "method", "model", "task", "size", "steps", "batch", "seed")
-"""What the command always says, defaults or not: they are what a run is compared by."""
+"""Settings that the command always names, defaults or not, because runs are compared by them."""
 _TELLING = ("model", "width", "src", "tgt", "task", "steps", "batch", "size", "seed")
-"""Settings that tell two runs of one method apart, the most telling first."""
+"""Settings that distinguish two runs of one method, the most telling first."""
 _PLAIN = ("model", "src", "tgt", "task")
-"""Those of them whose value says by itself what it is."""
+"""Those of them whose value needs no name beside it."""
 
 
 def title(config: Stored) -> str:
-    """What the run is called in a table: ``source-only``, ``oracle``, ``fda+advent`` ..."""
+    """The run's title in tables: ``source-only``, ``oracle``, ``fda+advent`` ..."""
     names = "+".join(config["method"])
     if more := config.get("extra_src", ()):
         names += f" with {' and '.join(more)}"
@@ -46,12 +46,12 @@ def told_apart(titles: Sequence[str], configs: Sequence[Stored]) -> list[str]:
     """The titles of some runs, each made unique by the settings that differ.
 
     Args:
-        titles: a short one for each run, see :func:`title`.
-        configs: of the same runs.
+        titles: a short title for each run, see :func:`title`.
+        configs: configurations of the same runs.
 
     Returns:
-        The titles with what tells runs of one title apart behind them, such as ``advent, seed
-        1``; a number stands behind those that no setting tells apart.
+        The titles, followed by the settings that distinguish runs of one title, such as
+        ``advent, seed 1``, or by a number if no setting does.
     """
     found = list(titles)
     known = [settings(config) for config in configs]
@@ -61,7 +61,7 @@ def told_apart(titles: Sequence[str], configs: Sequence[Stored]) -> list[str]:
             break
         values = [text(one.get(name)) for one in known]
         kinds = Counter(title for title, _ in set(zip(found, values, strict=True)))
-        # Only where it helps: a setting that differs between runs of one title.
+        # Only settings that differ between runs of one title.
         found = [
             f"{title}, {value if name in _PLAIN else f'{name} {value}'}"
             if kinds[title] > 1
@@ -81,11 +81,11 @@ def domains(config: Stored) -> str:
 
 
 def run_name(config: Stored, name: str) -> str:
-    """What MLflow calls the run: the method first, because lists and legends cut off the end.
+    """The run's name in MLflow: the method comes first, because lists and legends cut off the end.
 
     Args:
-        config: of the run.
-        name: its folder's; the hash at its end tells runs of other settings apart.
+        config: configuration of the run.
+        name: name of its folder; the hash at its end distinguishes runs with other settings.
     """
     code = name.rsplit("-", 1)[-1]
     model = config["model"] + (f" x{config['width']:g}" if config["width"] != 1 else "")
@@ -94,11 +94,11 @@ def run_name(config: Stored, name: str) -> str:
 
 
 def budget(config: Stored, images: int | None = None) -> str:
-    """What the run was allowed to spend.
+    """The run's budget.
 
     Args:
-        config: of the run.
-        images: of the stream that it adapted over, if it is such a run.
+        config: configuration of the run.
+        images: number of images of the stream that it adapted to, if any.
     """
     height, width = config["size"]
     shape = f"batch {config['batch']} at {height}x{width}"
@@ -116,7 +116,7 @@ def in_brief(config: Stored, images: int | None = None) -> str:
 
 
 def command(config: Stored) -> str:
-    """The command line that makes the run again; what has its default is left out."""
+    """The command line that repeats the run, without settings at their defaults."""
     words = ["dagen", "train" if config["tgt"] is None else "adapt"]
     for name in _FLAGS:
         if config[name] is not None:
@@ -140,7 +140,7 @@ def settings(config: Stored) -> dict[str, Any]:
 
 
 def text(value: Any) -> str:
-    """A setting as it is read: ``224x448`` for a size, ``fda+advent`` for a stack."""
+    """A setting as text: ``224x448`` for a size, ``fda+advent`` for a stack."""
     if isinstance(value, list | tuple):
         numbers = all(isinstance(each, int) for each in value)
         return ("x" if numbers else "+").join(map(str, value)) or "none"
@@ -157,7 +157,7 @@ def _others(config: Stored) -> dict[str, Any]:
 
 
 def _defaults() -> dict[str, Any]:
-    """The defaults of all settings but tables, and but the recipe, which decides nothing."""
+    """The defaults of all settings except tables and the recipe, which has no influence."""
     return {
         field.name: field.default
         for field in fields(Config)
@@ -177,4 +177,4 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key} = {_toml(each)}' for key, each in value.items())}}}"
-    return json.dumps(value)  # numbers, strings and truth values are written alike in both
+    return json.dumps(value)  # numbers, strings and booleans are the same in JSON and TOML

@@ -1,7 +1,7 @@
-"""The figures of a run: which there are, what they are called, how they are written.
+"""The scores of a run: their keys, their names in text, their formatting.
 
-A figure's key is the one that :meth:`dagen.scoring.metrics.Scores.to_dict` gives it, such as
-``miou`` or ``iou/paper``; its value is a fraction of 1, NaN or None where it is not defined.
+A figure is one score. Its key comes from :meth:`dagen.scoring.metrics.Scores.to_dict`, such as
+``miou`` or ``iou/paper``; its value is a fraction of 1, NaN or None if it is not defined.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import math
 from collections.abc import Iterable, Mapping
 
 Scores = Mapping[str, float]
-"""Figures of one data set by key."""
+"""Scores on one data set by key."""
 
 SUMMARY = ("miou", "foreground_miou", "waste_iou")
-"""The figures that sum a data set up, best known first."""
+"""The figures that summarise a data set, best known first."""
 HEADLINE = {"binary": "waste_iou", "material": "foreground_miou"}
-"""The figure that each task is about."""
+"""The headline figure of each task."""
 MISSING = "–"
-"""What stands in a table where a figure is not defined."""
+"""The entry of tables for a figure that is not defined."""
 
 _CLASS = "iou/"
 _TITLES = {
@@ -30,22 +30,22 @@ _TITLES = {
 
 
 def title(figure: str) -> str:
-    """A figure's name in tables and sentences; that of a class is the class's own."""
+    """A figure's name in tables and sentences; a class's IoU has the class's name."""
     return _TITLES.get(figure, figure.removeprefix(_CLASS))
 
 
 def classes(scores: Iterable[Scores]) -> list[str]:
-    """The figures ``iou/...`` of single classes, in the order of their ids."""
+    """The keys ``iou/...`` of single classes, in the order of their ids."""
     return list(dict.fromkeys(name for one in scores for name in one if name.startswith(_CLASS)))
 
 
 def of_picks(task: str) -> tuple[str, ...]:
-    """What a validator's pick is told by; with the task ``binary`` both figures are one."""
+    """The figures of a validator's pick; with the task ``binary`` both are the same."""
     return ("waste_iou",) if task == "binary" else ("waste_iou", "foreground_miou")
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """``0.1234`` as ``12.3``; what is not defined as a dash."""
+    """``0.1234`` as ``12.3``; a dash if it is not defined."""
     return MISSING if value is None or math.isnan(value) else f"{100 * value:.{digits}f}"
 
 
@@ -53,8 +53,8 @@ def points(value: float | None, before: float | None = 0.0) -> str:
     """The change in percentage points, such as ``+1.2`` or ``−0.3``.
 
     Args:
-        value: the figure, or the change itself where ``before`` is left out.
-        before: what it was.
+        value: the figure, or the change itself without ``before``.
+        before: the figure before.
     """
     if value is None or before is None or math.isnan(value - before):
         return MISSING

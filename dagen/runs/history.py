@@ -1,4 +1,4 @@
-"""What a run has logged, read back from its folder; see :mod:`dagen.runs.log` for the lines."""
+"""Reads a run's log back from its folder; see :mod:`dagen.runs.log` for the format."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dagen.errors import DagenError
 from dagen.system.files import read_lines
 
 LOG = "log.jsonl"
-"""The log's file in the folder of a run."""
+"""Name of the log file in a run's folder."""
 
 Record = dict[str, Any]
-"""One line of it."""
+"""One line of the log."""
 Curve = list[tuple[int, float]]
 """One metric: (step, value), by step."""
 
 
 def read_records(folder: Path, start: int = 0) -> list[Record]:
-    """The lines of the log in ``folder``, parsed; empty where there is no log.
+    """The parsed lines of the log in ``folder``; empty without a log.
 
     Args:
         folder: the run's folder.
-        start: the byte at which the first line begins.
+        start: byte at which the first line begins.
 
     Raises:
         DagenError: a line is damaged.
@@ -32,7 +32,7 @@ def read_records(folder: Path, start: int = 0) -> list[Record]:
 
 
 def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
-    """As :func:`read_records`, each record with the byte after its line."""
+    """Like :func:`read_records`, with the byte after each record's line."""
     path = folder / LOG
     if not path.exists():
         return []
@@ -47,15 +47,15 @@ def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
             kind = None
         if not isinstance(kind, str):
             raise DagenError(
-                f"{path} is damaged at byte {begin}: no log record there. Remove that line, or "
-                "move the file away to begin a new log."
+                f"{path} is damaged at byte {begin}: there is no log record. Remove that line, or "
+                "move the file away to start a new log."
             )
         records.append((record, end))
     return records
 
 
 def history(folder: Path) -> dict[str, Curve]:
-    """The metrics of a run by name; where a step was logged twice, the last value.
+    """The metrics of a run by name; of a step that was logged twice, the last value.
 
     Raises:
         DagenError: the log is damaged.

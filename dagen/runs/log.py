@@ -1,8 +1,8 @@
 """The log of a run, as lines of JSON in the run's own folder.
 
-A run writes here and nowhere else, so it needs no server and loses nothing when it is killed.
+A run writes only here, so it needs no server and loses nothing when it is killed.
 :mod:`dagen.runs.history` reads the log, and MLflow gets it from :mod:`dagen.tracking.delivery`.
-Lines are only ever added; going back to a checkpoint is a line, too. Every line has ``kind`` and
+Lines are only ever added; going back to a checkpoint adds a line, too. Every line has ``kind`` and
 ``time`` (milliseconds since 1970):
 
 =========  ==================================================================
@@ -12,8 +12,8 @@ params     ``values``: text by name
 tags       ``values``: text by name
 metrics    ``step``; ``values``: number by name, ``"nan"``, ``"inf"``, ``"-inf"``
 artifact   ``path`` (below the run's folder, or absolute), ``folder``
-model      ``path``; ``registered``, ``description``, ``tags`` where it is registered
-dataset    ``name``, ``fingerprint``, ``role``, ``images`` where their number is known
+model      ``path``; ``registered``, ``description``, ``tags`` if it is registered
+dataset    ``name``, ``fingerprint``, ``role``, ``images`` if their number is known
 rewind     ``step``: metrics of later steps no longer count
 status     ``status``: one of :data:`Status`
 =========  ==================================================================
@@ -36,12 +36,12 @@ from dagen.system.files import append_line, make_folder
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
-# What MLflow takes as a name (mlflow.utils.validation), said before the run starts.
+# Names that MLflow accepts (mlflow.utils.validation), checked before the run starts.
 _NAME = re.compile(r"[/\w.\- :]{1,250}")
 
 
 class RunLog:
-    """The log of one run; opened again, it is continued.
+    """The log of one run; opening it again continues it.
 
     Attributes:
         folder: the run's folder; the log is its file ``log.jsonl``.
@@ -54,7 +54,7 @@ class RunLog:
 
     @classmethod
     def open(cls, folder: Path) -> RunLog:
-        """The log in ``folder``, which is made where it is missing.
+        """The log in ``folder``, which is made if it is missing.
 
         Raises:
             DagenError: the folder cannot be made, or its log is damaged.
@@ -68,11 +68,11 @@ class RunLog:
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters; nested mappings get dotted names.
 
-        MLflow's parameters never change. One that was logged before is not logged again, and
-        one that has changed since becomes the tag ``resumed.<name>``.
+        MLflow's parameters cannot change. A parameter that was logged before is not logged again;
+        if it has changed since, its new value becomes the tag ``resumed.<name>``.
 
         Raises:
-            UsageError: a name that MLflow does not take.
+            UsageError: MLflow does not accept a name.
         """
         flat = _flat(values)
         new = {name: value for name, value in flat.items() if name not in self._params}
@@ -91,7 +91,7 @@ class RunLog:
         """Set tags; the last value counts.
 
         Raises:
-            UsageError: a name that MLflow does not take.
+            UsageError: MLflow does not accept a name.
         """
         self._add("tags", values=_named(_flat(values)))
 
@@ -100,23 +100,23 @@ class RunLog:
         self.tags({"mlflow.note.content": text})
 
     def metrics(self, values: Mapping[str, SupportsFloat], step: int) -> None:
-        """Log figures.
+        """Log metrics.
 
         Args:
-            values: numbers by name; tensors of one element will do.
+            values: numbers by name; tensors of one element are fine.
             step: the step that they belong to, at least 0.
 
         Raises:
-            UsageError: a name that MLflow does not take.
+            UsageError: MLflow does not accept a name.
         """
         numbers = {name: _number(float(value)) for name, value in values.items()}
         self._add("metrics", step=int(step), values=_named(numbers))
 
     def artifact(self, path: Path, folder: str = "") -> None:
-        """Log a file, or a folder with all that is in it.
+        """Log a file, or a folder with its content.
 
         Args:
-            path: it must still be there when it is delivered.
+            path: file or folder; it must still exist when it is delivered.
             folder: folder among the run's artifacts in MLflow.
 
         Raises:
@@ -132,18 +132,18 @@ class RunLog:
         description: str = "",
         tags: Mapping[str, Any] | None = None,
     ) -> None:
-        """Log the deployed file ``path`` as an MLflow model that takes and gives arrays.
+        """Log the deployed file ``path`` as an MLflow model from arrays to arrays.
 
         Args:
-            path: the file.
-            registered: the registered model that it becomes a version of; None registers
+            path: the deployed file.
+            registered: name of the registered model that gets it as a version; None registers
                 nothing.
-            description: of that version (Markdown).
-            tags: of that version.
+            description: description of that version (Markdown).
+            tags: tags of that version.
 
         Raises:
             DagenError: there is no such file.
-            UsageError: a name that MLflow does not take.
+            UsageError: MLflow does not accept a name.
         """
         entry: dict[str, Any] = {"path": self._existing(path)}
         if registered is not None:
@@ -156,28 +156,28 @@ class RunLog:
         self._add("model", **entry)
 
     def dataset(self, name: str, fingerprint: str, role: str, images: int | None = None) -> None:
-        """Log what the run has read.
+        """Log a data set that the run has read.
 
         Args:
             name: the data set and split, such as ``"taco/train"``.
             fingerprint: SHA-256 (hex) over its contents.
-            role: what it is to the run, such as ``"source"`` or ``"target"``.
-            images: their number, if it is known.
+            role: its role in the run, such as ``"source"`` or ``"target"``.
+            images: number of images, if known.
         """
         known = {} if images is None else {"images": images}
         self._add("dataset", name=name, fingerprint=fingerprint, role=role, **known)
 
     def rewind(self, step: int) -> None:
-        """Go on from a checkpoint: metrics of steps after ``step`` no longer count.
+        """Resume from a checkpoint: metrics of steps after ``step`` no longer count.
 
         Args:
-            step: the last step that still counts; -1 when the run starts over.
+            step: the last step that still counts; -1 if the run starts over.
         """
         if (self.folder / LOG).exists():
             self._add("rewind", step=int(step))
 
     def finish(self, status: Status = "FINISHED") -> None:
-        """Say how the run ended."""
+        """Log how the run ended."""
         if status not in get_args(Status):
             raise ValueError(f"status {status!r} is none of {get_args(Status)}")
         self._add("status", status=status)
@@ -190,12 +190,12 @@ class RunLog:
         if not path.exists():
             raise DagenError(f"{path} cannot be logged: there is no such file.")
         path, home = path.resolve(), self.folder.resolve()
-        # Files of the run itself are found again when its folder is moved.
+        # Relative, so that the run's own files are found again if its folder is moved.
         return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
 def _number(value: float) -> float | str:
-    """JSON has no infinities; ``float`` reads their names back."""
+    """JSON has no infinities, so they become names that ``float`` can read."""
     return value if math.isfinite(value) else str(value)
 
 
@@ -215,6 +215,6 @@ def _named(values: dict[str, Any]) -> dict[str, Any]:
         if not _NAME.fullmatch(name) or not plain:
             raise UsageError(
                 f"'{name}' cannot be logged to MLflow; a name has at most 250 letters, digits, "
-                "and _-.:/ or spaces, and is no path that starts with / or holds empty parts."
+                "and _-.:/ or spaces, and is not a path that starts with / or has empty parts."
             )
     return values

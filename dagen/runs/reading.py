@@ -1,4 +1,4 @@
-"""A run's settings from a TOML file, ``--set`` and flags; the later wins over the earlier."""
+"""Reads a run's settings from a TOML file, ``--set`` and flags, in rising precedence."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
 
 _ONLY = "method."
-"""Key under which parameters of the only strategy wait for its name."""
+"""Key of parameters of the only strategy until its name is known."""
 
 
 def load(
     file: Path | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
 ) -> Config:
-    """The configuration of a command line.
+    """The configuration that a command line describes.
 
-    What is not given is taken from the deployed file, if ``init`` names one (network, width,
-    task and size), and else has its default.
+    Missing settings come from the deployed file, if ``init`` names one (network, width, task and
+    size), and otherwise have their defaults.
 
     Args:
-        file: a TOML file whose keys are those of :class:`Config`; a table named after a
-            strategy (``[advent]``) holds that strategy's parameters.
-        sets: ``key=value`` each, value in TOML; ``advent.weight=0.01`` sets a strategy's
+        file: a TOML file with the keys of :class:`Config`; a table named after a strategy
+            (``[advent]``) has that strategy's parameters.
+        sets: texts ``key=value`` with the value in TOML; ``advent.weight=0.01`` sets a strategy's
             parameter, and ``method.weight`` that of the only strategy.
         flags: settings given as flags; None values are left out.
 
     Raises:
-        UsageError: a file that is missing or no TOML, a malformed ``key=value``, or what
-            :func:`dagen.runs.config.from_mapping` refuses.
+        UsageError: the file is missing or not TOML, a ``key=value`` is malformed, or
+            :func:`dagen.runs.config.from_mapping` refuses the settings.
     """
     values: dict[str, Any] = {} if file is None else _read(file)
     nested = [(key, _value(text)) for key, text in map(_split, sets)]
@@ -52,7 +52,7 @@ def load(
 
 
 def _of_checkpoint(init: object) -> dict[str, Any]:
-    """What a deployed file settles, so that ``--init FILE`` alone says which network it is."""
+    """The settings of a deployed file, so that ``--init FILE`` alone determines the network."""
     from dagen.models.deployed.file import offline, read_card
     from dagen.runs.results import RUN
 
@@ -65,7 +65,7 @@ def _of_checkpoint(init: object) -> dict[str, Any]:
 
 
 def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
-    """Tables named after strategies become ``parts``; ``method.x`` is the only strategy's."""
+    """Move tables named after strategies to ``parts``; ``method.x`` is the only strategy's."""
     known = {f.name for f in fields(Config)}
     strategies = plugins.names("methods")
     only = values.pop(_ONLY, {})

@@ -1,8 +1,8 @@
-"""Named stacks: ``--method best`` stands for strategies and settings written in ``recipes.toml``.
+"""Named stacks: ``--method best`` means the strategies and settings in ``recipes.toml``.
 
-A name is replaced by what it stands for when a configuration is made; a recipe may add settings
-for one network. What is given beside the name wins. The run is known by what it resolved to; the
-name is only a tag in MLflow.
+A name is replaced by its strategies and settings when a configuration is made; a recipe may add
+settings for single networks. Settings given beside the name take precedence. The run is identified
+by the resolved settings; the name is only a tag in MLflow.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Recipe:
     """A named stack.
 
     Attributes:
-        description: one line.
-        why: why these strategies and settings.
-        settings: fields of the configuration, ``method`` among them.
-        networks: further settings by network, over those; never a method.
+        description: description in one line.
+        why: reasons for these strategies and settings.
+        settings: fields of the configuration, including ``method``.
+        networks: settings by network that override those; never a method.
     """
 
     description: str
@@ -47,18 +47,18 @@ def all_recipes() -> dict[str, Recipe]:
 
 
 def expand(values: Mapping[str, Any], model: str) -> tuple[dict[str, Any], str | None]:
-    """Settings with the recipe in their ``method`` replaced by what it stands for.
+    """Settings in which the recipe in ``method`` is replaced by its strategies and settings.
 
     Args:
-        values: settings; ``method`` is a sequence of names, if it is there. The strategies of
-            a recipe take its place, other names stay around them.
-        model: the network, where ``values`` name none.
+        values: settings; ``method``, if present, is a sequence of names. The strategies of a recipe
+            replace its name, other names stay.
+        model: the network, if ``values`` name none.
 
     Returns:
         The settings, and the recipe's name if there was one.
 
     Raises:
-        UsageError: two recipes at once.
+        UsageError: ``method`` has two recipes.
     """
     names = list(values.get("method", ()))
     found = [name for name in names if name in all_recipes()]
@@ -66,7 +66,7 @@ def expand(values: Mapping[str, Any], model: str) -> tuple[dict[str, Any], str |
         return dict(values), None
     if len(found) > 1:
         raise UsageError(
-            f"{' and '.join(found)} are recipes; name one, and strategies beside it if you like."
+            f"{' and '.join(found)} are recipes; name only one, with further strategies if needed."
         )
     settings = all_recipes()[found[0]].settings_for(values.get("model", model))
     own, given = settings.get("parts", {}), values.get("parts", {})
@@ -78,7 +78,7 @@ def expand(values: Mapping[str, Any], model: str) -> tuple[dict[str, Any], str |
 
 
 def strategies(names: Sequence[str]) -> list[str]:
-    """The strategies that names of strategies and recipes stand for, in order."""
+    """The strategies behind names of strategies and recipes, in order."""
     known = all_recipes()
     return [one for n in names for one in (known[n].settings["method"] if n in known else [n])]
 
@@ -87,7 +87,7 @@ def check(names: Sequence[str]) -> None:
     """Refuse names that are neither a strategy nor a recipe.
 
     Raises:
-        UsageError: there is one; the nearest name of both kinds is given.
+        UsageError: there is one; the message suggests the nearest name of both kinds.
     """
     known = {*plugins.names("methods"), *all_recipes()}
     for name in names:

@@ -1,1 +1,1 @@
-"""What a network says of images, and what that is worth. Knows runs, data sets, networks."""
+"""Predictions of networks and their scores. Knows runs, data sets, networks."""

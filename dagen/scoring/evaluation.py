@@ -1,4 +1,4 @@
-"""A predictor on a data set: one confusion matrix at the labels' own resolution."""
+"""Scores a predictor on a data set: one confusion matrix at the labels' own resolution."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ logger = logging.getLogger("dagen")
 
 
 def count(scores: Scores, answers: Iterable[tuple[Probabilities, Label]]) -> None:
-    """Count what was answered to some images; nothing else fills a confusion matrix.
+    """Add predictions to a confusion matrix; no other code fills one.
 
     Args:
-        scores: counts are added here.
-        answers: of each image the class probabilities (C, H, W) and the label (H, W) uint8, one
-            after the other: an answer may depend on those before it.
+        scores: the counts to add to.
+        answers: each image's class probabilities (C, H, W) and label (H, W) uint8, made one after
+            the other: a prediction may depend on earlier images.
 
     Raises:
         DataError: sizes differ, or an unknown class id.
@@ -40,12 +40,12 @@ def evaluate(
     """Score a predictor on every image of a data set.
 
     Args:
-        predictor: of the data set's task.
-        dataset: with labels.
+        predictor: a predictor of the data set's task.
+        dataset: a data set with labels.
         on_image: called after each image.
 
     Raises:
-        DataError: an image or label that is missing or damaged.
+        DataError: an image or label is missing or damaged.
     """
     scores = Scores(dataset.task)
     for index in range(len(dataset)):
@@ -62,18 +62,18 @@ def scores_of(
     progress: Progress,
     around: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
 ) -> dict[str, dict[str, float]]:
-    """The figures of a predictor on the ``val`` split of each data set that has labels.
+    """The scores of a predictor on the ``val`` split of each data set that has labels.
 
     Args:
-        predictor: on the device where it is to run.
+        predictor: a predictor, on the device where it runs.
         names: the data sets.
-        task: the predictor's.
-        runtime: where the data lie.
-        progress: shows a bar for each data set.
-        around: context of the scoring on a data set.
+        task: the predictor's task.
+        runtime: says where the data sets are.
+        progress: display that gets a bar for each data set.
+        around: makes a context manager for the scoring on a data set.
 
     Raises:
-        DagenError: a data set, an image or a label that is missing or damaged.
+        DagenError: a data set, an image or a label is missing or damaged.
     """
     scores: dict[str, dict[str, float]] = {}
     for name in names:

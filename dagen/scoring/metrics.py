@@ -1,7 +1,7 @@
 """Scores of a segmentation, from counts over a whole data set.
 
-Counts add up over images and processes; a mean of per-image scores does not, and where it gives
-absent classes the score 1 it says nothing at all.
+Counts add up over images and processes. A mean of per-image scores does not, and it is meaningless
+if absent classes get the score 1.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def confusion(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
 
     Args:
         prediction: class ids of any shape, int64, in 0 ... C - 1.
-        label: class ids of the same shape; 255 is left out.
-        num_classes: C.
+        label: class ids of the same shape; 255 is ignored.
+        num_classes: number of classes, C.
 
     Raises:
         DataError: an id that is neither a class nor 255.
@@ -44,9 +44,9 @@ def calibration(probability: Tensor, label: Tensor, bins: int = BINS) -> Tensor:
     """Sums for the calibration error, (3, bins) float64: pixels, their confidence, the correct.
 
     Args:
-        probability: (C, H, W) float, of each class.
-        label: (H, W) int64; 255 is left out.
-        bins: of equal width over the confidence.
+        probability: (C, H, W) float, probability of each class.
+        label: (H, W) int64; 255 is ignored.
+        bins: number of bins of equal width over the confidence.
     """
     confidence, prediction = probability.max(0)
     valid = label != IGNORE
@@ -61,8 +61,8 @@ def calibration(probability: Tensor, label: Tensor, bins: int = BINS) -> Tensor:
 class Scores:
     """All scores of one network on one data set.
 
-    Every score is NaN where it is not defined, such as the IoU of a class that is absent from
-    truth and prediction; means leave these out.
+    Every score is NaN if it is not defined, such as the IoU of a class that is absent from truth
+    and prediction; means leave these out.
 
     Attributes:
         task: what is segmented.
@@ -79,7 +79,7 @@ class Scores:
         """Count one image.
 
         Args:
-            probability: (C, H, W) float, of each class, at the label's resolution.
+            probability: (C, H, W) float, probability of each class, at the label's resolution.
             label: (H, W) int64.
 
         Raises:
@@ -113,19 +113,19 @@ class Scores:
 
     @property
     def waste_iou(self) -> float:
-        """IoU of foreground against background, all materials being one class."""
+        """IoU of foreground against background, with all materials as one class."""
         matrix = self.confusion
         hit = int(matrix[1:, 1:].sum())
         return _ratio(hit, int(matrix.sum() - matrix[0, 0]))
 
     @property
     def pixel_accuracy(self) -> float:
-        """Share of correct pixels. Mostly background: never report it alone."""
+        """Share of correct pixels. Background dominates it, so never report it alone."""
         return _ratio(int(self.confusion.trace()), int(self.confusion.sum()))
 
     @property
     def ece(self) -> float:
-        """Expected calibration error in [0, 1]: mean gap of confidence and accuracy."""
+        """Expected calibration error in [0, 1]: mean gap between confidence and accuracy."""
         pixels, confidence, correct = self.calibration
         return _ratio(float((confidence - correct).abs().sum()), float(pixels.sum()))
 

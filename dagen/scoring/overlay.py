@@ -1,7 +1,7 @@
-"""Labels as colours, and laid over their image.
+"""Labels as colour images, and as overlays on their images.
 
-The colours are those of Okabe and Ito ("Color universal design", 2008), which readers with
-any common colour vision can tell apart. A class has the same colour in every picture.
+The colours are those of Okabe and Ito ("Color universal design", 2008), which readers with any
+common colour vision can distinguish. A class has the same colour in every image.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 """RGB of every class of every task."""
 
 HATCH: tuple[tuple[int, int, int], tuple[int, int, int]] = ((170, 170, 170), (90, 90, 90))
-"""The two greys of pixels that are ignored."""
+"""The two greys of ignored pixels."""
 
-_STRIPE = 3  # pixels of one grey before the other
+_STRIPE = 3  # width of a grey stripe in pixels
 
 
 def palette(classes: Sequence[str]) -> Pixels:
     """The colours (C, 3) of ``classes`` in their order.
 
     Raises:
-        UsageError: a class that has no colour.
+        UsageError: a class has no colour.
     """
     for name in classes:
         if name not in COLOURS:
@@ -45,7 +45,7 @@ def palette(classes: Sequence[str]) -> Pixels:
 
 
 def colourise(label: Pixels, classes: Sequence[str]) -> Pixels:
-    """A label as a picture: one colour a class, ignored pixels hatched in two greys.
+    """A label as an image: one colour per class, ignored pixels hatched in two greys.
 
     Args:
         label: (H, W) uint8 ids into ``classes``, or 255.
@@ -61,7 +61,7 @@ def colourise(label: Pixels, classes: Sequence[str]) -> Pixels:
     wrong = np.setdiff1d(label, [*range(len(classes)), IGNORE])
     if len(wrong):
         raise UsageError(
-            f"the label holds {wrong[0]}; ids are 0 to {len(classes) - 1} "
+            f"the label has the id {wrong[0]}; ids are 0 to {len(classes) - 1} "
             f"({', '.join(classes)}) and {IGNORE} for ignored."
         )
     table = np.zeros((256, 3), np.uint8)
@@ -72,7 +72,7 @@ def colourise(label: Pixels, classes: Sequence[str]) -> Pixels:
 
 
 def overlay(image: Pixels, label: Pixels, classes: Sequence[str], alpha: float = 0.45) -> Pixels:
-    """A label laid over its image, each region with an outline; background stays as it is.
+    """A label drawn over its image, with outlines of regions; background stays unchanged.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -100,10 +100,10 @@ def overlay(image: Pixels, label: Pixels, classes: Sequence[str], alpha: float =
 
 
 def _outline(label: Pixels) -> NDArray[np.bool_]:
-    """The marked pixels that touch another label; thicker in large pictures."""
+    """The pixels at borders between labels; borders are thicker in large images."""
     reach = 2 * max(1, round(max(label.shape) / 500)) + 1
     window = np.ones((reach, reach), np.uint8)
-    # Largest and smallest id nearby differ exactly where two labels meet.
+    # The largest and the smallest id nearby differ exactly where two labels meet.
     change = np.asarray(cv2.dilate(label, window)) != np.asarray(cv2.erode(label, window))
     return np.asarray(change & (label > 0))
 
@@ -115,12 +115,12 @@ def legend(
 
     Args:
         classes: class names by id.
-        width: of the strip in pixels; entries that do not fit begin a new line.
-        ignored: whether the hatched grey is named too.
+        width: width of the strip in pixels; entries that do not fit start a new line.
+        ignored: whether to name the hatched grey too.
         size: height of the letters in pixels.
 
     Returns:
-        An RGB picture of that width, black on white.
+        An RGB image of that width, black on white.
     """
     font = ImageFont.load_default(size=size)
     ids = [*range(1, len(classes)), *([IGNORE] if ignored else [])]

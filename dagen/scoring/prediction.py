@@ -1,4 +1,4 @@
-"""Images to masks: one in memory, or files with overlays to look at."""
+"""Segments images: one in memory, or files into masks and overlays."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def predict_files(
     ``a/b.jpg`` becomes ``<out>/a/b.png`` (mode L, class ids) and ``<out>/a/b-overlay.jpg``.
 
     Args:
-        predictor: what segments them.
+        predictor: the predictor that segments them.
         images: a file or a folder.
-        out: made if missing.
+        out: folder to write to; made if missing.
         quiet: no progress display.
 
     Returns:
         The masks that were written.
 
     Raises:
-        UsageError: no image there, or two images whose masks would have one name.
-        DagenError: a damaged image.
+        UsageError: there is no image, or two images' masks would have the same name.
+        DagenError: an image is damaged.
     """
     files = find_images(images)
     base = images if images.is_dir() else images.parent

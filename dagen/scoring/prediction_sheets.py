@@ -1,4 +1,4 @@
-"""Pictures of what networks predict, beside the truth."""
+"""Sheets of images with their labels and the predictions of networks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ROWS = 6
 
 
 def draw(dataset: Dataset, predictors: Mapping[str, Predictor], path: Path, caption: str) -> Path:
-    """A sheet of images spread over the data set: image, truth, then each one's prediction.
+    """A sheet of images spread over the data set: image, truth, then each predictor's output.
 
     Args:
-        dataset: with labels.
-        predictors: of the data set's task, by column title.
+        dataset: a data set with labels.
+        predictors: predictors of the data set's task, by column title.
         path: the PNG file to write.
         caption: what was run, on which data, with which seed.
 

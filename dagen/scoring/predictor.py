@@ -1,7 +1,7 @@
-"""The contract of whatever segments an image: a PyTorch network, or an exported file.
+"""The contract of a predictor, which segments an image: a PyTorch network or an exported file.
 
-Everything that scores or draws takes a :class:`Predictor` and never asks what runs behind it.
-This module needs no torch, and neither does a predictor whose runtime is another.
+All code that scores or draws takes a :class:`Predictor`, whatever runs behind it. This module needs
+no torch, and neither does a predictor with another runtime.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from dagen.types import Image, Label, Task
 
 Probabilities = NDArray[np.float32]
-"""(C, H, W) float32, of each class, which add up to 1 at each pixel."""
+"""(C, H, W) float32, one for each class; they add up to 1 at each pixel."""
 
 
 class Predictor(Protocol):
     """Segments one image at a time; two threads may call it at once.
 
     Attributes:
-        name: the network's, such as ``enet``.
-        task: what it segments; the task's classes are those of the probabilities.
-        size: height and width in pixels that its input covers: an image is scaled, its aspect
-            kept, until it covers them.
-        bytes: of the deployed file; None where there is no file.
+        name: the network's name, such as ``enet``.
+        task: the task that it segments; its classes are those of the probabilities.
+        size: height and width in pixels that its input covers: an image is scaled, with its
+            aspect kept, until it covers them.
+        bytes: size of the deployed file; None without a file.
     """
 
     @property

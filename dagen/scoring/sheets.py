@@ -1,7 +1,7 @@
-"""Prediction sheets: rows of pictures under titles, with a legend and a caption.
+"""Prediction sheets: rows of images under titles, with a legend and a caption.
 
-Drawn with Pillow and its built-in typeface alone, so a sheet needs no plotting library and
-looks the same on every machine.
+They are drawn with Pillow and its built-in typeface, so a sheet needs no plotting library and looks
+the same on every machine.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dagen.scoring.overlay import legend, overlay
 from dagen.system.files import write_atomically
 from dagen.types import Pixels
 
-_GAP = 8  # pixels between pictures
+_GAP = 8  # pixels between images
 _MARGIN = 16
-_TITLE = 18  # height of letters
+_TITLE = 18  # height of letters in pixels
 _TEXT = 15
 
 
@@ -31,18 +31,18 @@ def sheet(
     classes: Sequence[str],
     cell: int = 256,
 ) -> None:
-    """Write a sheet of images and their labels: truth, source-only, adapted ...
+    """Write a sheet of images and their labels (truth, source-only, adapted ...).
 
     Args:
-        rows: each an image (H, W, 3) uint8 RGB and its labels (H, W) uint8, of one size.
-        titles: of the columns; the first stands over the image itself.
+        rows: each has an image (H, W, 3) uint8 RGB and its labels (H, W) uint8, of one size.
+        titles: titles of the columns; the first is the image's.
         caption: what was run, on which data, with which seed; broken into lines as needed.
         path: the PNG file to write; its folder exists.
         classes: class names by id.
-        cell: long side of a picture in the sheet, pixels.
+        cell: long side of an image in the sheet, in pixels.
 
     Raises:
-        UsageError: no row, a row without as many pictures as titles, or a wrong label.
+        UsageError: no row, a row with another number of images than titles, or a wrong label.
         DagenError: the file cannot be written.
     """
     cells = [laid_out(image, labels, classes, cell) for image, labels in rows]
@@ -54,15 +54,15 @@ def sheet(
 def laid_out(
     image: Pixels, labels: Sequence[Pixels], classes: Sequence[str], cell: int = 256
 ) -> list[Pixels]:
-    """One row of a sheet: the image, then each label laid over it.
+    """One row of a sheet: the image, then each label drawn over it.
 
-    Labels are laid on at the sheet's own size, so that outlines stay thin and sharp.
+    Labels are drawn at the sheet's own size, so that outlines stay thin and sharp.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8, of the image's size.
         classes: class names by id.
-        cell: long side of the pictures that are made, pixels.
+        cell: long side of the resulting images, in pixels.
 
     Raises:
         UsageError: an id that is neither a class nor 255.
@@ -82,25 +82,25 @@ def grid(
     legend_of: tuple[Sequence[str], bool] | None = None,
     cell: int = 256,
 ) -> Image.Image:
-    """Pictures in rows and columns.
+    """Images in rows and columns.
 
     Args:
-        rows: pictures (H, W, 3) uint8 RGB; each is scaled to ``cell`` and centred in its place.
-        titles: one a column; empty strings for none.
+        rows: images (H, W, 3) uint8 RGB; each is scaled to ``cell`` and centred in its place.
+        titles: one per column; an empty string for none.
         caption: below everything, broken into lines as needed.
         legend_of: class names by id and whether ignored pixels are named; None for no legend.
-        cell: long side of a picture, pixels.
+        cell: long side of an image, in pixels.
 
     Returns:
-        An RGB picture, black on white.
+        An RGB image, black on white.
 
     Raises:
-        UsageError: no row, or a row without as many pictures as titles.
+        UsageError: no row, or a row with another number of images than titles.
     """
     if not rows or any(len(row) != len(titles) for row in rows):
         raise UsageError(
-            f"a sheet needs one or more rows of as many pictures as titles; there are "
-            f"{len(titles)} title(s) and rows of {[len(row) for row in rows]} picture(s)."
+            f"a sheet needs one or more rows of as many images as titles; there are "
+            f"{len(titles)} title(s) and rows of {[len(row) for row in rows]} image(s)."
         )
     scaled = [[_scaled(picture, cell) for picture in row] for row in rows]
     widths = [max(row[k].width for row in scaled) for k in range(len(titles))]
@@ -147,14 +147,14 @@ def _scaled(picture: Pixels, cell: int) -> Image.Image:
 
 
 def _title(draw: ImageDraw.ImageDraw, title: str, at: tuple[int, int], width: int) -> None:
-    """A centred title in smaller letters where it would be wider than its column."""
+    """A centred title, in smaller letters if it is wider than its column."""
     needed = ImageFont.load_default(size=_TITLE).getlength(title)
     size = _TITLE if needed <= width else max(8, int(_TITLE * width / needed))
     draw.text(at, title, "black", ImageFont.load_default(size=size), anchor="mm")
 
 
 def _broken(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """``text`` in lines no wider than ``width`` pixels, broken at spaces; its own are kept."""
+    """``text`` in lines of at most ``width`` pixels, broken at spaces; its own breaks are kept."""
     lines: list[str] = []
     for paragraph in text.splitlines():
         line = ""

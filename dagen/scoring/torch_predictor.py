@@ -1,4 +1,4 @@
-"""PyTorch behind the contract of a predictor."""
+"""The predictor that runs a PyTorch network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CPU = torch.device("cpu")
 
 
 class Observation(NamedTuple):
-    """What a network says of one image, and what it sees there."""
+    """A network's probabilities and features for one image."""
 
     probabilities: Probabilities
     """(C, H, W) float32 at the image's own size."""
@@ -30,14 +30,14 @@ class Observation(NamedTuple):
 
 
 class TorchPredictor:
-    """A network that answers one image at a time.
+    """A network that segments one image at a time.
 
     Attributes:
-        network: in evaluation mode; it runs on the device where its parameters are.
-        name: see :class:`dagen.scoring.predictor.Predictor`, and so the others.
-        task: what it segments.
+        network: the network, in evaluation mode; it runs on the device of its parameters.
+        name: see :class:`dagen.scoring.predictor.Predictor`, also for the others.
+        task: the task that it segments.
         size: height and width in pixels that its input covers.
-        bytes: of the deployed file that it was read from, or None.
+        bytes: size of the deployed file that it was read from, or None.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class TorchPredictor:
         name: str = "network",
         bytes: int | None = None,
     ) -> None:
-        """Take a network that is in hand; it is put into evaluation mode.
+        """Wrap a network, which is put into evaluation mode.
 
         Args:
-            network: of as many classes as the task has; not copied.
-            task: what it segments.
+            network: a network with as many classes as the task; it is not copied.
+            task: the task that it segments.
             size: height and width in pixels that its input covers.
-            name: what to call it.
-            bytes: of its deployed file, where it has one.
+            name: name of the network.
+            bytes: size of its deployed file, if it has one.
         """
         self.network = network.eval()
         self.name = name
@@ -76,11 +76,11 @@ class TorchPredictor:
 
         Args:
             path: a safetensors file that dagen wrote.
-            size: height and width in pixels to cover; None is the size that it was made for.
-            device: where it is to run.
+            size: height and width in pixels that the input covers; None is the network's own.
+            device: device to run on.
 
         Raises:
-            DagenError: no such file, a damaged one, or one that dagen did not write.
+            DagenError: the file is missing, damaged, or not written by dagen.
         """
         path = Path(path)
         network, card = load_deployed(path)
@@ -97,7 +97,7 @@ class TorchPredictor:
         return at_image_size(self._forward(image).logits, image.shape[:2])
 
     def observe(self, image: Image) -> Observation:
-        """The probabilities of one image, and the features that they were computed from.
+        """The probabilities of one image, and the features from which they were computed.
 
         Args:
             image: (H, W, 3) uint8 RGB, of any height and width.

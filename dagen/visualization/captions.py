@@ -1,4 +1,4 @@
-"""What stands below every figure: what was run, on which data, with which seed."""
+"""The captions of figures: what was run, on which data, with which seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _trained(c: Checkpoint) -> str:
 
 
 def data(sides: tuple[Side, ...] | list[Side]) -> str:
-    """Which images were looked at."""
+    """Which images were used."""
     return " and ".join(side.told for side in sides)
 
 
@@ -33,7 +33,7 @@ def of_map(survey: Survey) -> str:
         f"UMAP of dense features, one map for all networks: {count * len(survey.checkpoints):,} "
         f"points, the same {count:,} pixels in each, balanced over classes and domains, drawn "
         f"from {data(survey.sides)}, seed {survey.seed}. {networks(survey.checkpoints)}. "
-        f"The picture is no evidence; the numbers are measured on the features themselves. "
+        f"The map is not evidence; the numbers are measured on the features themselves. "
         f"{version()}"
     )
 
@@ -43,7 +43,7 @@ def of_figure(what: str, survey: Survey, sides: list[Side] | None = None) -> str
 
     Args:
         what: one sentence on what is drawn, with its full stop.
-        survey: where it comes from.
+        survey: what the figure is drawn from.
         sides: the images that it shows; None is both domains.
     """
     shown = list(survey.sides) if sides is None else sides
@@ -54,5 +54,5 @@ def of_figure(what: str, survey: Survey, sides: list[Side] | None = None) -> str
 
 
 def version() -> str:
-    """Who drew it."""
+    """The version of dagen that drew the figure."""
     return f"dagen {__version__}."

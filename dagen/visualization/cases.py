@@ -1,4 +1,4 @@
-"""Where networks do well and badly: single images by IoU, and what two networks answer there."""
+"""Best and worst images by IoU, and the images and pixels on which two networks differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagen.types import IGNORE, Pixels
 from dagen.visualization.survey import Picture, Survey
 
 SAME, BETTER, WORSE, OTHERWISE = range(4)
-"""What changed at a pixel, see :func:`changes`."""
+"""The kinds of change at a pixel; see :func:`changes`."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Cases:
     """Some images of one kind.
 
     Attributes:
-        name: for files, such as ``worst``.
-        title: for captions.
-        pictures: the most telling first.
+        name: part of file names, such as ``worst``.
+        title: title in captions.
+        pictures: images, the clearest cases first.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Cases:
 
 
 def quality(scores: Scores) -> tuple[float, float]:
-    """Foreground mIoU of one image, and its waste IoU for where that is the same.
+    """Foreground mIoU of one image, then its waste IoU, which breaks ties.
 
-    The background is left out: to predict nothing would make a good image otherwise.
+    The background is left out; otherwise predicting nothing would give a good score.
     """
     return scores.foreground_miou, scores.waste_iou
 
@@ -41,22 +41,22 @@ def quality(scores: Scores) -> tuple[float, float]:
 def cases(survey: Survey, count: int) -> list[Cases]:
     """The target's worst and best images, and those that changed most between two networks.
 
-    Images whose labels show no waste are no case of anything and are left out.
+    Images whose labels contain no waste are left out.
 
     Args:
-        survey: what was seen.
-        count: images of each kind.
+        survey: images and predictions.
+        count: largest number of images of each kind.
 
     Returns:
-        Worst and best by :func:`quality` of the last network, gained and lost by its
-        difference to the first; kinds without an image are left out.
+        Worst and best by :func:`quality` of the last network, gained and lost by its difference
+        from the first; kinds without an image are left out.
     """
     names, figure = [c.title for c in survey.checkpoints], figures.title("foreground_miou")
     pictures = [
         p for p in survey.pictures if p.domain == 1 and int(p.scores[0].confusion[1:].sum())
     ]
     rank = sorted(pictures, key=lambda p: (*quality(p.scores[-1]), p.index))
-    # No image is both: a few images make short lists instead.
+    # No image is in both lists: with few images the lists are short.
     half = min(count, max(1, len(rank) // 2))
     found = [
         Cases("worst", f"The lowest {figure} of {names[-1]}.", rank[:half]),
@@ -75,7 +75,7 @@ def cases(survey: Survey, count: int) -> list[Cases]:
 
 
 def gain(picture: Picture) -> tuple[float, float]:
-    """:func:`quality` of the last network on one image less that of the first."""
+    """:func:`quality` of the last network on one image minus that of the first."""
     before, after = quality(picture.scores[0]), quality(picture.scores[-1])
     return after[0] - before[0], after[1] - before[1]
 
@@ -84,12 +84,13 @@ def changes(truth: Pixels, before: Pixels, after: Pixels) -> Pixels:
     """Where two networks disagree, and who is right.
 
     Args:
-        truth: (H, W) uint8; ignored pixels count as :data:`OTHERWISE`, for nobody knows.
-        before: (H, W) uint8 answers of one network.
-        after: likewise of the other.
+        truth: (H, W) uint8; ignored pixels count as :data:`OTHERWISE`, since their class is
+            unknown.
+        before: (H, W) uint8 prediction of one network.
+        after: (H, W) uint8 prediction of the other.
 
     Returns:
-        (H, W) uint8: SAME answer, BETTER (only ``after`` is right), WORSE (only ``before`` is),
+        (H, W) uint8: SAME prediction, BETTER (only ``after`` is right), WORSE (only ``before`` is),
         OTHERWISE (both are wrong, in different ways).
     """
     changed = np.full(truth.shape, OTHERWISE, np.uint8)

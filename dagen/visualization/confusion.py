@@ -1,4 +1,4 @@
-"""Confusion matrices: what each class is taken for, network by network and domain by domain."""
+"""Confusion matrices of every network on every domain, as a figure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw(survey: Survey, path: Path) -> list[Path]:
 
 
 def shares(survey: Survey, network: int, domain: int) -> NDArray[np.float64]:
-    """(C, C) per cent: row i is what the pixels of class i were taken for, NaN without any."""
+    """(C, C) per cent: row i is how the pixels of class i were predicted, NaN if there are none."""
     counts = survey.scores(network, domain).confusion.numpy().astype(np.float64)
     total = counts.sum(1, keepdims=True)
     found = np.full_like(counts, np.nan)
@@ -57,7 +57,7 @@ def _matrix(ax: Any, values: NDArray[np.float64]) -> Any:
 
 
 def _frame(row: int) -> Any:
-    """A thin frame around what is right."""
+    """A thin frame around the diagonal, the correct predictions."""
     from matplotlib.patches import Rectangle
 
     return Rectangle((row - 0.47, row - 0.47), 0.94, 0.94, fill=False, ec="white", lw=1.1)

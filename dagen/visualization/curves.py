@@ -15,10 +15,10 @@ _LEFT_OUT = {"train/seconds", "train/lr"}
 
 
 def curves(checkpoints: list[Checkpoint]) -> dict[str, dict[str, Curve]]:
-    """What the runs logged while they trained: by figure, then by network's title.
+    """The training curves of the runs, by quantity and then by network's title.
 
-    At most six figures: those that most runs have, the loss before all, then as logged. The
-    learning rate and the clock are left out, and what was logged only once.
+    At most six quantities: the loss first, then those that most runs have, in the order of logging.
+    Learning rate, time and quantities that were logged only once are left out.
     """
     logs = {c.title: history(c.run) for c in checkpoints if c.run is not None}
     known = [
@@ -39,7 +39,7 @@ def draw(checkpoints: list[Checkpoint], path: Path) -> list[Path]:
     """Write the curves as PNG and SVG.
 
     Returns:
-        Both files; none where no run logged a curve.
+        Both files; none if no run logged a curve.
     """
     found = curves(checkpoints)
     if not found:

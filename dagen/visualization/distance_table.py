@@ -8,19 +8,20 @@ from dataclasses import dataclass
 
 from dagen.visualization.distances import FIGURES
 
-_NOTHING = 5e-4  # a change that three digits do not show
+_NOTHING = 5e-4  # a change below this rounds to 0.000
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line.
+    """One line of the table.
 
     Attributes:
-        title: of the number.
-        better: ``lower`` or ``higher``.
-        says: how to read it; empty for the parts of a number.
+        title: title of the number.
+        better: which is better, ``lower`` or ``higher``.
+        says: how to read the number; empty for the parts of a number.
         cells: one text for each network.
-        change: from the first network to the last, such as ``−0.218 (better)``; empty for one.
+        change: change from the first network to the last, such as ``−0.218 (better)``; empty for
+            one.
     """
 
     title: str
@@ -34,7 +35,7 @@ def rows(numbers: Sequence[dict[str, float]]) -> list[Row]:
     """The lines of a table.
 
     Args:
-        numbers: of each network, as :func:`dagen.visualization.distances.measure` gives them.
+        numbers: each network's numbers from :func:`dagen.visualization.distances.measure`.
     """
     lines = []
     for name in dict.fromkeys(name for each in numbers for name in each):
@@ -54,7 +55,7 @@ def rows(numbers: Sequence[dict[str, float]]) -> list[Row]:
 
 
 def told(kind: str, value: float, sign: str = "") -> str:
-    """A number as it is printed: shares in per cent, what is not defined as a dash."""
+    """A number as text: shares in per cent, undefined values as a dash."""
     if not math.isfinite(value):
         return "–"
     text = f"{100 * value:{sign}.1f} %" if kind == "knn_transfer" else f"{value:{sign}.3f}"
@@ -72,7 +73,7 @@ def _change(kind: str, before: float, after: float) -> str:
 
 
 def markdown(titles: Sequence[str], numbers: Sequence[dict[str, float]], caption: str) -> str:
-    """The table as Markdown, the caption below it."""
+    """The table as Markdown, with the caption below it."""
     changed = ["change"] if len(titles) > 1 else []
     head = ["figure", "better", *(title.replace("|", "\\|") for title in titles), *changed]
     lines = [head, ["---", "---", *["---:"] * (len(titles) + len(changed))]]

@@ -1,8 +1,8 @@
-"""How far apart two domains lie in a network's feature space: numbers, not a picture.
+"""Distances between two domains in a network's feature space, as numbers.
 
-All are computed on the features themselves, never on the map, standardised for each network by
-itself. Measures of the domains use as many points of every class from both (``matched``), so
-that they do not measure which class is how frequent.
+All are computed on the features themselves, never on the map, and standardised for each network
+separately. Measures of the domains use equally many points of every class from both (``matched``),
+so that they do not measure differences in class frequency.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from dagen.visualization.survey import Points
 
 FOLDS = 5
 NEIGHBOURS = 15
-_MOST = 2000  # points of each domain in a measure that needs all pairs
+_MOST = 2000  # most points of each domain in a measure that needs all pairs
 
 
 @dataclass(frozen=True)
 class Figure:
-    """How one number is read: its title, which way is better, and what it says."""
+    """How to read one number: its title, which direction is better, and its meaning."""
 
     title: str
     better: str
@@ -36,20 +36,20 @@ class Figure:
 
 FIGURES: dict[str, Figure] = {
     "a_distance": Figure(
-        "proxy A-distance", "lower", "0: no line tells the domains apart, 2: one does so always"
+        "proxy A-distance", "lower", "0: no line separates the domains, 2: one separates them fully"
     ),
     "mmd": Figure("MMD²", "lower", "0: both domains have one distribution"),
-    "silhouette_domain": Figure(
-        "silhouette by domain", "lower", "near 0: the domains lie in one another"
-    ),
+    "silhouette_domain": Figure("silhouette by domain", "lower", "near 0: the domains overlap"),
     "silhouette_class": Figure("silhouette by class", "higher", "1: classes are clusters"),
     "knn_transfer": Figure(
         "k-NN label transfer",
         "higher",
-        "balanced accuracy on the target of the labels of the nearest source points",
+        "balanced accuracy of the nearest source points' labels on the target",
     ),
     "centroid": Figure(
-        "centroid distance", "lower", "of a class in both domains, in units of its spread"
+        "centroid distance",
+        "lower",
+        "between a class's centres in both domains, in units of its spread",
     ),
 }
 """The numbers, by the name that :func:`measure` gives them."""
@@ -58,17 +58,17 @@ FIGURES: dict[str, Figure] = {
 def measure(
     features: Floats, points: Points, classes: tuple[str, ...], seed: int
 ) -> dict[str, float]:
-    """All numbers of one network.
+    """Measure all numbers of one network.
 
     Args:
         features: (P, D) at the points.
-        points: their domain, image and class.
+        points: domain, image and class of the points.
         classes: class names by id.
-        seed: of folds and subsets.
+        seed: seed of folds and subsets.
 
     Returns:
-        By the names of :data:`FIGURES`; ``centroid/<class>`` for every class that both domains
-        have, and ``centroid`` for their mean.
+        The numbers by the names of :data:`FIGURES`; ``centroid/<class>`` for every class that both
+        domains have, and ``centroid`` for their mean.
 
     Raises:
         DataError: a domain whose matched points come from fewer than two images.
@@ -109,17 +109,17 @@ def a_distance(
 
     Ben-David et al., "Analysis of Representations for Domain Adaptation" (NIPS 2006).
     Here the classifier is logistic regression, e its balanced error by five-fold
-    cross-validation, and pixels of one image are never on both sides of a fold, because they
-    are too much alike. An error above one half counts as one half.
+    cross-validation, and pixels of one image are never on both sides of a fold, because they are
+    too similar. An error above one half counts as one half.
 
     Args:
         features: (N, D).
         domain: (N,) 0 or 1.
-        image: (N,) which image each comes from.
-        seed: of the folds.
+        image: (N,) index of each point's image.
+        seed: seed of the folds.
 
     Returns:
-        From 0 (no line tells the domains apart) to 2.
+        From 0 (no line separates the domains) to 2.
 
     Raises:
         DataError: a domain with fewer than two images.
@@ -148,8 +148,8 @@ def a_distance(
 def centroid_distance(source: Floats, target: Floats) -> float:
     """Distance of two means over the root mean square distance of points to their own mean.
 
-    Dimensionless, so that networks with features of different scale can be compared; infinite
-    where neither domain has any spread and the means differ.
+    Dimensionless, so that networks with features of different scale can be compared; infinite if
+    neither domain has any spread and the means differ.
     """
     means = source.mean(0), target.mean(0)
     gap = float(np.linalg.norm(means[0] - means[1]))
@@ -159,7 +159,7 @@ def centroid_distance(source: Floats, target: Floats) -> float:
 
 
 def silhouette(features: Floats, label: NDArray[np.uint8]) -> float:
-    """Mean silhouette (Rousseeuw 1987), -1 to 1; NaN where there is one label only."""
+    """Mean silhouette (Rousseeuw 1987), -1 to 1; NaN if there is only one label."""
     from sklearn.metrics import silhouette_score
 
     if not 2 <= len(np.unique(label)) < len(label):
@@ -173,7 +173,7 @@ def knn_transfer(
     target: Floats,
     target_label: NDArray[np.uint8],
 ) -> float:
-    """How well source labels fit the target points next to them: balanced accuracy, 0 to 1."""
+    """Balanced accuracy, 0 to 1, of source labels on the target points nearest to them."""
     from sklearn.metrics import recall_score
     from sklearn.neighbors import KNeighborsClassifier
 

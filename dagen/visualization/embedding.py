@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 NEIGHBOURS = 30
 _MIN_DIST = 0.1
 _MOST_CHANNELS = 50
-_EPOCHS = 200  # UMAP's own choice above 10,000 points; below it would take 500 and little changes
+_EPOCHS = 200  # UMAP's default above 10,000 points; its 500 for fewer changes little
 
 
 def joint_map(
@@ -28,16 +28,16 @@ def joint_map(
     seed: int,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Floats:
-    """Lay the points of all networks on one plane.
+    """Map the points of all networks to one plane.
 
-    Each network's features are standardised by themselves, over both domains together: how large
-    a network's numbers are says nothing, how far its domains are apart is kept. More than 50
+    Each network's features are standardised separately, over both domains together: this removes
+    the scale of a network's features and keeps the distance between its domains. More than 50
     channels are first reduced to their 50 principal components, which are common to all networks.
 
     Args:
         features: (P, D) of each of K networks at the same points.
-        seed: of UMAP; it then runs in one thread and gives the same map again on one machine.
-        on_progress: called with the share of the layout that is done, 0 to 1.
+        seed: seed of UMAP, which then runs in one thread and repeats the map on the same machine.
+        on_progress: called with the finished share of the layout, 0 to 1.
 
     Returns:
         (K, P, 2) float32.
@@ -51,10 +51,12 @@ def joint_map(
     require_one_size([each.shape[1] for each in features])
     rows = np.concatenate([standardised(each) for each in features])
     if len(rows) < 5:
-        raise UsageError(f"a map needs five points or more, there are {len(rows)}; raise --points.")
+        raise UsageError(
+            f"a map needs five points or more, but there are {len(rows)}; raise --points."
+        )
     rows = _reduced(rows, seed)
-    # Exact, and several times faster here than UMAP's own approximate search, which a seed
-    # confines to one thread.
+    # Exact, and several times faster here than UMAP's own approximate search, which runs in one
+    # thread if there is a seed.
     count = min(NEIGHBOURS, len(rows) - 1)
     far, who = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(rows).kneighbors(rows)
     model = umap.UMAP(
@@ -62,8 +64,8 @@ def joint_map(
         min_dist=_MIN_DIST,
         n_epochs=_EPOCHS,
         random_state=seed,
-        n_jobs=1,  # what a seed forces anyway, with a warning
-        init="pca",  # where points fall into separate groups, the spectral start is arbitrary
+        n_jobs=1,  # a seed forces this anyway, with a warning
+        init="pca",  # with separate groups of points, the spectral start is arbitrary
         precomputed_knn=(who, far, None),
         tqdm_kwds={"file": _Epochs(on_progress), "bar_format": "{n} {total}", "disable": False},
     )
@@ -87,9 +89,9 @@ def require_one_size(channels: Sequence[int]) -> None:
 
 
 def lying(places: Floats) -> Floats:
-    """The map (N, 2) turned so that its longest extent lies across; distances stay as they are.
+    """The map (N, 2) rotated so that its longest extent is horizontal; distances do not change.
 
-    UMAP's axes mean nothing. Which end is left is settled by the skew of the points.
+    UMAP's axes have no meaning. The skew of the points decides which end is on the left.
     """
     centred = places - places.mean(0)
     turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
@@ -99,7 +101,7 @@ def lying(places: Floats) -> Floats:
 
 
 def standardised(features: Floats) -> Floats:
-    """Every channel at mean 0 and standard deviation 1; a constant channel is 0."""
+    """Every channel with mean 0 and standard deviation 1; a constant channel becomes 0."""
     spread = features.std(0)
     scaled: Floats = (features - features.mean(0)) / np.where(spread > 0, spread, 1)
     return scaled
@@ -115,7 +117,7 @@ def _reduced(rows: Floats, seed: int) -> Floats:
 
 
 class _Epochs(io.StringIO):
-    """What UMAP's progress bar writes to: its only way to say how far it is."""
+    """A stream for UMAP's progress bar, which is its only way to report progress."""
 
     def __init__(self, on_progress: Callable[[float], None]) -> None:
         super().__init__()

@@ -23,13 +23,13 @@ _MOST_SCENES = 8
 
 @dataclass(frozen=True)
 class Group:
-    """Some part of the target and how the networks do on it.
+    """A part of the target and the networks' scores on it.
 
     Attributes:
-        name: of the part.
-        count: images or objects in it.
-        values: a share of 1 for each network, NaN where it is not defined.
-        marks: a second figure likewise: the stricter or the more forgiving one.
+        name: name of the part.
+        count: number of images or objects in it.
+        values: a value from 0 to 1 for each network, NaN if it is not defined.
+        marks: a second value for each network, by a stricter or laxer criterion.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Group:
 
 
 def by_scene(survey: Survey) -> list[Group]:
-    """Waste IoU (and, as marks, foreground mIoU) of the images of each scene, commonest first.
+    """Waste IoU (and, as marks, foreground mIoU) of the images of each scene, most frequent first.
 
-    Images without a tag are a group of their own; a data set without any has no group.
+    Images without a tag form one group; a data set without any tag has no groups.
     """
     scenes: defaultdict[str, list[Picture]] = defaultdict(list)
     for picture in survey.pictures:
@@ -68,7 +68,7 @@ def by_scene(survey: Survey) -> list[Group]:
 
 
 def by_size(survey: Survey) -> list[Group]:
-    """Mean share of an object's pixels found as waste (marks: given its class), by object size."""
+    """Mean share of an object's pixels predicted as waste (marks: as its class), by object size."""
     objects = [each for picture in survey.pictures for each in picture.objects]
     groups, low = [], 0.0
     for name, high in SIZES.items():
@@ -112,7 +112,7 @@ def draw(survey: Survey, path: Path) -> list[Path]:
         ("by class (images)", "IoU, %", "recall", by_class(survey)),
     ]  # fmt: skip
     shown = [kind for kind in kinds if kind[3]]
-    what = "Failure groups; bars: what the axis says, diamonds: what stands in brackets."
+    what = "Failure groups; bars show the axis, diamonds the quantity in brackets."
     if not kinds[0][3]:
         what += f" {survey.sides[1].name} has no scene tags."
     caption = captions.of_figure(what, survey, [survey.sides[1]])
@@ -134,13 +134,13 @@ def _bars(ax: Any, groups: list[Group], networks: int) -> None:
     height = 0.82 / networks
     bars = 100 * np.nan_to_num(np.array([group.values for group in groups]))
     marks = 100 * np.array([group.marks for group in groups])
-    room = 0.09 * max(1.0, bars.max(), np.nan_to_num(marks).max())  # that a number takes
+    room = 0.09 * max(1.0, bars.max(), np.nan_to_num(marks).max())  # that a printed number takes
     for k in range(networks):
         y = np.arange(len(groups)) + (k - (networks - 1) / 2) * height
         ax.barh(y, bars[:, k], height * 0.9, **style.run_style(k))
         ax.plot(marks[:, k], y, "D", color="black", ms=3.2, mew=0.8, mfc="white", clip_on=False)
         for where, end, mark, group in zip(y, bars[:, k], marks[:, k], groups, strict=True):
-            hidden = end < mark < end + room  # the diamond stands where the number would
+            hidden = end < mark < end + room  # the diamond is where the number would be
             ax.annotate(
                 figures.percent(group.values[k]), (mark if hidden else end, where), (5, 0),
                 fontsize=7, textcoords="offset points", va="center",

@@ -1,7 +1,7 @@
 """The feature map as a page in one file that works without a network, a server or a mouse.
 
-The page's markup, style and scripts lie beside this file (``map_page.html`` and so on) and are
-put together here. Its content policy forbids every load from elsewhere.
+The page's markup, style and scripts are files beside this one (``map_page.html`` and so on), and
+are put together here. Its content policy forbids loading anything from elsewhere.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from dagen.visualization.survey import DOMAINS, Survey
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("map_points.js", "map_canvas.js", "map_page.js")
-_MARGIN = 0.04  # of the map's side, around all points
-_ASPECT = 1.0, 1.7  # width over height of a map: what fits both a screen and a phone
+_MARGIN = 0.04  # share of the map's side, around all points
+_ASPECT = 1.0, 1.7  # width over height of a map, for screens and phones
 _MAIN = ("a_distance", "knn_transfer")
 _SHAPES = (
     '<circle cx="8" cy="8" r="5.5" fill="currentColor"/>',
@@ -39,7 +39,7 @@ def write(survey: Survey, places: Floats, numbers: list[dict[str, float]], path:
     Args:
         survey: points and pictures.
         places: (K, P, 2), see :func:`dagen.visualization.embedding.joint_map`.
-        numbers: of each network, see :func:`dagen.visualization.distances.measure`.
+        numbers: each network's numbers from :func:`dagen.visualization.distances.measure`.
         path: the HTML file; its folder exists.
 
     Returns:
@@ -71,7 +71,7 @@ def _read(name: str) -> str:
 
 
 def _embedded(values: dict[str, Any]) -> str:
-    """JSON that no file name can break out of."""
+    """JSON with escapes, so that no file name can close its script element."""
     return json.dumps(values, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -122,7 +122,7 @@ def _words(values: NDArray[Any]) -> str:
 
 
 def _fitted(places: Floats) -> tuple[Floats, float]:
-    """The maps as parts, 0 to 1, of a frame's width and height (y downwards), and its aspect."""
+    """The maps in fractions of a frame's width and height (y downwards), and the frame's aspect."""
     low, high = places.min((0, 1)), places.max((0, 1))
     width, height = (high - low).clip(1e-6) * (1 + 2 * _MARGIN)
     frame = max(width, height * _ASPECT[0]), max(height, width / _ASPECT[1])

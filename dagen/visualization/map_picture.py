@@ -1,4 +1,4 @@
-"""The feature map as a still picture, with its numbers under it."""
+"""The feature map as an image, with its numbers below."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def draw(survey: Survey, places: Floats, numbers: list[dict[str, float]], path: 
     Args:
         survey: the points.
         places: (K, P, 2), see :func:`dagen.visualization.embedding.joint_map`.
-        numbers: of each network, see :func:`dagen.visualization.distances.measure`.
-        path: without suffix.
+        numbers: each network's numbers from :func:`dagen.visualization.distances.measure`.
+        path: path of the files without suffix.
 
     Returns:
         Both files.
@@ -71,12 +71,12 @@ def _domain_colours(survey: Survey) -> Any:
 def _points(ax: Any, survey: Survey, places: Floats, colours: Any, aspect: float) -> None:
     points = survey.points
     size = float(np.clip(40_000 / max(len(points), 1), 3, 26))
-    # Shuffled, in portions of both domains in turn: no class and no domain lies on top.
+    # Shuffled, in portions of both domains in turn, so that no class or domain covers the others.
     order = np.random.default_rng(0).permutation(len(points))
     for portion in np.array_split(order, 16):
         for domain, marker in enumerate(style.MARKERS):
             chosen = portion[points.domain[portion] == domain]
-            # Source filled, target open: told apart without any colour.
+            # Source filled, target open, so that they differ without colour too.
             fill = {"c": colours[chosen], "linewidths": 0} if domain == 0 else {
                 "facecolors": "none", "edgecolors": colours[chosen], "linewidths": 0.6,
             }  # fmt: skip
@@ -91,7 +91,7 @@ def _points(ax: Any, survey: Survey, places: Floats, colours: Any, aspect: float
 
 
 def _frame(places: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Ends of both axes, with a margin; the picture is no flatter than 0.6 and never upright."""
+    """Ends of both axes, with a margin; height over width is at least 0.6 and at most 1."""
     low, high = places.min((0, 1)), places.max((0, 1))
     middle, (width, height) = (low + high) / 2, 1.08 * (high - low).clip(1e-6)
     height = max(height, 0.6 * width)

@@ -1,4 +1,4 @@
-"""The distances to read, and every number behind the pictures for programs."""
+"""The distances as a readable table, and all numbers behind the figures as JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def write(seen: Survey, numbers: list[dict[str, float]], folder: Path) -> list[P
     """Write ``distances.md`` and ``numbers.json``.
 
     Args:
-        seen: what the pictures show.
-        numbers: of each network, see :func:`dagen.visualization.distances.measure`.
-        folder: where to; it exists.
+        seen: the survey that the figures show.
+        numbers: each network's numbers from :func:`dagen.visualization.distances.measure`.
+        folder: folder to write to; it exists.
 
     Returns:
         Both files.
@@ -56,7 +56,7 @@ def write(seen: Survey, numbers: list[dict[str, float]], folder: Path) -> list[P
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN: what is not defined is null."""
+    """JSON has no NaN: undefined values become null."""
     if isinstance(value, dict):
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Labelled objects and how much of each a network found."""
+"""Labelled objects and the share of each that a network found."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dagen.types import Label
 
 @dataclass(frozen=True)
 class Object:
-    """One object in truth.
+    """One labelled object.
 
     Attributes:
-        label: its class.
-        share: of the image's pixels that it covers, 0 to 1.
-        found: share of its pixels that each network took for waste of any class.
-        right: share that each network gave the object's own class.
+        label: its class id.
+        share: share of the image's pixels that it covers, 0 to 1.
+        found: share of its pixels that each network predicts as waste of any class.
+        right: share of its pixels that each network predicts as the object's class.
     """
 
     label: int
@@ -31,13 +31,13 @@ class Object:
 def objects(label: Label, predictions: Sequence[Label], num_classes: int) -> list[Object]:
     """The connected regions of every class but the background.
 
-    Labels of pixels do not tell touching objects of one class apart; such a pair is one region
-    here. Ignored pixels belong to none.
+    Pixel labels cannot separate touching objects of one class; such a pair is one region here.
+    Ignored pixels belong to no region.
 
     Args:
         label: (H, W) uint8 truth.
-        predictions: (H, W) uint8 of each network.
-        num_classes: classes with background.
+        predictions: (H, W) uint8 prediction of each network.
+        num_classes: number of classes, background included.
     """
     seen: list[Object] = []
     for class_ in range(1, num_classes):

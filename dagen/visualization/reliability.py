@@ -1,4 +1,4 @@
-"""Reliability diagrams: is a network right as often as it says it is?
+"""Reliability diagrams: how well a network's confidence matches its accuracy.
 
 DeGroot and Fienberg (1983); the expected calibration error as in Guo et al., "On Calibration of
 Modern Neural Networks" (ICML 2017), with the bins of :mod:`dagen.scoring.metrics`.
@@ -22,7 +22,7 @@ def draw(survey: Survey, path: Path) -> list[Path]:
     """Write the diagrams as PNG and SVG: one for each domain, a line for each network."""
     what = (
         f"Reliability in {BINS} bins of equal width: how often the pixels of one confidence are "
-        "right (above), and how many there are (below). On the diagonal confidence is true."
+        "right (above), and how many there are (below). On the diagonal confidence equals accuracy."
     )
     caption = captions.of_figure(what, survey)
     with style.figure(8.2, 4.9 + 0.2 * len(survey.checkpoints), caption) as drawn:
@@ -46,7 +46,7 @@ def draw(survey: Survey, path: Path) -> list[Path]:
                 edges = np.linspace(0, 1, BINS + 1)
                 below.stairs(100 * pixels / max(pixels.sum(), 1), edges, lw=1.5, **look)
             above.set_box_aspect(0.8)
-            # Above the plot: a curve may pass through any corner of it.
+            # Above the plot, because a curve may pass through any corner.
             above.legend(
                 loc="lower left", bbox_to_anchor=(-0.03, 0.99), fontsize=8, alignment="left",
                 title=f"{side.name} ({DOMAINS[domain]})", title_fontproperties={"weight": "bold"},

@@ -1,4 +1,4 @@
-"""Which pixels stand on the map: as many of every class and domain, from many images."""
+"""The choice of pixels for the map: equally many of every class and domain, from many images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def evenly(count: int, most: int | None) -> list[int]:
 
 
 def on_grid(label: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.uint8]:
-    """The label at the centres of ``grid`` (h, w) cells: what a feature vector stands for.
+    """The label at the centres of ``grid`` (h, w) cells, one for each feature vector.
 
     Args:
         label: (H, W) uint8.
@@ -34,15 +34,15 @@ def places(cells: int, pixels: int) -> Ints:
 
 
 def spread(available: Ints, quota: int, draw: np.random.Generator) -> Ints:
-    """How many to take of each image: as evenly as what there is allows.
+    """How many pixels to take from each image, as evenly as possible.
 
     Args:
-        available: (images,) how many there are in each.
-        quota: how many in all; where there are fewer, all are taken.
-        draw: who gets the last ones that cannot be shared evenly.
+        available: (images,) number of pixels in each.
+        quota: number of pixels in all; if there are fewer, all are taken.
+        draw: decides which images give the remainder.
 
     Returns:
-        (images,) at most ``available``, with the sum min(quota, sum of ``available``).
+        (images,) numbers of at most ``available``, with the sum min(quota, sum of ``available``).
     """
     taken = np.zeros_like(available)
     order = draw.permutation(len(available))
@@ -62,10 +62,10 @@ def balanced(
     """Cells of one domain, ``quota`` of every class.
 
     Args:
-        labels: of each image, (h, w) uint8 on its feature grid; 255 is never drawn.
-        num_classes: classes with background.
-        quota: cells of each class; a class that has fewer gives all it has.
-        seed: of the draw.
+        labels: label of each image, (h, w) uint8 on its feature grid; 255 is never drawn.
+        num_classes: number of classes, background included.
+        quota: number of cells of each class; a class with fewer gives all of them.
+        seed: seed of the draw.
 
     Returns:
         (N, 4) int64 rows of image, row, column and class, in random order within a class.
@@ -87,10 +87,10 @@ def balanced(
 
 
 def matched(domain: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Points of which both domains have equally many of every class, as a mask (N,).
+    """A mask (N,) of points such that both domains have equally many of every class.
 
-    A distance of domains is then no difference in how often classes occur. Of a class that one
-    domain has more of, the first in order are kept (:func:`balanced` shuffles within a class).
+    A distance between domains then does not measure class frequencies. If one domain has more
+    points of a class, the first in order are kept (:func:`balanced` shuffles within a class).
     """
     kept = np.zeros(len(label), bool)
     for class_ in np.unique(label):

@@ -1,4 +1,4 @@
-"""One look for every figure: colours that everyone can tell apart, and shapes for print."""
+"""The common style of all figures: colours that everyone can distinguish, shapes for print."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ RUNS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 HATCHES = ("", "////", "....", "xxxx", "----", "++++")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "^")
-"""Of the source and of the target."""
+"""Markers of the source and of the target."""
 DOMAINS = ("#0072B2", "#D55E00")
-"""Likewise their colours, where classes have none."""
+"""Colours of the source and of the target, in figures where classes have none."""
 SHADES = "cividis"
-"""Colour map of amounts: even in lightness, so in print too."""
-_GROUND = "#999999"  # of background points, which black would make the loudest of all
+"""Colour map of amounts, with even lightness, for print too."""
+_GROUND = "#999999"  # background points: black would make them too prominent
 
-_LETTERS_AN_INCH = 17  # of a caption's typeface
-_SETTINGS: Any = {  # matplotlib types every name of a setting
+_LETTERS_AN_INCH = 17  # in the typeface of captions
+_SETTINGS: Any = {  # matplotlib has a type for every setting's name
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -39,12 +39,12 @@ _SETTINGS: Any = {  # matplotlib types every name of a setting
     "grid.color": "#DDDDDD",
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
-    "svg.hashsalt": "dagen",  # the same figure is the same file
+    "svg.hashsalt": "dagen",  # so that equal figures give equal files
 }
 
 
 def class_colour(name: str) -> str:
-    """The colour of a class as ``#RRGGBB``: that of every overlay, background in grey."""
+    """The colour of a class as ``#RRGGBB``, as in overlays, with background in grey."""
     if name == "background":
         return _GROUND
     return "#{:02X}{:02X}{:02X}".format(*COLOURS[name])
@@ -62,12 +62,12 @@ def run_style(k: int) -> dict[str, Any]:
 
 @contextmanager
 def figure(width: float, height: float, caption: str) -> Iterator[Figure]:
-    """A figure with its caption below it; no global state of matplotlib is touched or left.
+    """A figure with its caption below it; matplotlib's global state stays untouched.
 
     Args:
-        width: inches.
-        height: inches, without the caption.
-        caption: what was run, on which data, with which seed; broken into lines here.
+        width: width in inches.
+        height: height in inches, without the caption.
+        caption: what was run, on which data, with which seed; it is broken into lines here.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -84,8 +84,8 @@ def save(drawn: Figure, path: Path, caption: str) -> list[Path]:
 
     Args:
         drawn: the figure.
-        path: without suffix; its folder exists.
-        caption: goes into the files, for readers that cannot see them.
+        path: path without suffix; its folder exists.
+        caption: description stored in the files, for readers that cannot see them.
 
     Returns:
         Both files.
@@ -105,7 +105,7 @@ def save(drawn: Figure, path: Path, caption: str) -> list[Path]:
 
 
 def panels(drawn: Figure, count: int, most: int = 3, **shared: Any) -> Sequence[Any]:
-    """``count`` axes in rows of at most ``most``; places that stay over are empty."""
+    """``count`` axes in rows of at most ``most``; remaining places are empty."""
     columns = min(count, most)
     rows = -(-count // columns)
     axes = drawn.subplots(rows, columns, squeeze=False, **shared).ravel()

@@ -1,4 +1,4 @@
-"""What is known of the images of both domains: scores, drawn points, features, small pictures."""
+"""The data behind all figures: scores, drawn points, features, thumbnails of both domains."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Side:
     """The images of one domain.
 
     Attributes:
-        name: the data set.
+        name: name of the data set.
         dataset: one labelled split of it.
-        chosen: the images that are looked at.
+        chosen: indices of the images in use.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Side:
 
     @property
     def told(self) -> str:
-        """Which images these are, for captions."""
+        """Description of these images for captions."""
         return (
             f"{self.name} {self.dataset.split} ({len(self.chosen)} of {len(self.dataset)} images)"
         )
@@ -42,18 +42,18 @@ class Side:
 
 @dataclass(frozen=True)
 class Picture:
-    """One image and what the networks made of it.
+    """One image and what the networks predict for it.
 
     Attributes:
         domain: 0 source, 1 target.
-        index: in its data set.
-        name: what the data set calls it.
-        scene: its scene tag, where there is one.
-        photo: JPEG.
-        truth: PNG of the label, see :mod:`.thumbnails`.
-        predictions: likewise, for each network.
-        scores: of each network on this image alone.
-        objects: labelled objects and what became of them; of target images only.
+        index: index in its data set.
+        name: name in its data set.
+        scene: its scene tag, if there is one.
+        photo: the image as JPEG.
+        truth: the label as PNG, see :mod:`.thumbnails`.
+        predictions: each network's prediction as PNG.
+        scores: each network's scores on this image alone.
+        objects: labelled objects and how they were predicted; target images only.
     """
 
     domain: int
@@ -69,14 +69,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Points:
-    """The drawn pixels; every array has one entry for each.
+    """The drawn pixels; every array has one entry per pixel.
 
     Attributes:
         domain: uint8, 0 source, 1 target.
         picture: int64, position in :attr:`Survey.pictures`.
-        y: float32, place in the image from 0 (top) to 1.
+        y: float32, position in the image from 0 (top) to 1.
         x: float32, from 0 (left) to 1.
-        label: uint8, the class in truth.
+        label: uint8, the true class.
     """
 
     domain: NDArray[np.uint8]
@@ -91,7 +91,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Survey:
-    """Everything that was seen.
+    """All results of the pass over the images.
 
     Attributes:
         task: what is segmented.
@@ -99,10 +99,10 @@ class Survey:
         sides: source and target.
         pictures: the images, those of the source first.
         points: the drawn pixels, the same for every network.
-        features: (K, P, D) as a list: what each network's classifier sees there.
-        predictions: (K, P) uint8.
+        features: (K, P, D) as a list: the input of each network's classifier there.
+        predictions: (K, P) uint8 class ids.
         confidence: (K, P) float32, the largest class probability.
-        seed: of the draw.
+        seed: seed of the draw.
     """
 
     task: Task
@@ -126,7 +126,7 @@ class Survey:
 
 
 def pooled(scores: Sequence[Scores], task: Task) -> Scores:
-    """Scores of many images as one: their counts are added up."""
+    """Scores of many images together: their counts are added up."""
     total = Scores(task)
     for each in scores:
         total.confusion += each.confusion

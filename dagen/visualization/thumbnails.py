@@ -1,4 +1,4 @@
-"""Images and labels small enough that hundreds of them fit into one page."""
+"""Images and labels, small enough for hundreds of them on one page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dagen.types import IGNORE, Pixels
 SIDE = 320
 """Longest side of a thumbnail in pixels."""
 _QUALITY = 72
-_GREY = (128, 128, 128)  # of ignored pixels
+_GREY = (128, 128, 128)  # for ignored pixels
 
 
 def photo(image: Pixels) -> bytes:
@@ -39,7 +39,7 @@ def label(ids: Pixels, classes: Sequence[str]) -> bytes:
 
 
 def _fitted(pixels: Pixels) -> tuple[int, int]:
-    """Width and height with the long side at :data:`SIDE`; nothing is enlarged."""
+    """Width and height with the long side at most :data:`SIDE`; nothing is enlarged."""
     height, width = pixels.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     return max(1, round(width * scale)), max(1, round(height * scale))

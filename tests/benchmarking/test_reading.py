@@ -95,7 +95,7 @@ def test_any_setting_can_be_an_axis(make: Make) -> None:
         (dict(grid="[grid]\nseed = []"), "seed is []; give a list of values"),
         (dict(grid="[grid]\nseed = 3"), "seed is 3; give a list of values"),
         (dict(grid="[grid]\nseed = [1, 1]"), "name every value once"),
-        (dict(grid="[grid]\nsteps = [1]"), "steps stands in [base] and in [grid]"),
+        (dict(grid="[grid]\nsteps = [1]"), "steps is in [base] and in [grid]"),
         (dict(grid="[grid]\nseed = [0, -1]"), "row 'source-only': seed is -1"),
         (dict(grid="[grid]\nmodel = ['ennet']"), "unknown network 'ennet'; did you mean 'enet'"),
         (dict(base=BASE + "stepz = 3"), "unknown setting 'stepz'; did you mean 'steps'"),

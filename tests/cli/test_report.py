@@ -157,7 +157,7 @@ def test_pictures_of_visualize_come_with_their_own_captions(tmp_path: Path) -> N
     assert 'width="2000" height="5"' in (result.folder / "report.html").read_text()
     (result.folder / "visualize" / "map.png").write_bytes(b"no picture")
     found = report(tmp_path, result.name)
-    assert "map.png is no picture" in str(found.exception)
+    assert "map.png is not a readable image" in str(found.exception)
 
 
 def test_it_is_added_to_the_mlflow_run(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_bad_input_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (["half"], "has no result.json. Run the same command again"),
         ([result.name, result.folder], "is given twice"),
         ([damaged.name], "result.json is damaged"),
-        ([result.name, "--out", "nowhere/page.html"], "nowhere is no folder"),
+        ([result.name, "--out", "nowhere/page.html"], "nowhere is not a folder"),
     ):
         found = report(runs, *args)
         text = str(found.exception)

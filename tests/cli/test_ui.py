@@ -25,7 +25,7 @@ def test_the_pages_are_served_until_it_is_stopped(tmp_path: Path) -> None:
     with started(command, port, "/health", log, env) as process:
         assert get(port) == 200
         end = time.monotonic() + PATIENCE
-        while "Ctrl-C ends it." not in log.read_text():
+        while "Press Ctrl-C to stop." not in log.read_text():
             assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.1)
     assert process.returncode == 0

@@ -31,7 +31,7 @@ def test_two_images_of_one_stem(tmp_path: Path) -> None:
 def test_a_mask_of_another_size(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     Image.new("L", (64, 47)).save(folder / "masks" / "val" / "photo 1.png")
-    with pytest.raises(DataError, match=r"photo 1\.png is 64x47 \(W x H\), its image 64x48"):
+    with pytest.raises(DataError, match=r"photo 1\.png is 64x47 \(W x H\), but its image is 64x48"):
         Folder(folder, "val", Task.MATERIAL).label(1)
 
 

@@ -120,7 +120,7 @@ def test_without_own_splits_every_photograph_is_in_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no readable JSON"),
+        ("{", "not a readable JSON"),
         ("[]", "must hold"),
         ('{"train": "batch_1/000000.jpg"}', "must hold"),
         ('{"train": [3]}', "must hold"),

@@ -86,7 +86,7 @@ def test_a_parameter_of_a_recipes_only_strategy(made_up: None) -> None:
 
 
 def test_two_recipes_are_refused(made_up: None) -> None:
-    with pytest.raises(UsageError, match="quick and strong are recipes; name one"):
+    with pytest.raises(UsageError, match="quick and strong are recipes; name only one"):
         from_mapping({"method": "quick,strong"})
 
 

@@ -58,7 +58,7 @@ def test_neighbouring_classes_are_both_outlined() -> None:
     ("label", "alpha", "message"),
     [
         (np.zeros((3, 4), np.uint8), 0.5, "label's size|image's size"),
-        (np.full((4, 4), 5, np.uint8), 0.5, "the label holds 5; ids are 0 to 4"),
+        (np.full((4, 4), 5, np.uint8), 0.5, "the label has the id 5; ids are 0 to 4"),
         (np.zeros((4, 4), np.uint8), 1.5, "alpha is 1.5"),
     ],
 )

@@ -79,5 +79,5 @@ def test_a_long_caption_is_broken_and_a_long_title_shrinks() -> None:
 
 @pytest.mark.parametrize("rows", [[], [[np.zeros((4, 4, 3), np.uint8)] * 2]])
 def test_rows_must_fit_their_titles(rows: list[list[np.ndarray]]) -> None:
-    with pytest.raises(UsageError, match="as many pictures as titles"):
+    with pytest.raises(UsageError, match="as many images as titles"):
         grid(rows, ["image", "truth", "adapted"], "")

@@ -1,6 +1,6 @@
 """The two baseline tables of the course project that dagen grew out of.
 
-Networks on the source domain alone: the object against the background, and each material.
+Networks on the source domain alone: object against background, and each material.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _MATERIALS = {
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
-    """A table for each task of which there are records, the networks in the order of the records.
+    """A table for each task that has records, with networks in the order of the records.
 
     ``Object (mIoU)`` is the IoU of the one foreground class, and ``avg. mIoU`` the mean over the
-    four materials; the mean that counts the background too stands beneath.
+    four materials; the mean with the background is below the table.
     """
     found: list[Table] = []
     records = list(records)

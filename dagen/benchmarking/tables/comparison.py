@@ -1,4 +1,4 @@
-"""Methods beside their baselines and ceilings, a table for each network and task."""
+"""Tables of methods with their baselines and ceilings, one for each network and task."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Section:
     """The records of one table.
 
     Attributes:
-        title: network, task, data set.
-        headline: the figure that the task is about.
+        title: names of network, task and data set.
+        headline: the task's headline score.
         rows: the records by row, the best row first and the ceilings last.
-        gaps: share of the gap that each row closed; None where that is not defined.
+        gaps: share of the gap that each row closed; None if not defined.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Section:
         return next(iter(self.rows.values()))[0]
 
     def headline_of(self, row: str) -> Estimate:
-        """The row's mean headline figure."""
+        """The row's mean headline score."""
         return _mean(self.rows[row], self.headline)
 
 
@@ -83,7 +83,7 @@ def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
 
 
 def table(section: Section) -> Table:
-    """The section as a table; figures are per cent unless the head says otherwise."""
+    """The section as a table; numbers are per cent unless the head says otherwise."""
     budget, other = protocol.budgets(section.rows)
     columns = _columns(section)
     rows: list[list[str | Value]] = []
@@ -105,9 +105,9 @@ class Column:
     """A column of numbers.
 
     Attributes:
-        head: its name.
-        value: the entry of a row.
-        better: 1 where more is better, -1 where less is, 0 where neither.
+        head: name of the column.
+        value: computes the entry of a row.
+        better: 1 if more is better, -1 if less is, 0 if neither.
     """
 
     head: str
@@ -157,7 +157,7 @@ def _seconds(records: Sequence[Record]) -> Value:
 def _mark_best(
     rows: list[list[str | Value]], column: int, better: int, names: Sequence[str]
 ) -> None:
-    """Print the best entry in bold; a ceiling is no competitor, and one row no competition."""
+    """Mark the best entry as bold; ceilings do not compete, and a single row is not marked."""
     rivals = {
         i: entry.mean
         for i, (name, row) in enumerate(zip(names, rows, strict=True))

@@ -1,4 +1,4 @@
-"""A figure of a benchmark: each row's mean, its interval and every seed, a panel for each table."""
+"""The figure of a benchmark: each row's mean, interval and seeds, with a panel per table."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dagen.runs import figures
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe & Ito (2008): told apart with every kind of colour vision, and in grey.
+# Okabe & Ito (2008): distinguishable with every kind of colour vision, and in grey.
 _METHOD, _BASELINE, _CEILING, _SEED = "#0072B2", "#555555", "#D55E00", "#999999"
-_LINE = 0.28  # inches for a row
+_LINE = 0.28  # inches per row
 
 
 def draw(sections: Sequence[Section]) -> bytes:

@@ -1,4 +1,4 @@
-"""From several seeds to one figure: mean, 95 % t-interval, share of the gap that was closed."""
+"""Statistics over seeds: mean, 95 % t-interval, share of the gap that was closed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SMALLEST_GAP = 0.02
-"""Below two points between source-only and ceiling, a share of the gap says nothing."""
+"""With less than two points between source-only and ceiling, a share of the gap means nothing."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Estimate:
     """A mean over seeds.
 
     Attributes:
-        mean: NaN where there is no value.
-        spread: half the width of the 95 % interval; None below two values.
-        count: of values.
+        mean: the mean; NaN without values.
+        spread: half the width of the 95 % interval; None with fewer than two values.
+        count: number of values.
     """
 
     mean: float
@@ -46,10 +46,10 @@ def estimate(values: Iterable[float | None]) -> Estimate:
 def gap_closed(method: float, source_only: float, ceiling: float) -> float | None:
     """``(method - source_only) / (ceiling - source_only)``, all of them fractions of 1.
 
-    None where the gap is under two points (or there is none), or a figure is missing (NaN).
+    None if the gap is under two points or a value is missing (NaN).
     """
     gap = ceiling - source_only
-    # Written so that NaN is refused, and 0.35 - 0.33 is two points whatever floats make of it.
+    # Written so that NaN is refused, and 0.35 - 0.33 counts as two points despite rounding.
     if not gap >= SMALLEST_GAP - 1e-9 or math.isnan(method):
         return None
     return (method - source_only) / gap

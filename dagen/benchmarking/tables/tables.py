@@ -17,11 +17,11 @@ class Value:
     """A number in a table.
 
     Attributes:
-        mean: NaN is shown as a dash.
-        spread: half the width of its interval, or None.
-        digits: after the decimal point.
+        mean: the number; NaN is shown as a dash.
+        spread: half the width of the interval, or None.
+        digits: digits after the decimal point.
         best: whether it is printed in bold.
-        count: seeds that it is the mean of.
+        count: number of seeds averaged.
     """
 
     mean: float
@@ -31,7 +31,7 @@ class Value:
     count: int = 1
 
     def text(self, plus_minus: str = "±") -> str:
-        """Such as ``12.3 ± 0.4``."""
+        """The value as text, such as ``12.3 ± 0.4``."""
         if math.isnan(self.mean):
             return MISSING
         number = f"{self.mean:,.{self.digits}f}"
@@ -50,13 +50,13 @@ def in_percent(found: Estimate | float | None, digits: int = 1) -> Value:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, its first column in words.
+    """A table whose first column is text.
 
     Attributes:
-        title: above it.
-        columns: the heads, that of the first column included.
-        rows: as many entries as columns.
-        notes: sentences beneath it.
+        title: title above the table.
+        columns: the heads, the first column's included.
+        rows: rows with as many entries as there are columns.
+        notes: sentences below the table.
     """
 
     title: str
@@ -66,7 +66,7 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """A heading, the table, its notes as a list."""
+    """A heading, the table and its notes as a list."""
 
     def shown(entry: str | Value) -> str:
         if isinstance(entry, str):
@@ -97,7 +97,7 @@ _LATEX = {
 
 
 def latex(table: Table) -> str:
-    """A ``table`` with booktabs rules; its notes stand in the caption."""
+    """A ``table`` with booktabs rules; the notes are part of the caption."""
 
     def plain(text: str) -> str:
         return "".join(_LATEX.get(letter, letter) for letter in text)
@@ -125,7 +125,7 @@ def latex(table: Table) -> str:
 
 
 def as_csv(tables: Iterable[Table]) -> str:
-    """All tables as one tidy list: a line for each number, in the units of the heads."""
+    """All tables as one tidy list: a line per number, in the units of the heads."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["table", "row", "column", "value", "interval95", "n"])

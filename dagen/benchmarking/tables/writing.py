@@ -1,4 +1,4 @@
-"""The files of a benchmark's results: a page of tables, the same for LaTeX, a list, a figure."""
+"""Writes a benchmark's result files: tables as Markdown, LaTeX and CSV, and a figure."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from dagen.benchmarking.tables.tables import Table, as_csv, latex, markdown
 def write(
     folder: Path, name: str, records: Sequence[Record], title: str, note: str, cells: int
 ) -> list[Path]:
-    """Write what is new of ``<name>.md``, ``.tex``, ``.csv`` and ``.png``.
+    """Write those of ``<name>.md``, ``.tex``, ``.csv`` and ``.png`` that have changed.
 
     Args:
-        folder: it exists.
-        name: of the benchmark.
-        records: of the cells that are done, in the order of the benchmark.
-        title: above the tables.
-        note: below the title.
-        cells: of the benchmark, done or not.
+        folder: folder to write to; it exists.
+        name: name of the benchmark.
+        records: records of the finished cells, in the order of the benchmark.
+        title: title above the tables.
+        note: paragraph below the title.
+        cells: number of cells of the benchmark, done or not.
 
     Returns:
         The files; none without records.
 
     Raises:
-        DagenError: one cannot be written.
+        DagenError: a file cannot be written.
     """
     if not records:
         return []

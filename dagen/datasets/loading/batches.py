@@ -1,12 +1,12 @@
-"""Data sets to batches, by counters instead of by state.
+"""Turns data sets into batches, by counters instead of by state.
 
-Which image stands at position k of a run, and every random draw for it, follow from
-(seed, stream, k) alone. So the number of workers changes nothing, and a run that resumes at
-step N simply starts counting at N.
+The image at position k of a run, and every random draw for it, depend on (seed, stream, k) alone.
+So the number of workers changes nothing, and a run that resumes at step N simply starts counting at
+N.
 
-With few target labels, half of the labelled images of each batch are the target's, as many as
-of the source (the "S+T" of semi-supervised adaptation, Saito et al., ICCV 2019), and the batch
-does not grow: they are the last rows of the source view. Without a source they are all of it.
+With few target labels, half of the labelled images of each batch come from the target and half from
+the source (the "S+T" of semi-supervised adaptation, Saito et al., ICCV 2019). The batch does not
+grow: the target's are the last rows of the source view. Without a source they fill it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from dagen.types import Batch, Image, Label, View
 Stream = Literal["source", "target", "labelled"]
 """``labelled`` holds the target images whose labels may be used."""
 
-# The second word of the random key, apart for each stream and each use.
+# The second word of the random key, different for each stream and each use.
 _ORDER: dict[Stream, int] = {"source": 0, "target": 1, "labelled": 4}
 _CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
 _CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
@@ -56,8 +56,8 @@ class Feed:
     Attributes:
         dataset: the images.
         labelled: whether labels are read; False never opens one.
-        rare: draws labelled images by class; None takes each once an epoch.
-        maps: the kinds of per-image maps that come with the images, by name.
+        rare: draws labelled images by class; None takes each image once per epoch.
+        maps: kinds of per-image maps that are loaded with the images, by name.
     """
 
     dataset: Dataset
@@ -68,7 +68,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a run draws its samples; see the configuration's fields of the same names."""
+    """Settings of sampling; see the configuration's fields of the same names."""
 
     size: tuple[int, int]
     batch: int
@@ -111,7 +111,7 @@ class Steps(TorchDataset[Batch]):
         return [self.feeds[stream].dataset.name(i) for stream, rows in parts for i in rows]
 
     def _rows(self, stream: Stream, step: int, count: int) -> Iterator[_Sample]:
-        """This process's ``count`` samples of a step; none where there is no such stream."""
+        """This process's ``count`` samples of a step; none without such a stream."""
         feed = self.feeds.get(stream)
         if feed is None:
             return
@@ -149,7 +149,7 @@ class Steps(TorchDataset[Batch]):
 
 
 def _view(samples: list[_Sample], target_rows: int = 0) -> View | None:
-    """The samples as one view; None without any."""
+    """The samples as one view; None without samples."""
     if not samples:
         return None
     labels = [label_tensor(s.label) for s in samples if s.label is not None]
@@ -178,7 +178,7 @@ def _order(
 
 
 def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:
-    """The batches from step ``start`` on, made ahead by ``workers`` processes."""
+    """The batches from step ``start`` on, made in advance by ``workers`` processes."""
     return DataLoader(
         steps,
         batch_size=None,
@@ -191,11 +191,11 @@ def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> Dat
 
 
 def _start_worker(worker: int) -> None:
-    """A worker leaves signals to the loop, and gives freed memory back.
+    """Make a worker ignore signals, and return freed memory to the system.
 
-    A signal to the whole process group (``timeout``, schedulers, Ctrl-C) ends the loop alone,
-    which saves its state first; a worker that died at once would end the run before that.
-    Workers end with the loop, which closes them.
+    A signal to the whole process group (``timeout``, schedulers, Ctrl-C) should stop only the loop,
+    which saves its state first; a worker that died at once would end the run before that. The loop
+    closes its workers when it ends.
     """
     return_freed_memory()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -211,5 +211,5 @@ def every_image(dataset: Dataset, size: tuple[int, int], multiple: int) -> Itera
 
 
 def default_workers() -> int:
-    """One process for every core but the one that trains, at most eight."""
+    """One process per core except the one that trains, at most eight."""
     return min(8, max(0, len(os.sched_getaffinity(0)) - 1))

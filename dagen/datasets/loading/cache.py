@@ -1,19 +1,19 @@
 """Decoded images at training resolution, in memory-mapped files.
 
 Photographs of 12 megapixels take a tenth of a second to decode; a training loop reads each of
-them many times at a small fraction of that size. The cache decodes each once, shrinks it as far
-as the training resolution allows, and keeps one file an image::
+them many times at a small fraction of that size. The cache decodes each once, shrinks it as far as
+the training resolution allows, and keeps one file per image::
 
     FOLDER/ab/abcdef....npy     a NumPy array file, and the CRC-32 of all before in its last 4 bytes
 
-The file's name is the SHA-256 of what the array was made from: path, size and time of the image
-file, the resolution, and whether it is the image, its label or a kind of map. An entry is
-therefore never wrong, only unused: nothing is ever evicted, and the folder may be deleted
-whenever one likes, also its older files alone (``find FOLDER -mtime +30 -delete``). Files are
-written under a temporary name (``.*.tmp``; one is left where a process was killed), synced and
-renamed, so that several processes may share a folder; at worst two make the same file. A file is
-checked when a process first opens it, and made again when it is damaged. Where nothing can be
-written a warning is given, once, and the data set works on without a cache.
+The file's name is the SHA-256 of everything that the array depends on: path, size and time of the
+image file, the resolution, and whether it is the image, its label or a kind of map. An entry is
+therefore never wrong, only unused: nothing is ever evicted, and the folder, or only its older files
+(``find FOLDER -mtime +30 -delete``), may be deleted at any time. Files are written under a
+temporary name (``.*.tmp``; a killed process leaves one), synced and renamed, so that several
+processes may share a folder; at worst two make the same file. A file is checked when a process
+first opens it, and made again if it is damaged. If nothing can be written, one warning is logged
+and the data set works without a cache.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from dagen.types import Pixels
 VARIABLE = "DAGEN_CACHE"
 """The environment variable that names the cache's folder."""
 
-_VERSION = 1  # part of each key: raise it when an entry would be made in another way
+_VERSION = 1  # part of each key: increase it when entries are made in another way
 _CHECKSUM = 4  # bytes
 _T = TypeVar("_T", bound=np.generic)
 
@@ -52,39 +52,39 @@ def default_folder() -> Path:
 
 
 class DecodeCache:
-    """Arrays on disk, each under a key and made at most once."""
+    """Arrays on disk by key; each is made at most once."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Opens a cache; creates nothing yet.
+        """Open a cache; nothing is created yet.
 
         Args:
-            folder: where the files lie; None is :func:`default_folder`.
+            folder: folder of the files; None is :func:`default_folder`.
         """
         self.folder = folder or default_folder()
         self._writable = True
         self._sound: set[str] = set()
 
     def get(self, key: str, make: Callable[[], NDArray[_T]]) -> NDArray[_T]:
-        """The array of ``key``: from its file, or made and stored.
+        """The array of ``key``, read from its file, or made and stored.
 
         Args:
             key: everything that the array depends on, its type included.
-            make: makes the array, of any shape and type of numbers; what it raises goes through.
+            make: makes the array, of any shape and type of numbers; its errors are not caught.
 
         Returns:
-            A read-only array, mapped from its file where there is one.
+            A read-only array, mapped from its file if there is one.
         """
         name = hashlib.sha256(f"{_VERSION}|{key}".encode()).hexdigest()
         path = self.folder / name[:2] / f"{name}.npy"
         array = self._read(path)
         if array is None:
-            made = make().view()  # the maker's own array stays as it is
+            made = make().view()  # the maker's own array stays writable
             made.flags.writeable = False
             array = self._write(path, made)
         return array
 
     def _read(self, path: Path) -> NDArray[Any] | None:
-        """The stored array; None where there is none or it is damaged."""
+        """The stored array; None if it is missing or damaged."""
         try:
             if path.name not in self._sound:
                 content = path.read_bytes()
@@ -98,7 +98,7 @@ class DecodeCache:
         return np.asarray(array)
 
     def _write(self, path: Path, array: NDArray[_T]) -> NDArray[_T]:
-        """Stores ``array``; gives the mapped one, or ``array`` itself where that fails."""
+        """Store ``array``; returns the mapped array, or ``array`` itself if that fails."""
         if not self._writable:
             return array
         content = io.BytesIO()
@@ -110,7 +110,7 @@ class DecodeCache:
         except DagenError as error:
             self._writable = False
             warnings.warn(
-                f"images are decoded every time, for the cache does not work: {error} "
+                f"images are decoded every time, because the cache does not work: {error} "
                 f"{VARIABLE} names another folder.",
                 RuntimeWarning,
                 stacklevel=2,
@@ -121,15 +121,15 @@ class DecodeCache:
 
 
 def cover(size: tuple[int, int], limit: tuple[int, int]) -> tuple[int, int]:
-    """The smallest size of the same shape that is nowhere below ``limit``.
+    """The smallest size of the same aspect whose sides are at least those of ``limit``.
 
     Args:
         size: (H, W) in pixels.
         limit: (H, W) in pixels.
 
     Returns:
-        (H, W); ``size`` itself where it is smaller than ``limit`` on a side, since nothing is
-        ever enlarged.
+        (H, W); ``size`` itself if a side is smaller than that of ``limit``, since nothing is ever
+        enlarged.
     """
     (height, width), (low, narrow) = size, limit
     scale = max(low / height, narrow / width)
@@ -139,19 +139,19 @@ def cover(size: tuple[int, int], limit: tuple[int, int]) -> tuple[int, int]:
 
 
 class CachedDataset(Wrapper):
-    """A data set whose images and labels come shrunk and from a cache.
+    """A data set with shrunk images and labels, read from a cache.
 
-    An image never opens a label; a label is stored when it is first asked for, where the data
-    set can tell whether it has changed (``label_key``).
+    Reading an image never opens a label. A label is stored when it is first read, if the data set
+    can tell whether it has changed (``label_key``).
     """
 
     def __init__(self, dataset: Dataset, limit: tuple[int, int], cache: DecodeCache) -> None:
-        """Wraps ``dataset``.
+        """Wrap ``dataset``.
 
         Args:
-            dataset: what to read from.
+            dataset: data set to read from.
             limit: (H, W) in pixels that the images still cover; see :func:`cover`.
-            cache: where to keep them.
+            cache: cache to keep them in.
         """
         super().__init__(dataset)
         self.dataset = dataset
@@ -162,7 +162,7 @@ class CachedDataset(Wrapper):
         return len(self.dataset)
 
     def behind(self, index: int) -> tuple[Dataset, int]:
-        """The data set's own image."""
+        """The image of the wrapped data set."""
         return self.dataset, index
 
     def image(self, index: int) -> Image:
@@ -174,14 +174,15 @@ class CachedDataset(Wrapper):
         """(h, w) uint8 ids of the same size, each the nearest pixel's; read-only."""
 
         def make() -> Label:
-            # The exact kind keeps pixel centres in place; INTER_NEAREST shifts them by a half.
+            # INTER_NEAREST_EXACT keeps pixel centres in place; INTER_NEAREST shifts them by half a
+            # pixel.
             return self._shrink(self.dataset.label(index), cv2.INTER_NEAREST_EXACT)
 
         key = self.dataset.label_key(index)
         return make() if key is None else self.cache.get(f"label|{self.limit}|{key}", make)
 
     def map_of(self, index: int, kind: Map) -> Array:
-        """The map of the image as :meth:`image` gives it, in the kind's own type; read-only."""
+        """The map of :meth:`image`'s result, in the kind's own type; read-only."""
         key = f"map|{kind.digest}|{self.limit}|{self.dataset.image_key(index)}"
         return self.cache.get(key, lambda: kind.checked(self.image(index), self.name(index)))
 
@@ -202,11 +203,11 @@ class CachedDataset(Wrapper):
 
 
 def cached(dataset: Dataset, limit: tuple[int, int], folder: Path | None = None) -> CachedDataset:
-    """``dataset`` with its images kept decoded, at a size that still covers ``limit``.
+    """``dataset`` with its images cached decoded, at a size that still covers ``limit``.
 
     Args:
         dataset: any data set.
         limit: (H, W) in pixels: the training resolution times the largest zoom.
-        folder: where the files lie; None is :func:`default_folder`.
+        folder: folder of the files; None is :func:`default_folder`.
     """
     return CachedDataset(dataset, limit, DecodeCache(folder))

@@ -1,13 +1,12 @@
-"""Which target photographs are labelled when only a few are (``target_labels``).
+"""The choice of labelled target images when only a few are labelled (``target_labels``).
 
-The rule is the one under which a person could have labelled them: it knows file names and the
-run's seed, and looks into no label, no image and no other split. The photographs are put in the
-order of SHA-256 over ``<seed>/<name>``, and the first N are labelled. So the choice is the same
-on every machine, the first 10 are among the first 20, and seeds differ in what is labelled, as
-experiments with few labels should.
+The rule uses only what a person has before labelling: file names and the run's seed, but no label,
+no image and no other split. The images are sorted by SHA-256 over ``<seed>/<name>``, and the first
+N are labelled. So the choice is the same on every machine, the first 10 are among the first 20, and
+different seeds label different images, as experiments with few labels should.
 
-It is not balanced over classes: that would take every photograph's label. What it lacks is
-said in a warning; ``rare_class_sampling`` balances what is there.
+It is not balanced over classes, which would need every image's label. A warning names missing
+classes; ``rare_class_sampling`` balances the classes that are present.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ def choose(dataset: Dataset, count: int | Literal["all"], seed: int, title: str)
 
     Args:
         dataset: the target's training images.
-        count: how many, at least 1.
-        seed: the run's.
+        count: number of images, at least 1.
+        seed: the run's seed.
         title: the data set's name, for errors.
 
     Raises:
@@ -55,7 +54,7 @@ def choose(dataset: Dataset, count: int | Literal["all"], seed: int, title: str)
 
 
 def warn_of_missing_classes(subset: Subset, title: str) -> None:
-    """Say which classes no chosen label shows; reads the chosen labels only."""
+    """Warn of classes that no chosen label shows; reads the chosen labels only."""
     seen: set[int] = set()
     for index in range(len(subset)):
         seen.update(int(value) for value in np.unique(subset.label(index)))

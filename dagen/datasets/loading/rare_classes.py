@@ -4,16 +4,15 @@ A class is drawn with probability
 
     P(c) = softmax over c of (1 - f_c) / T,    f_c = the share of the pixels that are of class c,
 
-then one of the images that show enough of it, each as likely; the crop is drawn anew, up to ten
-times, until it shows enough of it too.
+then one of the images that show enough of it, all equally likely; the crop is drawn again, up to
+ten times, until it shows enough of it too.
 
 Deviations. *Enough* is 3000 pixels in the paper's images and half of that in its crops of
-512x512, where things are cars; half of TACO's objects have less than 177 pixels at 224x448. Here
-it is 0.15 % of the crop's area, 150 pixels at 224x448, in the crop and, for an image to be
-chosen, at the scale of the unmagnified crop. A class of which no image shows enough is left out
-of the softmax. Of ten crops that all show too little the fullest is taken, not the last. The
-shares are those of the labels in the decode cache, each image's pixels counted at the scale of
-the unmagnified crop and ignored ones left out.
+512x512, where objects are cars; half of TACO's objects have less than 177 pixels at 224x448. Here
+it is 0.15 % of the crop's area, 150 pixels at 224x448, in the crop and, for the choice of an image,
+at the scale of the unmagnified crop. A class without an image that shows enough is left out of the
+softmax. If ten crops all show too little, the fullest is taken, not the last. Shares are counted on
+the labels in the decode cache, at the scale of the unmagnified crop and without ignored pixels.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ from dagen.errors import DataError
 from dagen.types import IGNORE, Label
 
 ENOUGH = 0.0015
-"""Share of a crop's pixels that have to be of the drawn class."""
+"""Share of a crop's pixels that must be of the drawn class."""
 ATTEMPTS = 10
-"""Crops that are tried for one sample."""
+"""Number of crops that are tried for one sample."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class RareClasses:
     """How one labelled data set is sampled.
 
     Attributes:
-        probability: (C,) float64 of each class.
-        images: for each class the positions of the images that show enough of it.
-        enough: pixels of the drawn class that a crop is to show.
+        probability: (C,) float64, probability of each class.
+        images: for each class, the positions of the images that show enough of it.
+        enough: number of pixels of the drawn class that a crop should show.
     """
 
     probability: NDArray[np.float64]
@@ -74,8 +73,7 @@ class RareClasses:
             draws: makes the generator of each attempt, from 0.
 
         Returns:
-            The window, the label in it, and the generator of that attempt, for what is drawn
-            afterwards.
+            The window, the label in it, and the generator of that attempt, for later draws.
         """
         best, most = None, -1
         for attempt in range(ATTEMPTS):
@@ -98,11 +96,11 @@ def rare_classes(
 
     Args:
         dataset: images with labels.
-        temperature: T. The paper's 0.01 is made for 19 classes of which most are below 1 % of
+        temperature: T. The paper's 0.01 is chosen for 19 classes of which most have below 1 % of
             the pixels: it draws a class 7 times as often as one 2 points more frequent. On the
-            small benchmark's belt, materials of 2 to 5 %, 0.01 gives aluminium 72 % of the
-            draws and bottles 2; 0.05 gives them 35 and 17.
-        size: of the crop, (H, W) in pixels.
+            small benchmark's belt, materials of 2 to 5 %, 0.01 gives aluminium 72 % of the draws
+            and bottles 2; 0.05 gives them 35 and 17.
+        size: (H, W) of the crop in pixels.
         title: the data set's name, for errors.
 
     Raises:

@@ -1,7 +1,7 @@
 """Geometry of training crops and of scoring, and camera defects.
 
-All draws come from a generator that the caller seeds per sample, so a sample is the same
-whichever worker makes it.
+All draws come from a generator that the caller seeds per sample, so every worker makes the same
+sample.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dagen.types import Image, Label
 
 _T = TypeVar("_T", bound=np.integer[Any] | np.floating[Any])
 
-# Loader workers are processes already; OpenCV's own threads only get in their way.
+# Loader workers are processes already; OpenCV's own threads would only compete with them.
 cv2.setNumThreads(0)
 
 _LARGEST = 4.0
@@ -33,14 +33,14 @@ _LARGEST = 4.0
 def cover(shape: tuple[int, int], size: tuple[int, int], multiple: int = 1) -> tuple[int, int]:
     """The height and width at which an image is scored.
 
-    The smallest scale at which the image covers ``size``, its aspect kept, each side rounded to
-    ``multiple``. A long strip, which would grow beyond four times the pixels of ``size``, is
-    scaled down to that.
+    This is the smallest scale at which the image covers ``size``, with its aspect kept and each
+    side rounded to ``multiple``. A long strip that would have more than four times the pixels of
+    ``size`` is scaled down to that.
 
     Args:
         shape: height and width of the image in pixels.
         size: height and width to cover.
-        multiple: of which both sides shall be.
+        multiple: both sides become multiples of this.
     """
     height, width = shape
     scale = max(size[0] / height, size[1] / width)
@@ -53,16 +53,16 @@ def cover(shape: tuple[int, int], size: tuple[int, int], multiple: int = 1) -> t
 
 
 def resize(image: NDArray[_T], size: tuple[int, int]) -> NDArray[_T]:
-    """``image``, or a map that may be blended, at ``size`` (H, W).
+    """``image``, or a map that may be interpolated, at ``size`` (H, W).
 
-    Area average when shrinking, else bilinear. Its type stays.
+    Area average when shrinking, else bilinear. The dtype stays.
     """
     shrinking = size[0] * size[1] < image.shape[0] * image.shape[1]
     return _resized(image, size, cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
 
 
 def resize_label(label: NDArray[_T], size: tuple[int, int]) -> NDArray[_T]:
-    """``label``, or a map that may not be blended, at ``size`` (H, W): the nearest pixel."""
+    """``label``, or a map that must not be interpolated, at ``size`` (H, W): the nearest pixel."""
     return _resized(label, size, cv2.INTER_NEAREST_EXACT)
 
 
@@ -78,9 +78,9 @@ class Window:
     """The part of an image that a training sample shows: image, label and maps are cut alike.
 
     Attributes:
-        rows: of the image.
-        columns: of the image.
-        mirrored: whether left and right change places.
+        rows: rows of the image.
+        columns: columns of the image.
+        mirrored: whether left and right are swapped.
         size: height and width of the sample.
     """
 
@@ -100,7 +100,7 @@ class Window:
         log-uniform, mirroring has probability 1/2.
 
         Args:
-            shape: of the image or its label, height and width first.
+            shape: shape of the image or its label, height and width first.
             size: height and width of the sample.
             zoom: largest magnification, at least 1.
             draw: the sample's generator.
@@ -123,7 +123,7 @@ class Window:
         return self._turned(resize_label(self._cut(label), self.size))
 
     def map(self, map_: Array, resized: Resizing) -> Array:
-        """The window of a map, uint8 or float32, resized as its kind wants it."""
+        """The window of a map, uint8 or float32, resized as its kind declares."""
         cut = self._cut(map_ if map_.dtype == np.uint8 else map_.astype(np.float32))
         how = resize_label if resized == "nearest" else resize
         return self._turned(how(cut, self.size))
@@ -138,7 +138,7 @@ class Window:
 def camera(image: Image, draw: np.random.Generator) -> Image:
     """``image`` with the defects of a small camera: shadow, motion blur, noise, JPEG blocks."""
     for defect in _defects():
-        # Each is seeded apart: one seed for all would make them come together or not at all.
+        # Each has its own seed: with one seed they would all occur together or not at all.
         defect.set_random_seed(int(draw.integers(0, 2**31)))
         image = defect(image=np.ascontiguousarray(image))["image"]
     return np.asarray(image, np.uint8)
@@ -169,7 +169,7 @@ def label_tensor(label: Label) -> Tensor:
 
 
 def map_tensor(map_: Array) -> Tensor:
-    """(H, W) or (K, H, W) float32 from a map of uint8, which stands for value / 255, or float."""
+    """(H, W) or (K, H, W) float32 from a float map, or a uint8 map, which means value / 255."""
     tensor = torch.from_numpy(np.array(map_)).float()
     tensor = tensor.div_(255) if map_.dtype == np.uint8 else tensor
     return tensor if tensor.ndim == 2 else tensor.movedim(-1, 0)

@@ -13,14 +13,14 @@ from dagen.datasets.maps.base import Array, Map
 
 
 class Wrapper(Dataset):
-    """Base of the data sets that pass everything on to others."""
+    """Base of the data sets that delegate everything to other data sets."""
 
     def __init__(self, first: Dataset) -> None:
-        """Take root, split and task from ``first``."""
+        """Copy root, split and task of ``first``."""
         super().__init__(first.root, first.split, first.task)
 
     def behind(self, index: int) -> tuple[Dataset, int]:
-        """The data set that image ``index`` comes from, and its position there."""
+        """The data set of image ``index``, and its position there."""
         raise NotImplementedError
 
     def name(self, index: int) -> str:
@@ -29,17 +29,17 @@ class Wrapper(Dataset):
         return dataset.name(own)
 
     def image(self, index: int) -> Image:
-        """The image as its own data set gives it."""
+        """The image, from its own data set."""
         dataset, own = self.behind(index)
         return dataset.image(own)
 
     def label(self, index: int) -> Label:
-        """The label as its own data set gives it."""
+        """The label, from its own data set."""
         dataset, own = self.behind(index)
         return dataset.label(own)
 
     def map_of(self, index: int, kind: Map) -> Array:
-        """The map as the image's own data set gives it."""
+        """The map, from the image's own data set."""
         dataset, own = self.behind(index)
         return dataset.map_of(own, kind)
 
@@ -75,7 +75,7 @@ class Joined(Wrapper):
     """
 
     def __init__(self, datasets: Sequence[Dataset]) -> None:
-        """Take up ``datasets``, at least one, none of them empty."""
+        """Join ``datasets``, at least one and none of them empty."""
         super().__init__(datasets[0])
         self.datasets = tuple(datasets)
 
@@ -83,7 +83,7 @@ class Joined(Wrapper):
         return len(self.datasets) * max(len(dataset) for dataset in self.datasets)
 
     def behind(self, index: int) -> tuple[Dataset, int]:
-        """The data sets in turn, each from its start again."""
+        """The data sets in turn, each repeated from its start."""
         turn, which = divmod(index, len(self.datasets))
         dataset = self.datasets[which]
         return dataset, turn % len(dataset)
@@ -100,10 +100,10 @@ class Joined(Wrapper):
 
 
 class Subset(Wrapper):
-    """Some images of a data set; the labels of the others are out of reach."""
+    """Some images of a data set; the labels of the others cannot be read."""
 
     def __init__(self, dataset: Dataset, chosen: Sequence[int]) -> None:
-        """Take up ``chosen``, positions in ``dataset``."""
+        """Select ``chosen``, positions in ``dataset``."""
         super().__init__(dataset)
         self.dataset = dataset
         self.chosen = tuple(chosen)

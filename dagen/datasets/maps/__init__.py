@@ -1,1 +1,1 @@
-"""Per-image maps made without labels, such as salience; one file a kind. Knows no data set."""
+"""Per-image maps made without labels, such as salience; one file per kind. Knows no data set."""

@@ -1,11 +1,11 @@
 """The contract of a kind of per-image map.
 
-A map holds a number, or several, for each pixel of an image, worked out from the image and never
-from a label: what stands out, say, or what a teacher network believes. A strategy names the kinds
-that it needs (``Method.maps``) and finds them cut and mirrored with the images (``View.maps``).
+A map holds one or several numbers for each pixel of an image, computed from the image and never
+from a label: salience, for instance, or a teacher network's predictions. A strategy names the kinds
+that it needs (``Method.maps``) and gets them cut and mirrored with the images (``View.maps``).
 
-A kind is one file with one public :class:`Map`. Maps are made of whole images, at the size at
-which the decode cache keeps them, and are kept beside them.
+A kind is one file with one public :class:`Map`. Maps are made from whole images at their size in
+the decode cache, and are cached beside them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Resizing = Literal["nearest", "bilinear"]
 class Map:
     """Base of every kind of map.
 
-    Loader processes get a copy, so an instance has to pickle: open a network or a folder on
-    first use.
+    Loader processes get a copy, so instances must be picklable: open a network or a folder on first
+    use.
 
     Attributes:
-        digest: what the maps are made with and how: the kind's name and version, and where it
-            has parameters a digest of them (of a network the SHA-256 of its file). The decode
-            cache keeps maps by it: another way of making them needs another digest.
-        resized: how a cut is brought to the training size: ``nearest`` keeps the map's values
-            as they are, ``bilinear`` blends them (and averages where it shrinks).
+        digest: identifies how the maps are made: the kind's name and version and, if it has
+            parameters, their digest (for a network, its file's SHA-256). It is part of the decode
+            cache's keys, so another way of making maps needs another digest.
+        resized: how a cut is resized to the training size: ``nearest`` keeps the map's values,
+            ``bilinear`` interpolates them (and averages when shrinking).
     """
 
     digest: str
@@ -45,18 +45,18 @@ class Map:
 
         Args:
             image: (H, W, 3) uint8 RGB, whole.
-            name: the image's name in its data set, for kinds that look the map up.
+            name: the image's name in its data set, for kinds that look up maps.
 
         Returns:
-            (H, W) or (H, W, K). uint8 stands for value / 255; floats are taken as they are.
+            (H, W) or (H, W, K). uint8 means value / 255; floats are used unchanged.
         """
         raise NotImplementedError
 
     def checked(self, image: Image, name: str) -> Array:
-        """As :meth:`make`.
+        """The map from :meth:`make`, checked.
 
         Raises:
-            DataError: the map is of another type or size than the contract says.
+            DataError: the map's type or size breaks the contract.
         """
         made = self.make(image, name)
         number = made.dtype == np.uint8 or np.issubdtype(made.dtype, np.floating)

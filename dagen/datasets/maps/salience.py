@@ -1,19 +1,20 @@
-"""How much each pixel of a photograph stands out, worked out without learning and without labels.
+"""Salience: how much each pixel of a photograph stands out, without learning and labels.
 
-Whoever photographs a thing puts it inside the frame, and what surrounds it reaches the frame's
-edges (the boundary and connectivity priors of Wei et al., ECCV 2012). Three cues are put together
-on a small copy of the image, in CIE Lab:
+A photograph's subject is inside the frame, and its surroundings reach the frame's edges (the
+boundary and connectivity priors of Wei et al., ECCV 2012). Three cues are combined on a small copy
+of the image, in CIE Lab:
 
-* surroundedness (after Zhang & Sclaroff, ICCV 2013): on every way from a pixel to the edge
-  something must be climbed, or descended. The lowest climb is the hole filling of grey-scale
-  morphology (Vincent, 1993); climb and descent together are a lower bound of the minimum barrier
-  distance (Strand et al., 2013);
-* contrast: the Mahalanobis distance of its colour from the colours along each of the four edges,
-  the largest of the four left out, since a thing may touch one edge (Zhang et al., ICCV 2015);
-* the middle of the frame, by a Gaussian.
+* surroundedness (after Zhang & Sclaroff, ICCV 2013): every path from a pixel to the edge has to
+  climb or descend. The lowest climb is the hole filling of grey-scale morphology (Vincent, 1993);
+  climb and descent together are a lower bound of the minimum barrier distance (Strand et al.,
+  2013);
+* contrast: the Mahalanobis distance of the pixel's colour from the colours along each of the four
+  edges, without the largest of the four, since the subject may touch one edge (Zhang et al., ICCV
+  2015);
+* centre: a Gaussian around the middle of the frame.
 
-The edges of the *photograph* count: a crop has other edges, and things that it cuts would be taken
-for ground. So the map is made of whole images, kept in the decode cache, and cut with them.
+Only the edges of the whole *photograph* count: objects that a crop cuts would be taken for ground.
+So the map is made from whole images, kept in the decode cache, and cropped with them.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ _Plane = NDArray[np.float32]
 _SIDE = 80
 """Shorter side in pixels of the copy on which the map is made."""
 _SMALLEST = 5
-"""Side in pixels of what is no speck; a sixteenth of the photograph's shorter side."""
+"""Side in pixels of the smallest region kept; a sixteenth of the photograph's shorter side."""
 _LEVELS = 32
-"""Steps in which holes are filled."""
+"""Number of grey levels in hole filling."""
 _STRIP = 0.1
 """Width of the strips along the edges, relative to the shorter side."""
 _NOISE = 4.0
-"""Variance that the colours of a strip have at least, in squared units of Lab."""
+"""Smallest variance of a strip's colours, in squared units of Lab."""
 _CONTRAST = 0.5
-"""Weight of contrast beside surroundedness, when each is 1 at its largest."""
+"""Weight of contrast relative to surroundedness, both scaled to a maximum of 1."""
 
 
 def salience(image: Image) -> Pixels:
@@ -50,7 +51,7 @@ def salience(image: Image) -> Pixels:
         image: (H, W, 3) uint8 RGB, whole.
 
     Returns:
-        (H, W) uint8: 255 is what stands out most in this image, unless it is a speck.
+        (H, W) uint8: 255 where the image is most salient, apart from specks.
     """
     height, width = image.shape[:2]
     scale = min(1.0, _SIDE / min(height, width))
@@ -59,7 +60,7 @@ def salience(image: Image) -> Pixels:
     rgb = small.astype(np.float32) / 255
     lab = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), np.float32)
     shown = _unit(_surroundedness(lab)) + _CONTRAST * _unit(_edge_contrast(lab))
-    # Opened last: where only specks stand out, nothing does, and nothing is made to.
+    # The opening comes last, without rescaling: if only specks stand out, the map stays low.
     shown = _unit(shown * _middle(size), least=0.1)
     opened = cv2.morphologyEx(shown, cv2.MORPH_OPEN, np.ones((_SMALLEST, _SMALLEST)))
     large = cv2.resize(opened, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -67,11 +68,11 @@ def salience(image: Image) -> Pixels:
 
 
 def _surroundedness(lab: _Plane) -> _Plane:
-    """Climb and descent that lead to the edge, added up over the channels, (H, W)."""
+    """The climb and descent to the edge, added up over the channels, (H, W)."""
     total = np.zeros(lab.shape[:2], np.float32)
     for channel in cv2.split(lab):
         low, spread = float(channel.min()), float(np.ptp(channel))
-        if spread < 1:  # a channel of rounding errors
+        if spread < 1:  # only rounding errors
             continue
         grey = np.asarray((channel - low) / spread * 255, np.uint8)
         between = filled(grey) - (255 - filled(255 - grey))
@@ -80,12 +81,12 @@ def _surroundedness(lab: _Plane) -> _Plane:
 
 
 def filled(grey: Pixels, levels: int = _LEVELS) -> _Plane:
-    """Each pixel raised to the lowest height over which a way leads to the image's edge.
+    """Each pixel raised to the lowest height over which a path leads to the image's edge.
 
     Args:
         grey: (H, W) uint8.
-        levels: in how many equal steps; heights are rounded down to the step below, so that a
-            climb and a descent of less than a step are none.
+        levels: number of equal height levels; heights are rounded down to a level, so that smaller
+            climbs and descents count as none.
 
     Returns:
         (H, W) float32 from 0 to 255.
@@ -102,7 +103,7 @@ def filled(grey: Pixels, levels: int = _LEVELS) -> _Plane:
 
 
 def _edge_contrast(lab: _Plane) -> _Plane:
-    """The colour's distances from the four edges, added up without the largest, (H, W)."""
+    """Distances of each colour from the four edges, added up without the largest, (H, W)."""
     width = max(3, round(_STRIP * min(lab.shape[:2])))
     maps = []
     for strip in (lab[:width], lab[-width:], lab[:, :width], lab[:, -width:]):
@@ -120,7 +121,7 @@ def _middle(size: tuple[int, int]) -> _Plane:
 
 
 def _unit(plane: _Plane, least: float = 1.0) -> _Plane:
-    """1 at the largest value, unless it is below ``least``: then too little stands out.
+    """The plane scaled to a maximum of 1, or less if its maximum is below ``least``.
 
     The default is one unit of Lab, or one standard deviation of the edge's colours.
     """
@@ -128,9 +129,9 @@ def _unit(plane: _Plane, least: float = 1.0) -> _Plane:
 
 
 class Salience(Map):
-    """What stands out: 1 where most, 0 where nothing does."""
+    """The salience of each pixel: 1 where it is highest, 0 where nothing stands out."""
 
-    digest = "salience/1"  # raise the number when the map is made in another way
+    digest = "salience/1"  # increase the number when maps are made in another way
     resized: ClassVar[Resizing] = "nearest"
 
     def make(self, image: Image, name: str) -> Pixels:

@@ -24,7 +24,7 @@ class Runs(BaseModel):
 
 
 class ImageEntry(BaseModel):
-    """One image as it is declared; ``width`` and ``height`` are those of the upright image."""
+    """One declared image; ``width`` and ``height`` are those of the upright image."""
 
     # The tool that wrote ReSORT-IT's own files calls it "image_id".
     id: int = Field(validation_alias=AliasChoices("id", "image_id"))
@@ -44,7 +44,7 @@ class Instance(BaseModel):
 
 
 class Named(BaseModel):
-    """An id and what it stands for."""
+    """An id and its name."""
 
     id: int
     name: str
@@ -58,7 +58,7 @@ class SceneTags(BaseModel):
 
 
 class Document(BaseModel):
-    """The parts of a COCO file that are used; the others are passed over."""
+    """The parts of a COCO file that are used; the others are skipped."""
 
     images: list[ImageEntry]
     annotations: list[Instance] = []
@@ -78,10 +78,10 @@ class Annotations:
     scenes: dict[int, str]
 
     def entry(self, file_name: str) -> ImageEntry:
-        """What is declared of an image.
+        """The declaration of an image.
 
         Raises:
-            DataError: nothing is.
+            DataError: the image is not declared.
         """
         if file_name not in self.images:
             raise DataError(
@@ -94,7 +94,7 @@ class Annotations:
         """The label of one image: large objects first, so that the smaller one counts.
 
         Args:
-            file_name: the image as the file names it.
+            file_name: the image's name in the file.
             size: (H, W) of the upright image.
             value_of: from a category's name to its class id (255 is ignored).
 
@@ -106,7 +106,7 @@ class Annotations:
         if (entry.height, entry.width) != size:
             raise DataError(
                 f"{self.path} declares '{file_name}' as {entry.width}x{entry.height} (W x H), "
-                f"the upright image is {size[1]}x{size[0]}: get the image or the file again."
+                f"but the upright image is {size[1]}x{size[0]}: get the image or the file again."
             )
         label = np.zeros(size, dtype=np.uint8)
         try:
@@ -121,7 +121,7 @@ def load(path: Path) -> Annotations:
     """Reads an annotation file.
 
     Raises:
-        DataError: it is missing, no COCO file, names an image twice or outside the data set's
+        DataError: it is missing or not a COCO file, names an image twice or outside the data set's
             folder, or refers to an image or a category that it does not define.
     """
     try:
@@ -134,7 +134,7 @@ def load(path: Path) -> Annotations:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(
-            f"{path} is no valid COCO annotation file: {where}: {first['msg']}."
+            f"{path} is not a valid COCO annotation file: {where}: {first['msg']}."
         ) from None
     _check_names(path, document)
     categories = {category.id: category.name for category in document.categories}
@@ -179,17 +179,17 @@ def _area(instance: Instance) -> float:
 def _fill(label: Label, instance: Instance, value: int) -> None:
     segmentation = instance.segmentation
     if not isinstance(segmentation, Runs):
-        # One by one: the parts of an object add up, where one call would cut out overlaps.
+        # One by one, so that the parts of an object add up; one call would cut out overlaps.
         for polygon in segmentation:
             polygons.fill_polygon(label, polygon, value)
     elif isinstance(segmentation.counts, str):
         raise ValueError(
-            "a mask is stored as compressed run lengths, which are not read; store polygons or "
+            "a mask is stored as compressed run lengths, which are not read: store polygons or "
             "uncompressed run lengths (a list of numbers)"
         )
     elif segmentation.size != label.shape:
         raise ValueError(
-            f"a mask of run lengths is {segmentation.size} (H, W), the image {label.shape}"
+            f"a mask of run lengths is {segmentation.size} (H, W), but the image is {label.shape}"
         )
     else:
         polygons.fill_runs(label, segmentation.counts, value)

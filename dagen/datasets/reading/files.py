@@ -15,14 +15,14 @@ from dagen.types import Task
 
 
 class MissingSplit(DataError):
-    """The data set is there, but the split holds no image; not every set has a test split."""
+    """The data set exists, but the split has no image; not every set has a test split."""
 
 
 class Files(Dataset):
     """Base of the data sets on disk: a sorted list of names below ``root``.
 
-    The list and everything told of an image come from folders and split lists alone; labels
-    are opened by :meth:`label`, :meth:`instances` and :meth:`scene` only.
+    The list and all facts about an image come from folders and split lists alone; only
+    :meth:`label`, :meth:`instances` and :meth:`scene` open labels.
     """
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
@@ -54,7 +54,7 @@ class Files(Dataset):
         raise NotImplementedError
 
     def _layout(self) -> str:
-        """Where the images of the split belong, for the error about an empty one."""
+        """Where the split's images belong, for the error about an empty split."""
         raise NotImplementedError
 
     def _path(self, index: int) -> Path:
@@ -80,7 +80,7 @@ class Files(Dataset):
         return stamp(self._path(index))
 
     def audit(self) -> Iterator[tuple[str, str]]:
-        """Defects that no single image shows, as (file, what is wrong with it)."""
+        """Defects that no single image shows, as (file, problem)."""
         yield from ()
 
     def fingerprint(self) -> str:
@@ -88,7 +88,7 @@ class Files(Dataset):
         total = hashlib.sha256()
         for index, name in enumerate(self._names):
             path = self._path(index)
-            stamp(path)  # one clear error for a missing file
+            stamp(path)  # raises a clear error for a missing file
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{name}\0{content}\n".encode())

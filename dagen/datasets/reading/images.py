@@ -20,7 +20,7 @@ from dagen.types import IGNORE
 _ORIENTATION = 0x0112
 _DEEP = re.compile(";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all channels together
 _TRANSPOSED = frozenset({5, 6, 7, 8})
-# What Pillow raises for a file that is not what it claims to be.
+# Errors of Pillow for a file that is not what it claims to be.
 _DAMAGED = (
     OSError,
     SyntaxError,
@@ -34,14 +34,14 @@ _DAMAGED = (
 
 
 def open_image(path: Path) -> ImageFile.ImageFile:
-    """The image file, its header read and its pixels not yet.
+    """The opened image file, of which only the header is read.
 
     Raises:
-        DataError: there is no such file, or it is no image.
+        DataError: the file is missing or not an image.
     """
     try:
         with warnings.catch_warnings():
-            # Pillow warns at 89 megapixels and refuses at twice that; the first is no concern.
+            # Pillow warns at 89 megapixels and refuses twice that; the warning does not matter.
             warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
             return Pil.open(path)
     except FileNotFoundError:
@@ -84,13 +84,13 @@ def _is_deep(image: ImageFile.ImageFile) -> bool:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(H, W) of the upright image in pixels, from the file's header where that tells it.
+    """(H, W) of the upright image in pixels, from the file's header if possible.
 
     Raises:
-        DataError: the file is missing or no image.
+        DataError: the file is missing or not an image.
     """
     with open_image(path) as image:
-        if image.width == image.height:  # however it lies; EXIF may stand behind a PNG's pixels
+        if image.width == image.height:  # rotation is irrelevant; EXIF may follow a PNG's pixels
             return image.height, image.width
         try:
             turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
@@ -105,15 +105,15 @@ def read_mask(path: Path, allowed: Collection[int], size: tuple[int, int]) -> La
     """Decodes an index mask: one channel whose values are class ids.
 
     Args:
-        path: a file of mode L (grey), P (palette, whose indices count) or 1 (bits).
-        allowed: the ids it may hold besides 255.
+        path: a file of mode L (grey), P (palette; its indices are the ids) or 1 (bits).
+        allowed: ids that it may contain besides 255.
         size: (H, W) of the image that it belongs to.
 
     Returns:
-        (H, W) uint8, the ids as they are in the file.
+        (H, W) uint8, the ids of the file.
 
     Raises:
-        DataError: the mask is missing, damaged, of another size, no index mask, or holds
+        DataError: the mask is missing, damaged, of another size, not an index mask, or contains
             another id.
     """
     if not path.is_file():
@@ -132,7 +132,7 @@ def read_mask(path: Path, allowed: Collection[int], size: tuple[int, int]) -> La
             ) from None
     if mask.shape != size:
         raise DataError(
-            f"the mask {path} is {mask.shape[1]}x{mask.shape[0]} (W x H), its image "
+            f"the mask {path} is {mask.shape[1]}x{mask.shape[0]} (W x H), but its image is "
             f"{size[1]}x{size[0]}: both must be of one size."
         )
     found = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
@@ -150,10 +150,10 @@ def _short(error: BaseException) -> str:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The image at ``path``, or all images below it in order.
+    """The image at ``path``, or all images below it, sorted.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no image.
     """
     if path.is_file():
         return [path]

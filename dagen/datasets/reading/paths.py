@@ -8,29 +8,29 @@ from pathlib import Path, PurePosixPath
 from dagen.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-"""What counts as an image file, in lower case."""
+"""Suffixes of image files, in lower case."""
 
 
 def lexically_inside(name: str) -> bool:
-    """Whether a relative path with ``/`` stays below its root by its spelling alone."""
+    """Whether a relative path with ``/`` stays below its root, judged by its spelling."""
     path = PurePosixPath(name)
     return not (
         not name
         or path.is_absolute()
         or ".." in path.parts
-        or "\\" in name  # a separator elsewhere: the same file must be meant everywhere
+        or "\\" in name  # a separator on some systems: a name must mean the same file everywhere
         or "\0" in name
         or (len(name) > 1 and name[1] == ":")
     )
 
 
 def inside(root: Path, name: str, source: str) -> Path:
-    """The file that a path written in another file means.
+    """The file behind a path that another file names.
 
     Args:
-        root: the folder that it must not leave, by spelling or by a symbolic link.
-        name: the path as it was written, relative to ``root``, with ``/``.
-        source: the file in which it was written, for the error.
+        root: folder that the path must not leave, by spelling or by a symbolic link.
+        name: the path as written, relative to ``root``, with ``/``.
+        source: the file that names it, for the error.
 
     Raises:
         DataError: the path is absolute or leaves ``root``.
@@ -38,7 +38,7 @@ def inside(root: Path, name: str, source: str) -> Path:
     if not lexically_inside(name):
         raise DataError(
             f"{source} names the file '{name}', which is not a relative path below {root}; "
-            "nothing outside the data set's folder is read: mend the path."
+            "nothing outside the data set's folder is read: correct the path."
         )
     path = root / name
     if not path.resolve().is_relative_to(root.resolve()):
@@ -50,10 +50,10 @@ def inside(root: Path, name: str, source: str) -> Path:
 
 
 def check_spelling(names: Iterable[str], source: str) -> None:
-    """Refuses paths that leave their folder by their spelling, all in one error.
+    """Refuse paths whose spelling leaves their folder, all in one error.
 
     Raises:
-        DataError: there are such among ``names``, which ``source`` lists.
+        DataError: ``names``, which ``source`` lists, contains such paths.
     """
     if outside := [name for name in names if not lexically_inside(name)]:
         raise DataError(
@@ -64,7 +64,7 @@ def check_spelling(names: Iterable[str], source: str) -> None:
 
 
 def list_images(folder: Path) -> list[str]:
-    """Names of the image files in ``folder`` (hidden ones left out), sorted; [] without it."""
+    """Sorted names of the image files in ``folder`` without hidden ones; [] if it is missing."""
     if not folder.is_dir():
         return []
     return sorted(

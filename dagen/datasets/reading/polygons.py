@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Polygon = list[float]
-"""x0, y0, x1, y1, ... in pixels; the first pixel reaches from (0, 0) to (1, 1)."""
+"""x0, y0, x1, y1, ... in pixels; the first pixel spans (0, 0) to (1, 1)."""
 
 _FARTHEST = 1e6  # |coordinate| in pixels; cv2 computes with 16 bits of fraction
 
@@ -25,12 +25,12 @@ def polygon_area(polygon: Polygon) -> float:
 
 
 def fill_polygon(canvas: NDArray[np.uint8], polygon: Polygon, value: int) -> None:
-    """Sets the pixels of a polygon, in place; what lies outside the canvas is cut off.
+    """Set the pixels of a polygon in place; parts outside the canvas are cut off.
 
-    Each corner is taken to the pixel that it lies in, and the outline between those pixels
-    belongs to the object (``cv2.fillPoly``): an object thinner than a pixel does not vanish, and
-    every object is about half a pixel larger on each side than it is by pixel centres (COCO's
-    own rule), which matters for small images only. Fewer than three points set nothing.
+    Each corner is moved to the pixel that contains it, and the outline between those pixels belongs
+    to the object (``cv2.fillPoly``). So an object thinner than a pixel does not vanish, and every
+    object is about half a pixel larger on each side than by pixel centres (COCO's own rule), which
+    matters for small images only. Fewer than three points set nothing.
 
     Args:
         canvas: (H, W) uint8.
@@ -60,7 +60,7 @@ def runs_area(counts: list[int]) -> int:
 
 
 def fill_runs(canvas: NDArray[np.uint8], counts: list[int], value: int) -> None:
-    """Sets the pixels of COCO's uncompressed run lengths, in place.
+    """Set the pixels of COCO's uncompressed run lengths in place.
 
     Args:
         canvas: (H, W) uint8.

@@ -1,11 +1,11 @@
-"""Which material each of TACO's 60 categories is counted as.
+"""The material class of each of TACO's 60 categories.
 
 The table is in the order of TACO's ids (0 to 59) and with TACO's spelling. A category without a
-counterpart on the sorting belt is None: it is *ignored* under the material task, because calling
-a glass bottle background would teach that waste is none. Cans, foil and metal lids are aluminium
-(what the belt's class holds is light metal, TACO does not tell steel from aluminium); cartons and
-paper cups are paper; only plastic bottles are bottles; film, bags and wrappers are nylon. Blister
-packs mix aluminium with plastic and have no counterpart.
+counterpart on the sorting belt is None: it is *ignored* under the material task, because labelling
+a glass bottle as background would teach that it is not waste. Cans, foil and metal lids are
+aluminium (the belt's class contains light metal, and TACO does not distinguish steel from
+aluminium); cartons and paper cups are paper; only plastic bottles are bottles; film, bags and
+wrappers are nylon. Blister packs mix aluminium with plastic and have no counterpart.
 """
 
 from __future__ import annotations
@@ -74,4 +74,4 @@ MATERIAL_OF: Final[dict[str, str | None]] = {
     "Unlabeled litter": None,
     "Cigarette": None,
 }
-"""TACO's category name -> class name of the material task, or None where there is none."""
+"""TACO's category name -> class name of the material task, or None without counterpart."""

@@ -1,12 +1,12 @@
 """The fixed split of TACO: which photographs are train, val and test.
 
 TACO's own tool draws a new random split at every call, so that no two papers share one, and it
-parts photographs of one scene. Here the split is a rule, the same on every machine and for ever:
-photographs of one scene were taken, and numbered, one after another, so ten consecutive numbers
-of one batch (``batch_3/00012x``) form a block, and the first 8 bytes of the SHA-256 of the block's
-name, read as a fraction of one, say where it goes: below 0.6 train, below 0.8 val, else test.
+separates photographs of one scene. Here the split is a fixed rule, the same on every machine:
+photographs of one scene were taken and numbered one after another, so ten consecutive numbers of
+one batch (``batch_3/00012x``) form a block, and the first 8 bytes of the SHA-256 of the block's
+name, read as a fraction of one, decide its split: below 0.6 train, below 0.8 val, else test.
 
-A ``splits.json`` of your own goes before this rule: see :mod:`dagen.datasets.taco`.
+Your own ``splits.json`` takes precedence over this rule: see :mod:`dagen.datasets.taco`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The parts that the procedural twins are drawn from."""
+"""The building blocks of the procedural twins."""

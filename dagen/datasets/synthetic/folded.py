@@ -1,6 +1,6 @@
-"""What is folded and crumpled: cartons and paper, bags and wrappers.
+"""Folded and crumpled objects: cartons and paper, bags and wrappers.
 
-Every function takes the dice and answers one upright :class:`Sprite` about 150 pixels long.
+Every function takes the dice and returns one upright :class:`Sprite` about 150 pixels long.
 """
 
 import cv2
@@ -90,8 +90,8 @@ def sheet(dice: Dice) -> Sprite:
 def _gathered(dice: Dice) -> F32:
     """Folds that run from a knot to the rim, (160, 160) in about -1 to 1.
 
-    Noise is read along a circle, at the direction in which a pixel lies from the knot: the
-    same all along a fold, and without a seam.
+    Noise is sampled on a circle at the pixel's direction from the knot, so that it is constant
+    along a fold and has no seam.
     """
     y = _ROWS - np.float32(160 * dice.uniform(0.3, 0.6))
     x = _COLUMNS - np.float32(160 * dice.uniform(0.35, 0.65))

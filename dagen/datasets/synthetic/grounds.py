@@ -1,7 +1,7 @@
-"""What lies under the waste: a dark conveyor belt, and natural grounds in daylight.
+"""The grounds under the waste: a dark conveyor belt, and natural grounds in daylight.
 
-Every ground is a function of (dice, (H, W)) and, outdoors, of the direction that the light
-comes from in radians; it answers RGB (H, W, 3), nearly all of it in [0, 1].
+Every ground is a function of (dice, (H, W)) and, outdoors, of the direction of the light in
+radians; it returns RGB (H, W, 3), nearly all of it in [0, 1].
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def belt(dice: Dice, size: Size) -> F32:
         lamp *= dice.uniform(1.2, 2.4)
     grain = 0.005 * value_noise(dice, size, (1.3, 2.6)) + 0.006 * fractal(dice, size, 30.0, 3)
     threads = np.sin(rows * dice.uniform(1.2, 2.2)) * np.sin(columns * dice.uniform(1.2, 2.2))
-    # Years of use: smears and scuffs along the way that the belt runs.
+    # Years of use: smears and scuffs along the belt's direction.
     worn = fractal(dice, size, (dice.uniform(8, 30), dice.uniform(40, 120)), 4, 0.7)
     scuffs = np.clip(value_noise(dice, size, (1.5, 40.0)) - 0.55, 0, 1)
     wear = dice.uniform(0, 1) ** 2
@@ -193,7 +193,7 @@ def leaves(dice: Dice, size: Size, light: float) -> F32:
 
 
 def paving(dice: Dice, size: Size, light: float) -> F32:
-    """Concrete slabs with joints, one tone a slab."""
+    """Concrete slabs with joints, one tone per slab."""
     rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     angle = dice.uniform(-0.5, 0.5)
     tall, wide = dice.uniform(45, 90), dice.uniform(60, 130)

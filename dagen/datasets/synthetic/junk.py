@@ -1,7 +1,7 @@
-"""What lies on natural ground beside the four families.
+"""Objects on natural ground besides the four families of waste.
 
-*Junk* is waste of no family (TACO's cigarettes, glass, cups ...): ignored under the material
-task, waste under the binary one. *Nature* is no waste at all, but just as bright and sharp.
+*Junk* is waste of no family (TACO's cigarettes, glass, cups ...): ignored under the material task,
+waste under the binary one. *Nature* is not waste, but just as bright and sharp.
 """
 
 from collections.abc import Callable
@@ -148,7 +148,7 @@ JUNK: tuple[tuple[Callable[[Dice], Sprite], float], ...] = (
     (glass, 0.95),
     (straw, 0.7),
 )
-"""Kinds and their length against a bottle's."""
+"""Kinds and their length relative to a bottle's."""
 
 NATURE: tuple[tuple[Callable[[Dice], Sprite], float], ...] = (
     (stone, 0.45),
@@ -156,4 +156,4 @@ NATURE: tuple[tuple[Callable[[Dice], Sprite], float], ...] = (
     (leaf, 0.5),
     (splash, 0.3),
 )
-"""Kinds and their length against a bottle's."""
+"""Kinds and their length relative to a bottle's."""

@@ -1,10 +1,9 @@
-"""Counter-based draws and the noise fields that the procedural twins are made of.
+"""Counter-based random draws, and the noise fields of the procedural twins.
 
 Every draw comes from Philox (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
-SC 2011) at a counter that names the split, the image and what is drawn, so no draw depends on
-what was drawn before it, in which order, or in which process. Only the raw 64-bit words are
-taken from numpy: those are the same in every numpy release, the distributions above them are
-not promised to be.
+SC 2011) at a counter that encodes the split, the image and the purpose, so no draw depends on
+earlier draws, their order or the process. Only the raw 64-bit words are taken from numpy, because
+they are the same in every release; its distributions may change.
 """
 
 from collections.abc import Sequence
@@ -46,7 +45,7 @@ class Dice:
         return 1.0 if self.chance(0.5) else -1.0
 
     def pick(self, items: Sequence[_T]) -> _T:
-        """One of the items, each as likely."""
+        """One of the items, all equally likely."""
         return items[self.integer(0, len(items))]
 
     def uniforms(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> F32:
@@ -57,8 +56,8 @@ class Dice:
     def normals(self, shape: tuple[int, ...]) -> F32:
         """Nearly normal numbers of mean 0 and variance 1, float32.
 
-        The sum of four random bytes (Irwin-Hall): two numbers a word, and no transcendental
-        function whose last bit depends on the machine.
+        The sum of four random bytes (Irwin-Hall): two numbers per word, without transcendental
+        functions, whose last bit depends on the machine.
         """
         count = int(np.prod(shape))
         bits = self._words((count + 1) // 2).view(np.uint32)[:count]
@@ -82,12 +81,12 @@ def value_noise(dice: Dice, size: tuple[int, int], cell: float | tuple[float, fl
     """Smooth noise (H, W), mean about 0, values about -1 to 1.
 
     Args:
-        dice: where the lattice's values come from.
+        dice: source of the lattice's values.
         size: (H, W) in pixels.
         cell: pixels between lattice points, or (down, across) for streaks.
     """
     down, across = cell if isinstance(cell, tuple) else (cell, cell)
-    # Coarse noise is as smooth when it is worked out at half the size, in a quarter of the time.
+    # Coarse noise is as smooth when computed at half the size, in a quarter of the time.
     fine = min(down, across) < 8
     height, width = size if fine else ((size[0] + 1) // 2, (size[1] + 1) // 2)
     down, across = (down, across) if fine else (down / 2, across / 2)
@@ -121,11 +120,11 @@ def fractal(
 
 
 def relief(height: F32, light: float, strength: float) -> F32:
-    """How much light a surface catches: 1 where it is level, more on slopes that face it.
+    """Brightness of a lit surface: 1 where it is level, more on slopes that face the light.
 
     Args:
         height: (H, W) height field, pixels.
-        light: direction that the light comes from, radians, 0 is right and pi / 2 is up.
+        light: direction of the light's origin in radians; 0 is right and pi / 2 is up.
         strength: contrast; slope times strength is added to 1.
     """
     down, across = np.gradient(height)
@@ -134,10 +133,10 @@ def relief(height: F32, light: float, strength: float) -> F32:
 
 
 def cells(dice: Dice, size: tuple[int, int], spacing: float) -> tuple[NDArray[np.int32], F32]:
-    """A random mosaic: which cell each pixel is in, and how far it is from the cell's edge.
+    """A random mosaic: each pixel's cell, and its distance from the cell's edge.
 
     Args:
-        dice: where the seeds come from.
+        dice: source of the seeds.
         size: (H, W) in pixels.
         spacing: mean pixels between seeds.
 
@@ -151,7 +150,7 @@ def cells(dice: Dice, size: tuple[int, int], spacing: float) -> tuple[NDArray[np
     inner = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     seeds = np.ones(size, np.uint8)
     seeds[rows[inner], columns[inner]] = 0
-    seeds[0, 0] = 0  # there is always one, however small the canvas
+    seeds[0, 0] = 0  # at least one seed, however small the canvas
     _, found = cv2.distanceTransformWithLabels(
         seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -163,10 +162,10 @@ def cells(dice: Dice, size: tuple[int, int], spacing: float) -> tuple[NDArray[np
 
 
 def creases(dice: Dice, size: tuple[int, int], spacing: float) -> F32:
-    """The light on something crumpled: flat patches between sharp folds, lit from one side.
+    """The shading of a crumpled surface: flat patches between sharp folds, lit from one side.
 
-    Absolute values of smooth noise make a height field with sharp valleys; its slope towards
-    the light is what is seen. Worked out at half the size, since folds are larger than pixels.
+    Absolute values of smooth noise make a height field with sharp valleys; its slope towards the
+    light is the shading. It is computed at half the size, since folds are larger than pixels.
 
     Returns:
         (H, W), mean about 0, values about -1 to 1.

@@ -1,7 +1,7 @@
-"""The four families of waste, each drawn new from its dice: cans, cartons, bottles, bags.
+"""The four families of waste, drawn from dice: cans, cartons, bottles, bags.
 
-Here are those of a turned shape, cans and bottles, and the table of all. Every function takes
-the dice and answers one upright :class:`Sprite` about 150 pixels long.
+This module has the rotationally symmetric ones, cans and bottles, and the table of all. Every
+function takes the dice and returns one upright :class:`Sprite` about 150 pixels long.
 """
 
 from collections.abc import Callable
@@ -143,4 +143,4 @@ FAMILIES: dict[int, tuple[tuple[Callable[[Dice], Sprite], float], ...]] = {
     3: ((bottle, 1.0),),
     4: ((bag, 1.05), (bag, 1.05), (bag, 1.05), (wrapper, 0.85)),
 }
-"""By class id of the material task: its kinds and their length against a bottle's."""
+"""By class id of the material task: kinds and their length relative to a bottle's."""

@@ -1,4 +1,4 @@
-"""What is printed on packaging, and how it is brought onto a surface."""
+"""Printed artwork of packaging, and its mapping onto a surface."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Putting a twin's image together: things on a ground, seen through a camera."""
+"""Composes a twin's image: things on a ground, seen through a camera."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -13,13 +13,13 @@ from dagen.errors import unknown
 from dagen.types import IGNORE, Task
 
 NOTHING = 0
-"""Kind of a thing that is no waste; 1 to 4 are the classes of the material task."""
+"""Kind of a thing that is not waste; 1 to 4 are the classes of the material task."""
 OTHER = IGNORE
-"""Kind of waste that is of no class: ignored under material, waste under binary."""
+"""Kind of waste without a class: ignored under material, waste under binary."""
 
 
 class Thing(NamedTuple):
-    """A sprite in its place; ``kind`` is a class of the material task, NOTHING or OTHER."""
+    """A placed sprite; ``kind`` is a class of the material task, NOTHING or OTHER."""
 
     sprite: Sprite
     kind: int
@@ -30,7 +30,7 @@ class Thing(NamedTuple):
 def _overlap(
     thing: Thing, size: tuple[int, int]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a thing lies on the canvas, and which part of its sprite that is."""
+    """The part of the canvas that a thing covers, and the matching part of its sprite."""
     height, width = thing.sprite.mask.shape
     top, left = max(thing.top, 0), max(thing.left, 0)
     bottom, right = min(thing.top + height, size[0]), min(thing.left + width, size[1])
@@ -40,7 +40,7 @@ def _overlap(
 
 
 def label_of(things: list[Thing], size: tuple[int, int], task: Task) -> Label:
-    """The label (H, W) uint8 of things painted in this order; what covers half a pixel owns it."""
+    """The label (H, W) uint8 of things painted in this order; half coverage owns a pixel."""
     label = np.zeros(size, np.uint8)
     for thing in things:
         place, inside = _overlap(thing, size)
@@ -56,7 +56,7 @@ def paint(ground: F32, things: list[Thing], light: float, darkness: float) -> F3
     Args:
         ground: changed in place.
         things: what to paint.
-        light: direction that the light comes from, radians.
+        light: direction of the light's origin in radians.
         darkness: 0 for no shadow, 1 for a black one.
     """
     size = ground.shape[0], ground.shape[1]
@@ -78,14 +78,14 @@ def paint(ground: F32, things: list[Thing], light: float, darkness: float) -> F3
 def put(
     dice: Dice, sprite: Sprite, kind: int, size: tuple[int, int], others: list[Thing], beyond: float
 ) -> Thing:
-    """Lay a sprite down where it covers others least, out of six random places.
+    """Place a sprite where it covers others least, out of six random places.
 
     Args:
         dice: draws.
-        sprite: what is laid down.
+        sprite: the sprite to place.
         kind: see :class:`Thing`.
         size: (H, W) of the image.
-        others: what lies there already.
+        others: things that are placed already.
         beyond: share of the sprite that may be outside the image.
     """
     height, width = sprite.mask.shape
@@ -108,7 +108,7 @@ def put(
 def photograph(
     dice: Dice, rgb: F32, exposure: float, cast: float, noise: float, soft: float
 ) -> Image:
-    """What a camera makes of linear RGB: exposure, colour cast, vignette, blur, noise.
+    """Apply a camera to linear RGB: exposure, colour cast, vignette, blur, noise.
 
     Args:
         dice: draws.
@@ -124,7 +124,7 @@ def photograph(
     vignette = 1 - np.float32(dice.uniform(0.02, 0.12)) * (rows + columns)
     gain = np.float32(exposure) * (1 + np.float32(cast) * dice.uniforms((3,), -1, 1))
     seen = blur(rgb, soft) * (vignette[..., None] * gain)
-    # Mostly the same in all channels, as sensors and their colour reconstruction have it.
+    # Mostly equal in all channels, as with real sensors and their colour reconstruction.
     seen += np.float32(noise) * dice.normals((height, width, 1))
     seen += np.float32(0.4 * noise) * dice.normals((height, width, 3))
     seen *= 255
@@ -132,18 +132,18 @@ def photograph(
 
 
 class Twin(Dataset):
-    """Base of the procedural twins: a data set that is code.
+    """Base of the procedural twins, data sets made by code.
 
-    Nothing is read from or written to disk. Every draw is a function of (``seed``, split,
-    index, purpose): images and labels can be asked for in any order and in any process. Pixels
-    are the same wherever numpy and OpenCV do the same arithmetic; another processor may round
-    a few of them differently.
+    Nothing is read from or written to disk. Every draw is a function of (``seed``, split, index,
+    purpose), so images and labels can be made in any order and in any process. Pixels are the same
+    wherever numpy and OpenCV do the same arithmetic; another processor may round a few of them
+    differently.
 
     Attributes:
         title: the plug-in's name.
-        version: counts up whenever the generator's pixels change; part of every key.
+        version: increased whenever the generator's pixels change; part of every key.
         seed: key of the Philox generator.
-        counts: images of each split.
+        counts: number of images of each split.
     """
 
     splits = ("train", "val", "test")
@@ -184,7 +184,7 @@ class Twin(Dataset):
         raise NotImplementedError
 
     def things(self, index: int) -> list[Thing]:
-        """What lies in image ``index``, in the order of painting."""
+        """The things in image ``index``, in the order of painting."""
         raise NotImplementedError
 
     def __len__(self) -> int:
@@ -195,18 +195,18 @@ class Twin(Dataset):
         return f"{self.split}/{index:05d}"
 
     def label(self, index: int) -> Label:
-        """Label of image ``index``, from the very shapes that are painted; paints nothing."""
+        """Label of image ``index``, from the shapes that are painted; paints nothing."""
         return label_of(self.things(index), self.size(index), self.task)
 
     def image_key(self, index: int) -> str:
-        """Name, version and seed of the generator, and the image: all that its pixels hang on."""
+        """Name, version and seed of the generator, and the image: all that its pixels depend on."""
         return f"{self.title}/v{self.version}/{self.seed}/{self.name(index)}"
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over every image's key and the pixels of the first two images.
 
-        Deviation from the contract, which asks for all contents: ``version`` stands for them,
-        and the two images notice a library that draws differently.
+        Deviation from the contract, which asks for all contents: ``version`` represents them, and
+        the two images reveal a library that draws differently.
         """
         digest = sha256()
         for index in range(len(self)):

@@ -1,4 +1,4 @@
-"""Cut-outs and what can be done to them: fill, mix, crumple, stain, turn."""
+"""Cut-out objects and operations on them: fill, mix, crumple, stain, rotate."""
 
 from typing import NamedTuple
 
@@ -16,9 +16,8 @@ Colour = tuple[float, float, float]
 class Sprite(NamedTuple):
     """A cut-out object.
 
-    ``rgb`` (H, W, 3) and ``alpha`` (H, W) in [0, 1] are what is painted; ``mask`` (H, W) in
-    [0, 1] is what it covers. They differ where the object is translucent: the label follows
-    the mask.
+    ``rgb`` (H, W, 3) and ``alpha`` (H, W) in [0, 1] are painted; ``mask`` (H, W) in [0, 1] is the
+    covered area. Alpha and mask differ where the object is translucent: the label follows the mask.
     """
 
     rgb: F32
@@ -27,7 +26,7 @@ class Sprite(NamedTuple):
 
 
 def cut_out(rgb: Field, mask: F32, alpha: Field | None = None) -> Sprite:
-    """A sprite from its layers; opaque without ``alpha``, which is cut at the mask."""
+    """A sprite from its layers; opaque without ``alpha``, which is cut off at the mask."""
     opacity = mask if alpha is None else np.asarray(alpha * mask, np.float32)
     return Sprite(np.asarray(np.clip(rgb, 0, 1), np.float32), opacity, mask)
 
@@ -107,14 +106,14 @@ def revolve(radius: Field, width: int) -> tuple[F32, F32]:
 def crumple(
     sprite: Sprite, dice: Dice, amount: float, spacing: float = 14.0, squash: float = 1.0
 ) -> Sprite:
-    """The same object dented: its outline wanders and its surface breaks into folds.
+    """The object dented: with an irregular outline and a folded surface.
 
     Args:
-        sprite: what is crumpled; keep a margin around it.
+        sprite: sprite to crumple; it needs a margin.
         dice: draws.
         amount: 0 leaves it whole, 1 crushes it.
         spacing: pixels between folds.
-        squash: what its height is multiplied with.
+        squash: factor of its height.
     """
     height, width = sprite.mask.shape
     half = (height // 2, width // 2)
@@ -131,7 +130,7 @@ def crumple(
 
 
 def stain(sprite: Sprite, dice: Dice, amount: float) -> Sprite:
-    """The same object after weeks outdoors: faded, with soil on it."""
+    """The object after weeks outdoors: faded, with soil on it."""
     size = sprite.mask.shape[0], sprite.mask.shape[1]
     grey = sprite.rgb.mean(axis=2, keepdims=True)
     faded = sprite.rgb + 0.5 * amount * (0.9 * grey + 0.08 - sprite.rgb)
@@ -140,10 +139,10 @@ def stain(sprite: Sprite, dice: Dice, amount: float) -> Sprite:
 
 
 def turned(sprite: Sprite, length: float, angle: float) -> Sprite:
-    """The object turned by ``angle`` (radians), its canvas ``length`` pixels long, cropped.
+    """The object rotated by ``angle`` (radians), on a cropped canvas ``length`` pixels long.
 
     Colours are weighted by opacity while they are resampled, so that no dark fringe appears.
-    Small objects are turned at twice the size and averaged down.
+    Small objects are rotated at twice the size and averaged down.
     """
     fine = 2 if length < 80 else 1
     scale = fine * length / max(sprite.mask.shape)

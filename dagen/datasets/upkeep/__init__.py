@@ -1,1 +1,1 @@
-"""Getting data sets and checking them. Nothing of it is needed by a run."""
+"""Getting data sets and checking them. Runs do not need this code."""

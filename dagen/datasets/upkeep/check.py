@@ -1,4 +1,4 @@
-"""Every defect of a data set at once, and what is in it."""
+"""Lists all defects of a data set at once, and summarises its content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NEEDED = ("train", "val")
 
 @dataclass(frozen=True)
 class Defect:
-    """Something to mend; ``file`` is None where it concerns the whole split."""
+    """A defect; ``file`` is None if it concerns the whole split."""
 
     split: str
     file: str | None
@@ -34,7 +34,7 @@ class Defect:
 
 @dataclass
 class SplitSummary:
-    """What a split holds, counted over its sound images.
+    """The content of a split, counted over its sound images.
 
     Attributes:
         images: number of images listed.
@@ -42,7 +42,7 @@ class SplitSummary:
         smallest: (H, W) of the image with the fewest pixels.
         largest: (H, W) of the image with the most pixels.
         share: class name, or "ignore", -> part of all labelled pixels in [0, 1].
-        instances: number of labelled objects, None where the labels do not tell.
+        instances: number of labelled objects; None if the labels do not separate objects.
     """
 
     images: int
@@ -64,25 +64,25 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether no defect was found."""
         return not self.defects
 
 
 def check(
     name: str, task: Task, data_root: Path | None = None, progress: Progress | None = None
 ) -> Report:
-    """Opens every image and every label of every split.
+    """Open every image and every label of every split.
 
-    Found are: empty splits, names listed twice, missing, truncated or damaged images, sizes
+    The check finds empty splits, names listed twice, missing, truncated or damaged images, sizes
     other than declared, masks that are missing, of another size or with unknown ids, paths that
-    leave the folder, and pictures that stand in two splits. Splits other than train and val
-    may be absent.
+    leave the folder, and images that are in two splits. Splits other than train and val may be
+    absent.
 
     Args:
         name: the data set.
-        task: what its labels shall mean.
+        task: the task under which labels are read.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
-        progress: told after each image.
+        progress: called after each image.
 
     Raises:
         UsageError: an unknown name, or a task that the labels cannot serve.
@@ -109,7 +109,7 @@ def check(
 
 
 class _SplitCheck:
-    """The check of one split; ``seen`` holds the pictures of all splits before it."""
+    """The check of one split; ``seen`` has the images of all earlier splits."""
 
     def __init__(self, dataset: Dataset, seen: dict[bytes, tuple[str, str]]) -> None:
         self.dataset = dataset
@@ -140,8 +140,8 @@ class _SplitCheck:
         self.summary.share = self._shares()
 
     def _tell(self, file: str | None, error: DataError) -> None:
-        # The message names what is damaged: a broken annotation file is told once, not for
-        # each of its images.
+        # The message names the damaged file: a broken annotation file is listed once, not for each
+        # of its images.
         if str(error) not in self._told:
             self._told.add(str(error))
             self.defects.append(Defect(self.dataset.split, file, str(error)))
@@ -156,7 +156,7 @@ class _SplitCheck:
             hashlib.sha256(image.tobytes()).digest(), (self.dataset.split, name)
         )
         if split != self.dataset.split:
-            problem = f"is the same picture as {first} of the split '{split}'"
+            problem = f"is the same image as {first} of the split '{split}'"
             self.defects.append(Defect(self.dataset.split, name, problem))
 
     def _label(self, index: int) -> None:

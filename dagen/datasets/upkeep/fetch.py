@@ -1,4 +1,4 @@
-"""Fetches single files over HTTP: tries again, goes on where it stopped, checks what came."""
+"""Downloads single files over HTTP: with retries, resuming and a check of the result."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _LONGEST_PAUSE = 60.0  # seconds
 
 
 class RefusedError(Exception):
-    """The server has spoken, or what it sent is wrong: trying again will not help."""
+    """The server refused, or its answer is wrong; do not retry."""
 
 
 class BrokenError(Exception):
-    """The connection broke or the server is busy: try again, from where it stopped."""
+    """The connection broke or the server is busy; retry, and resume the file."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long to try.
+    """The limits of retries.
 
     Attributes:
-        attempts: tries for one address.
-        pause: seconds before the second try, doubled before each further one.
+        attempts: number of attempts for one address.
+        pause: seconds before the second attempt, doubled before each further one.
         timeout: seconds without a byte after which a connection counts as broken.
     """
 
@@ -45,7 +45,7 @@ class Fetcher:
     """
 
     def __init__(self, patience: Patience) -> None:
-        """Opens no connection yet.
+        """Open no connection yet.
 
         Raises:
             UsageError: the package httpx is not installed.
@@ -60,7 +60,7 @@ class Fetcher:
         self.stop = threading.Event()
         self._client = httpx.Client(
             timeout=patience.timeout,
-            # "identity": a packed body could not be continued in the middle.
+            # "identity", because a compressed body cannot be resumed in the middle.
             headers={"Accept-Encoding": "identity", "User-Agent": "dagen"},
             follow_redirects=True,
         )
@@ -72,10 +72,10 @@ class Fetcher:
         self._client.close()
 
     def fetch(self, address: str, part: Path, check: Callable[[], object]) -> None:
-        """Downloads ``address`` into ``part``, going on with what is there, and checks it.
+        """Download ``address`` into ``part``, resuming an existing part, and check it.
 
         Raises:
-            RefusedError: the server refuses, or what it sends does not pass ``check``.
+            RefusedError: the server refuses, or the file does not pass ``check``.
             BrokenError: the last attempt failed too.
         """
         attempt = 1
@@ -87,12 +87,12 @@ class Fetcher:
                 return
             except RefusedError:
                 part.unlink(missing_ok=True)
-                # A part that was begun from another address, or of a file that has changed
-                # since, spoils what is added to it: once more from the start.
+                # A part from another address, or of a file that has changed since, cannot be
+                # completed: start again.
                 if not resumed:
                     raise
                 continue
-            except DataError as error:  # cut short without notice, or no picture at all
+            except DataError as error:  # cut short without notice, or not an image
                 part.unlink(missing_ok=True)
                 reason = str(error)
             except BrokenError as error:
@@ -109,25 +109,25 @@ class Fetcher:
         headers = {"Range": f"bytes={start}-"} if start else {}
         try:
             with self._client.stream("GET", address, headers=headers) as response:
-                if response.status_code == 416:  # nothing follows: the part was whole already
+                if response.status_code == 416:  # nothing follows: the part was complete already
                     return
                 if response.status_code in _TRANSIENT:
-                    raise BrokenError(f"the server answers {response.status_code}")
+                    raise BrokenError(f"the server answered {response.status_code}")
                 if response.status_code not in (200, 206):
-                    raise RefusedError(f"the server answers {response.status_code}")
+                    raise RefusedError(f"the server answered {response.status_code}")
                 goes_on = response.status_code == 206
                 begins = response.headers.get("Content-Range", "")
                 if goes_on and not begins.startswith(f"bytes {start}-"):
-                    raise RefusedError(f"the server continues at another place ({begins})")
+                    raise RefusedError(f"the server resumed at another position ({begins})")
                 with part.open("ab" if goes_on else "wb") as file:
-                    for chunk in response.iter_raw():  # as it comes, nothing held back
+                    for chunk in response.iter_raw():  # written as it arrives, without buffering
                         if self.stop.is_set():
                             raise BrokenError("interrupted")
                         file.write(chunk)
                     file.flush()
                     os.fsync(file.fileno())
         except httpx.InvalidURL as error:
-            raise RefusedError(f"no valid address ({error})") from None
+            raise RefusedError(f"not a valid address ({error})") from None
         except (httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise RefusedError(str(error)) from None
         except httpx.HTTPError as error:

@@ -1,10 +1,10 @@
-"""Gets ReSORT-IT: an archive on Google Drive, unpacked into the layout that is read.
+"""Downloads ReSORT-IT: an archive on Google Drive, unpacked into the layout that dagen reads.
 
 The authors (github.com/kskmar/ReSORT-IT, BSD licence) publish three archives; the addresses below
-are those of their README. An archive may hold index masks (``train``, ``val``, ``labels``), which
-are taken as they are, or ``train`` and ``val`` with COCO-like annotation files (categories Alu,
-Carton, Bottle, Nylon), from which the masks are drawn. Nothing that it names is written outside
-the data set's folder, and that folder appears only when all has gone well.
+come from their README. An archive may contain index masks (``train``, ``val``, ``labels``), which
+are used unchanged, or ``train`` and ``val`` with COCO-like annotation files (categories Alu,
+Carton, Bottle, Nylon), from which the masks are drawn. Nothing is written outside the data set's
+folder, and that folder appears only after complete success.
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ _SPLITS = ("train", "val")
 def get_resortit(
     folder: Path, *, edition: str = "synthetic-single", archive: Path | None = None
 ) -> Summary:
-    """Downloads and unpacks ReSORT-IT.
+    """Download and unpack ReSORT-IT.
 
     Args:
-        folder: the data set's own folder; it must not be there yet, or be empty.
-        edition: which archive, one of ``ARCHIVES``.
-        archive: a zip or tar file that was downloaded by hand, instead.
+        folder: the data set's own folder; it must not exist yet, or be empty.
+        edition: name of the archive, one of ``ARCHIVES``.
+        archive: a zip or tar file that was downloaded by hand, to use instead.
 
     Returns:
         How many images it has; all of them were fetched now.
 
     Raises:
         UsageError: an unknown edition, or the package gdown is not installed.
-        DataError: the folder holds something, the archive cannot be had, is damaged, holds
-            something else, or is larger than the disk's free space.
+        DataError: the folder is not empty, or the archive cannot be downloaded, is damaged, has
+            other content, or is larger than the disk's free space.
     """
     if edition not in ARCHIVES:
         raise unknown("edition of ReSORT-IT", edition, ARCHIVES)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} is there already: move it away to get the data again.")
+        raise DataError(f"{folder} exists already: move it away to get the data again.")
     make_folder(folder.parent)
     fetched = folder.with_name(f"{folder.name}-{edition}.archive")
     if archive is None:
         _download(edition, fetched)
-    # Beside its final place, so that the last step is a rename.
+    # Beside its final path, so that the last step is a rename.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        unpacked = make_folder(Path(temporary) / "content")  # with everybody's usual permissions
+        unpacked = make_folder(Path(temporary) / "content")  # with the usual permissions
         unpack(archive or fetched, unpacked)
         top = _top(unpacked)
         if not (top / "labels").is_dir():
@@ -109,11 +109,11 @@ def _by_hand(edition: str) -> str:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a zip or tar file; links and other special members are left out.
+    """Unpack a zip or tar file without links and other special members.
 
     Raises:
-        DataError: no such file, another format, a damaged one, a member that would be written
-            outside ``folder``, or not enough room.
+        DataError: the file is missing, damaged or of another format, a member would be written
+            outside ``folder``, or the disk has not enough space.
     """
     if not archive.is_file():
         raise DataError(f"there is no archive {archive}.")
@@ -134,7 +134,7 @@ def unpack(archive: Path, folder: Path) -> None:
                         _write(stream, inside(folder, member.name, str(archive)))
         else:
             raise DataError(f"{archive} is neither a zip nor a tar file: get the archive again.")
-    # zlib.error for a spoiled block; RuntimeError for an encrypted or unknown packing.
+    # zlib.error for a damaged block; RuntimeError for encryption or unknown compression.
     except (OSError, EOFError, zlib.error, RuntimeError, zipfile.BadZipFile, tarfile.TarError) as e:
         raise DataError(f"the archive {archive} cannot be unpacked ({e}): get it again.") from None
 
@@ -144,7 +144,7 @@ def _check_room(folder: Path, needed: int) -> None:
     if needed > free:
         raise DataError(
             f"unpacking needs {needed / 1e9:.1f} GB, {folder.parent} has {free / 1e9:.1f} GB "
-            "free: make room."
+            "free: make space."
         )
 
 
@@ -155,15 +155,15 @@ def _write(content: IO[bytes], path: Path) -> None:
 
 
 def _top(folder: Path) -> Path:
-    """The outermost folder below ``folder`` that holds images in ``train`` and ``val``."""
+    """The outermost folder below ``folder`` that has images in ``train`` and ``val``."""
     candidates = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
-    # "labels" holds folders of these names too.
+    # "labels" has folders of these names too.
     for top in sorted(candidates, key=lambda path: (path.name == "labels", len(path.parts))):
         if all(list_images(top / split) for split in _SPLITS):
             return top
     found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
     raise DataError(
-        f"the archive holds no folder with images in train/ and val/ (it holds: {found}); "
+        f"the archive has no folder with images in train/ and val/ (it has: {found}); "
         "expected are train/, val/ and labels/train/, labels/val/ or annotation files."
     )
 
@@ -173,14 +173,14 @@ def _annotation_file(folder: Path, split: str) -> Path:
     if len(files) != 1:
         names = ", ".join(sorted(path.name for path in files)) or "none"
         raise DataError(
-            f"the archive holds no labels/ and not exactly one annotation file for '{split}' "
+            f"the archive has no labels/ and not exactly one annotation file for '{split}' "
             f"(found: {names}); expected is one .json with '{split}' in its name."
         )
     return files[0]
 
 
 def _draw_masks(top: Path, split: str, file: Path) -> None:
-    """Writes ``labels/SPLIT/STEM.png`` for every image of the split."""
+    """Write ``labels/SPLIT/STEM.png`` for every image of the split."""
     drawn = coco_json.load(file)
     labels = top / "labels" / split
     labels.mkdir(parents=True)

@@ -1,12 +1,12 @@
-"""Gets TACO: its annotation file and the photographs that the file gives the addresses of.
+"""Downloads TACO: its annotation file and the photographs whose addresses that file gives.
 
-The photographs lie on Flickr, 1,500 of them in some gigabytes, and connections break: a file
-grows as ``NAME.part``, goes on where it stopped, and takes its name only after it was decoded
-whole and has the size that the annotations declare. What cannot be had is told at the end.
+The photographs are on Flickr, 1,500 files of some gigabytes, and connections break. So a file is
+downloaded as ``NAME.part``, resumed where it stopped, and renamed only after it was decoded
+completely and has the size that the annotations declare. Failures are listed at the end.
 
-The originals that Flickr keeps as PNG are stored as JPEG (quality 95), as their names in TACO
-say; TACO's own script does the same to every photograph, at Pillow's default quality of 75. A
-photograph that is a JPEG already is kept byte by byte.
+Originals that Flickr keeps as PNG are stored as JPEG (quality 95), to match their names in TACO;
+TACO's own script does the same to every photograph, at Pillow's default quality of 75. A photograph
+that is a JPEG already is kept unchanged.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def get_taco(
     annotations: str = TACO_ANNOTATIONS,
     progress: Progress | None = None,
 ) -> Summary:
-    """Downloads TACO into ``folder``; call it again to go on or to mend.
+    """Download TACO into ``folder``; call it again to resume or repair.
 
     Args:
-        folder: the data set's own folder, made where it is missing. An annotation file that is
-            there (``data/annotations.json``, or without ``data``) is used, not fetched.
-        workers: number of files fetched at once.
-        patience: how often and how long to try; None is the usual.
+        folder: the data set's own folder, made if it is missing. An existing annotation file
+            (``data/annotations.json``, or without ``data``) is used, not downloaded.
+        workers: number of parallel downloads.
+        patience: limits of retries; None is the default.
         annotations: address of the annotation file.
-        progress: told after each photograph.
+        progress: called after each photograph.
 
     Raises:
         UsageError: the package httpx is not installed, or ``workers`` is below 1.
-        DataError: the annotation file cannot be had or is damaged.
+        DataError: the annotation file cannot be downloaded or is damaged.
         DagenError: the folder cannot be made.
     """
     if workers < 1:
@@ -69,7 +69,7 @@ def get_taco(
                 _count(summary, jobs[job], job)
                 if progress:
                     progress(done, summary.total)
-        finally:  # also when interrupted: what is under way stops at its next block
+        finally:  # also when interrupted: running downloads stop at their next block
             fetcher.stop.set()
             pool.shutdown(cancel_futures=True)
     summary.failures.sort(key=lambda failure: failure.file)
@@ -92,17 +92,17 @@ def _get_annotations(fetcher: Fetcher, address: str, file: Path) -> None:
         fetcher.fetch(address, part, lambda: load(part))
     except (RefusedError, BrokenError) as error:
         raise DataError(
-            f"the annotation file could not be had from {address} ({error}); download it in "
+            f"the annotation file could not be downloaded from {address} ({error}); get it in "
             f"another way, put it at {file} and run again."
         ) from None
     os.replace(part, file)
 
 
 def _get_photograph(fetcher: Fetcher, data: Path, source: Path, entry: ImageEntry) -> bool:
-    """Whether the photograph had to be fetched.
+    """Get the photograph; returns whether it had to be downloaded.
 
     Raises:
-        RefusedError: no address gives it, or it is another picture than declared.
+        RefusedError: no address has it, or it is not the declared image.
         BrokenError: the connection kept breaking.
         DataError: its path leaves the folder.
         OSError: it cannot be written.
@@ -114,7 +114,7 @@ def _get_photograph(fetcher: Fetcher, data: Path, source: Path, entry: ImageEntr
             _check_photograph(path, size)
             return False
         except (RefusedError, DataError):
-            pass  # damaged, or of the small edition: it is fetched anew and then replaced
+            pass  # damaged, or of the small edition: it is downloaded again and replaced
     addresses = [url for url in (entry.flickr_url, entry.flickr_640_url) if url]
     if not addresses:
         raise RefusedError("the annotation file gives no address")
@@ -136,14 +136,16 @@ def _get_photograph(fetcher: Fetcher, data: Path, source: Path, entry: ImageEntr
 def _check_photograph(path: Path, size: tuple[int, int]) -> None:
     found = image_size(path)
     if found != size:
-        raise RefusedError(f"it is {found[1]}x{found[0]} (W x H), declared is {size[1]}x{size[0]}")
+        raise RefusedError(
+            f"it is {found[1]}x{found[0]} (W x H), not {size[1]}x{size[0]} as declared"
+        )
     read_image(path)
 
 
 def _store(part: Path, path: Path) -> None:
     with open_image(part) as image:
         if path.suffix.lower() in (".jpg", ".jpeg") and image.format not in ("JPEG", "MPO"):
-            exif = image.getexif()  # as it lies in the file, and the tag that turns it upright
+            exif = image.getexif()  # EXIF of the file, with the tag that turns it upright
             flat = image.convert("RGB")
             write_atomically(path, lambda out: flat.save(out, "JPEG", quality=95, exif=exif))
             part.unlink()

@@ -14,18 +14,18 @@ COLOURS = 6
 
 _WIDTH, _HEIGHT = 360, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 10, 24
-_MOST = 300  # points of a line; more cannot be seen
+_MOST = 300  # most points of a line; more would not be visible
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to places.
+    """A linear map from values to positions.
 
     Attributes:
         ticks: values that are marked; the first and last are the ends.
-        start: place of the first, in units of the drawing.
-        end: place of the last.
+        start: position of the first tick, in units of the drawing.
+        end: position of the last tick.
     """
 
     ticks: tuple[float, ...]
@@ -33,22 +33,22 @@ class Axis:
     end: float
 
     def place(self, value: float) -> float:
-        """Where a value lies."""
+        """The position of a value."""
         low, high = self.ticks[0], self.ticks[-1]
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
 
 def lines(name: str, curves: Mapping[int, Curve], titles: Mapping[int, str]) -> str:
-    """A chart of one figure over steps, a line for each run.
+    """A chart of one quantity over steps, with a line for each run.
 
     Args:
-        name: of the figure.
+        name: name of the quantity.
         curves: (step, value) by run; the run's number decides its colour and dashes. Values that
             are not finite are left out.
-        titles: of the runs.
+        titles: titles of the runs.
 
     Returns:
-        An ``svg`` element; empty where there is no line to draw.
+        An ``svg`` element; empty if there is no line to draw.
     """
     known = {k: _thinned([p for p in c if math.isfinite(p[1])]) for k, c in curves.items()}
     known = {k: points for k, points in known.items() if len(points) > 1}
@@ -110,6 +110,6 @@ def _grid(x: Axis, y: Axis) -> str:
 
 
 def _thinned(points: Curve) -> Curve:
-    """At most so many points, evenly over the curve, the last one among them."""
+    """At most ``_MOST`` points, spread evenly over the curve and including the last one."""
     stride = math.ceil(len(points) / _MOST)
     return points[::-stride][::-1] if stride > 1 else points

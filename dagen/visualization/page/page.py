@@ -1,8 +1,8 @@
 """One page about runs, in one file that needs no network: ``dagen report``.
 
-Markup and style lie beside this file (``page.html``, ``page.css``); everything on the page comes
-from the folders of the runs, so that the same runs make the same page. Its content policy forbids
-every load from elsewhere, and there is no script.
+Markup and style are files beside this one (``page.html``, ``page.css``); everything on the page
+comes from the folders of the runs, so that the same runs give the same page. Its content policy
+forbids loading anything from elsewhere, and there is no script.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dagen.visualization.page.subjects import Subject, open_all
 
 _HERE = Path(__file__).parent
 _LEFT_OUT = {"train/seconds", "train/lr"}
-_MOST = 6  # curves of training
+_MOST = 6  # most training curves on a page
 _CANDIDATES = {
     f"candidates/{figure}": f"{figures.title(figure)} on the target, by checkpoint"
     for figure in ("miou", "waste_iou")
@@ -43,11 +43,11 @@ def write(
     """Write the page about some runs.
 
     Args:
-        given: folders, names or hashes of finished runs; the one before adaptation first. Where
-            it is the same for all and was not given, it is added.
+        given: folders, names or hashes of finished runs; the one before adaptation first. If all
+            runs share it and it is not given, it is added.
         runs: folder of all runs.
-        out: the HTML file; None is ``report.html`` in the run's folder, and for several runs a
-            file named after them in the last one's.
+        out: the HTML file; None is ``report.html`` in the run's folder or, for several runs, a file
+            named after them in the last one's folder.
         latency: measure the networks' latency on this machine now.
         track: add the page to the runs' MLflow runs.
 
@@ -55,15 +55,15 @@ def write(
         The file, and the folders of the runs whose MLflow run has it.
 
     Raises:
-        UsageError: a run that is not there, not finished or given twice.
-        DagenError: a result, log or picture is damaged, or the file cannot be written.
+        UsageError: a run that is missing, unfinished or given twice.
+        DagenError: a result, log or image is damaged, or the file cannot be written.
     """
     from dagen.tracking.later import add_to_run
 
     subjects = open_all(given, runs)
     path = out or _place(subjects)
     if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder; make it, or give another --out.")
+        raise UsageError(f"{path.parent} is not a folder; make it, or give another --out.")
     write_atomically(path, render(subjects, latency=latency).encode())
     asked = [subject.result.folder for subject in subjects if not subject.added] if track else []
     return path, [folder for folder in asked if add_to_run(folder, {}, 0, [path], "report")]
@@ -124,7 +124,7 @@ def _title(subjects: Sequence[Subject]) -> str:
 
 
 def _headlines(subjects: Sequence[Subject]) -> list[str]:
-    """A sentence on each domain: a run with its change from the first, or the mIoU of them all."""
+    """A sentence on each domain: a run's change from the first run, or the mIoU of all runs."""
     last = subjects[-1].result
     known = roles(last.config)
     order = sorted(last.scores, key=lambda name: known.get(name) != "target")
@@ -142,7 +142,7 @@ def _headlines(subjects: Sequence[Subject]) -> list[str]:
 
 
 def _curves(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
-    """Charts of what was logged while training, the loss first, then scores by checkpoint."""
+    """Charts of the values logged in training, the loss first, then scores by checkpoint."""
     names = Counter(
         name
         for subject in subjects
@@ -170,7 +170,7 @@ def _latency(subject: Subject) -> float:
 
 
 def _made(subject: Subject) -> list[tuple[str, str]]:
-    """Where the figures come from."""
+    """Provenance of the page's numbers."""
     tags = subject.tags
     facts = [
         ("commit", tags.get("git.commit", "unknown")),

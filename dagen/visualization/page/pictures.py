@@ -1,4 +1,4 @@
-"""The pictures that lie in the folders of runs, made part of the page itself."""
+"""The images in the folders of runs, embedded in the page itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dagen.errors import DataError
 from dagen.runs.note import roles
 from dagen.visualization.page.subjects import Subject
 
-_WIDEST = 2000  # pixels; a page is read on a screen
+_WIDEST = 2000  # pixels, enough for a screen
 _QUALITY = 85
 _DRAWN = {
     "map": "Feature space: UMAP of both domains",
@@ -23,19 +23,19 @@ _DRAWN = {
     "failure-groups": "Where it fails",
     "cases-*": "Cases",
 }
-"""What ``dagen visualize`` leaves in ``visualize/``, in the order of the page."""
+"""The files of ``dagen visualize`` in ``visualize/``, in the order of the page."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture.
+    """One image.
 
     Attributes:
-        title: above it.
+        title: title above it.
         caption: what was run, on which data, with which seed.
-        address: the picture itself, as a ``data:`` address.
-        width: pixels.
-        height: pixels.
+        address: the image itself, as a ``data:`` address.
+        width: width in pixels.
+        height: height in pixels.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Picture:
 
 
 def sheets(subjects: Sequence[Subject]) -> list[Picture]:
-    """The prediction sheets of the runs that were asked for, the target's first."""
+    """The prediction sheets of the requested runs, the target's first."""
     found = []
     for subject in subjects:
         result = subject.result
@@ -61,7 +61,7 @@ def sheets(subjects: Sequence[Subject]) -> list[Picture]:
 
 
 def drawn(subjects: Sequence[Subject]) -> list[Picture]:
-    """What ``dagen visualize`` has drawn beside the runs that were asked for."""
+    """The figures of ``dagen visualize`` in the folders of the requested runs."""
     return [
         _picture(path, title, f"{subject.told}.")
         for subject in subjects
@@ -78,14 +78,14 @@ def _drawn(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _picture(path: Path, title: str, caption: str) -> Picture:
-    """A picture file as WebP, with its own caption where it carries one."""
+    """An image file as WebP, with its own caption if it carries one."""
     try:
         with Image.open(path) as opened:
             told = opened.info.get("Description", caption)
             image = opened.convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
         raise DataError(
-            f"{path} is no picture that can be read ({error}); remove it, or draw it again."
+            f"{path} is not a readable image ({error}); remove it, or draw it again."
         ) from None
     if image.width > _WIDEST:
         height = round(image.height * _WIDEST / image.width)

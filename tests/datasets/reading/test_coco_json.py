@@ -95,9 +95,9 @@ IMAGE = {"id": 4, "file_name": "a.jpg", "width": 10, "height": 8}
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("", "no valid COCO annotation file"),
-        ('{"images": [', "no valid COCO annotation file"),
-        ("[]", "no valid COCO annotation file"),
+        ("", "not a valid COCO annotation file"),
+        ('{"images": [', "not a valid COCO annotation file"),
+        ("[]", "not a valid COCO annotation file"),
         ({"annotations": []}, "images: Field required"),
         ({"images": [{"id": 1}]}, "images.0.file_name: Field required"),
         (_document([[None]]), "segmentation"),

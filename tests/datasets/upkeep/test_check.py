@@ -36,7 +36,7 @@ def test_every_defect_at_once(tmp_path: Path) -> None:
         ("train", "train/00001.png"): "is missing",
         ("train", "train/00002.png"): "64x47",
         ("train", "train/00003.png"): "unknown id 9",
-        ("val", "val/00001.png"): "the same picture as train/00004.png of the split 'train'",
+        ("val", "val/00001.png"): "the same image as train/00004.png of the split 'train'",
     }.items():
         assert part in problems.pop(key)
     assert problems == {}

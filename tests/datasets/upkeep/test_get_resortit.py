@@ -155,13 +155,13 @@ def test_another_archive(tmp_path: Path) -> None:
 def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = _zip(tmp_path / "archive.zip", _masked(tmp_path / "origin"))
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(DataError, match="make room"):
+    with pytest.raises(DataError, match="make space"):
         get_resortit(tmp_path / "resortit", archive=archive)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     folder = make_resortit(tmp_path)
-    with pytest.raises(DataError, match="is there already: move it away"):
+    with pytest.raises(DataError, match="exists already: move it away"):
         get_resortit(folder, archive=tmp_path / "any.zip")
 
 

@@ -133,7 +133,7 @@ def test_failures_do_not_stop_the_others(tmp_path: Path, taco: Path, server: Ser
     assert summary.fetched == 3
     reasons = {failure.file: failure.reason for failure in summary.failures}
     assert "404" in reasons.pop(FIRST)
-    assert "it is 32x24 (W x H), declared is 48x64" in reasons.pop("batch_1/000001.jpg")
+    assert "it is 32x24 (W x H), not 48x64 as declared" in reasons.pop("batch_1/000001.jpg")
     assert "cannot be read as an image" in reasons.pop("batch_1/000002.jpg")
     assert reasons == {}
     assert len([*(tmp_path / "taco").rglob("*.jpg")]) == 3
@@ -190,7 +190,9 @@ def test_the_annotation_file_cannot_be_had(
 ) -> None:
     if content is not None:
         server.files["/annotations.json"] = content
-    with pytest.raises(DataError, match=r"could not be had from .*put it at .*annotations\.json"):
+    with pytest.raises(
+        DataError, match=r"could not be downloaded from .*put it at .*annotations\.json"
+    ):
         _get(tmp_path / "taco", server)
     assert not (tmp_path / "taco" / "data" / "annotations.json").exists()
 
