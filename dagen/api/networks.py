@@ -1,4 +1,4 @@
-"""What is done with a network that is there: load it, score it, let it predict, weigh it."""
+"""Functions for finished networks: load, evaluate, predict and profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load(path: Path | str, *, size: Size | None = None, device: str = "auto") -> Predictor:
-    """The predictor of a deployed file, to be called with images.
+    """Load a deployed file as a predictor, to be called with images.
 
     >>> predictor = dagen.load("model.safetensors")                # doctest: +SKIP
     >>> predictor.name, predictor.task, predictor.size             # doctest: +SKIP
@@ -24,12 +24,12 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
 
     Args:
         path: the deployed file.
-        size: height and width in pixels that its input covers; None is the size it was made for.
+        size: height and width in pixels that its input covers; None is the network's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        UsageError: a size or device that cannot be.
-        DagenError: no such file, a damaged one, or one that dagen did not write.
+        UsageError: an invalid size or device.
+        DagenError: the file is missing, damaged, or not written by dagen.
     """
     from dagen.scoring.torch_predictor import TorchPredictor
     from dagen.system.device import choose_device
@@ -51,21 +51,21 @@ def evaluate(
     """Score a network on a data set, at the labels' own resolution.
 
     Args:
-        model: a deployed file, or what :func:`load` gave.
+        model: a deployed file, or a result of :func:`load`.
         data: the data set's name.
-        split: its split.
+        split: split of the data set.
         size: see :func:`load`; for a file only.
-        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: see :func:`load`; for a file only.
         quiet: no progress display.
 
     Returns:
-        The figures of :class:`dagen.scoring.metrics.Scores`, fractions of 1.
+        The scores of :class:`dagen.scoring.metrics.Scores`, as fractions of 1.
 
     Raises:
-        UsageError: an unknown data set or split, or a size or device that cannot be.
-        DataError: images or labels that are missing or damaged.
-        DagenError: a file that is missing or damaged.
+        UsageError: an unknown data set or split, or an invalid size or device.
+        DataError: an image or label is missing or damaged.
+        DagenError: a file is missing or damaged.
     """
     from dagen.datasets.loading.opening import open_dataset
     from dagen.scoring.evaluation import evaluate as score
@@ -110,13 +110,13 @@ def predict(
     device: str = "auto",
     quiet: bool = True,
 ) -> Prediction | list[Path]:
-    """Segment one image that is in memory, or image files.
+    """Segment one image in memory, or image files.
 
     >>> mask, probabilities = dagen.predict(model, image)          # doctest: +SKIP
     >>> masks = dagen.predict(model, "photos", "marked")           # doctest: +SKIP
 
     Args:
-        model: a deployed file, or what :func:`load` gave (for many images in a row, so that the
+        model: a deployed file, or a result of :func:`load` (for many images in a row, so that the
             file is read once).
         images: (H, W, 3) uint8 RGB; or an image file, or a folder of images.
         out: folder of the masks and overlays, made if missing; for image files only.
@@ -125,21 +125,21 @@ def predict(
         quiet: no progress display.
 
     Returns:
-        Of an array ``mask``, (H, W) uint8 class ids, and ``probabilities``, (C, H, W) float32.
-        Of image files the masks that were written: PNG, mode L, class ids; beside each lies an
-        overlay to look at.
+        For an array: ``mask``, (H, W) uint8 class ids, and ``probabilities``, (C, H, W) float32.
+        For image files: the masks that were written, PNG files (mode L) of class ids, each with an
+        overlay image beside it.
 
     Raises:
-        UsageError: an array of another shape or type, no image there, no ``out`` for image
-            files, two images that would share a mask's name, or a size or device that cannot be.
-        DagenError: a deployed file or an image that is missing or damaged.
+        UsageError: an array of another shape or type, no image, no ``out`` for image files, two
+            images whose masks would share a name, or an invalid size or device.
+        DagenError: a deployed file or an image is missing or damaged.
     """
     from dagen.scoring.prediction import predict_files, predict_image
 
     predictor = _opened(model, size, device)
     if not isinstance(images, Path | str):
         if out is not None:
-            raise UsageError("images is an array, and out is for image files; leave out away.")
+            raise UsageError("images is an array, but out is for image files; omit out.")
         return predict_image(predictor, images)
     if out is None:
         raise UsageError(f"{images} needs a folder for its masks; give it as out.")
@@ -154,7 +154,7 @@ def profile(
     task: str = "material",
     enforce_cap: bool = False,
 ) -> Profile:
-    """What a network weighs: parameters, MACs, FLOPs, bytes as deployed, latency here.
+    """The cost of a network: parameters, MACs, FLOPs, bytes as deployed, latency here.
 
     Args:
         model: a network's name, or a deployed file (``.safetensors``).
@@ -164,9 +164,9 @@ def profile(
         enforce_cap: refuse more than 10,000,000 bytes.
 
     Raises:
-        UsageError: an unknown network, or a size, width or task that cannot be.
-        DagenError: a file that is missing or damaged; with ``enforce_cap``, more than 10,000,000
-            bytes: the widths that would fit are named.
+        UsageError: an unknown network, or an invalid size, width or task.
+        DagenError: a file is missing or damaged; with ``enforce_cap``, also if it has more than
+            10,000,000 bytes; the message names the largest width that fits.
     """
     from dagen.models.base import create_network
     from dagen.models.deployed import cost

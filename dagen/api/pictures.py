@@ -1,4 +1,4 @@
-"""What is drawn of networks and runs."""
+"""Functions that draw networks and runs."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def visualize(
     Args:
         networks: one or more folders of finished runs or deployed files, all of one task, kind
             and width; the one before adaptation first.
-        src: source data set; None is that of the last run.
-        tgt: target data set; None is that of the last run.
+        src: source data set; None is the last run's.
+        tgt: target data set; None is the last run's.
         out: folder of the files; None is ``visualize`` beside the last network.
-        split: of both data sets; its labels are read.
-        points: on the feature map, over all networks, classes and domains.
-        images: at most as many of each data set, spread over it; None is all.
-        seed: of the draw, the folds and the map.
-        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
+        split: split of both data sets; its labels are read.
+        points: number of points on the feature map, over all networks, classes and domains.
+        images: largest number of images of each data set, spread over it; None is all.
+        seed: seed of the draw, the folds and the map.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         track: add files and distances to the runs' MLflow runs.
         quiet: no progress display.
@@ -60,9 +60,9 @@ def visualize(
         The files that were drawn, and each network's distances between the domains.
 
     Raises:
-        UsageError: an option that cannot be, or networks that cannot share a map.
-        DataError: a data set that is missing or damaged or has no labels.
-        DagenError: a network that is missing or damaged.
+        UsageError: an invalid option, or networks that cannot share a map.
+        DataError: a data set is missing or damaged, or has no labels.
+        DagenError: a network is missing or damaged.
     """
     from dagen.visualization import gallery
 
@@ -90,20 +90,19 @@ def report(
     latency: bool = False,
     track: bool = True,
 ) -> Report:
-    """Write one self-contained page about runs: scores, differences, curves, pictures, cost.
+    """Write one self-contained page about runs: scores, settings, curves, images, cost.
 
     Args:
         run: one or more folders or names of finished runs, or the hashes at the end of their
-            names. The first is what the others are compared with; the baseline that they share
-            is added.
+            names. The others are compared with the first one; a baseline that all share is added.
         runs: folder of all runs.
         out: the HTML file; None is ``report.html`` in the last run's folder.
         latency: measure the networks' latency on this machine now.
         track: add the page to the runs' MLflow runs.
 
     Raises:
-        UsageError: a run that is not there, not finished or given twice.
-        DagenError: a result, log or picture is damaged, or the file cannot be written.
+        UsageError: a run is missing, unfinished or given twice.
+        DagenError: a result, log or image is damaged, or the file cannot be written.
     """
     from dagen.visualization.page.page import write
 

@@ -1,4 +1,4 @@
-"""The fields of a configuration as keywords, in every form in which they may be written."""
+"""The fields of a configuration as keywords, with all accepted types."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Size = str | tuple[int, int]
 """Height and width in pixels, such as ``"224x448"`` or ``(224, 448)``."""
 
 Names = str | list[str] | tuple[str, ...]
-"""Names, one after the other; a string holds them with commas between."""
+"""Names as a sequence, or as a string with commas."""
 
 
 class Settings(TypedDict, total=False):
     """Keywords of :func:`dagen.train` and :func:`dagen.adapt`, and what they mean.
 
-    :class:`dagen.Config` says what each is and which values it takes. What is not given comes
-    from the deployed file that ``init`` names, if there is one, and else has its default.
+    :class:`dagen.Config` describes each keyword and its values. Missing keywords come from the
+    deployed file that ``init`` names, if there is one, and otherwise have their defaults.
     """
 
     src: str

@@ -1,4 +1,4 @@
-"""What trains: one run, a run beside its baseline, a grid of runs."""
+"""Functions that train: one run, a run beside its baseline, a grid of runs."""
 
 from __future__ import annotations
 
@@ -22,28 +22,27 @@ def train(
     runtime: Runtime | None = None,
     **settings: Unpack[Settings],
 ) -> RunResult:
-    """Train on one data set alone: source-only, or the oracle when ``src`` is the target.
+    """Train on one data set alone: source-only, or the oracle if ``src`` is the target.
 
-    The same call resumes a run that was stopped, and returns one that is finished.
+    The same call resumes a run that was stopped, and returns the result of a finished one.
 
     >>> result = dagen.train(src="resortit", model="enet", steps=1500)  # doctest: +SKIP
     >>> result.score("resortit", "waste_iou")                           # doctest: +SKIP
 
     Args:
-        config: where the settings start from: a configuration, or the path of a TOML file whose
-            keys are those of :class:`dagen.Config`.
+        config: base of the settings: a configuration, or the path of a TOML file with the keys of
+            :class:`dagen.Config`.
         runtime: folders and device; None is ``Runtime()``.
-        **settings: fields of :class:`dagen.Config`; they win over ``config``.
+        **settings: fields of :class:`dagen.Config`; they override ``config``.
 
     Returns:
         Scores, cost and folder of the run.
 
     Raises:
-        UsageError: an unknown setting, a value outside its range, or settings that do not go
-            together.
-        DataError: a data set that is missing or damaged.
+        UsageError: an unknown setting, a value outside its range, or contradictory settings.
+        DataError: a data set is missing or damaged.
         Stopped: SIGTERM came; the state is saved.
-        DagenError: whatever else a user can mend, in one line.
+        DagenError: any other error that a user can fix, in one line.
     """
     from dagen.engine.run import run
 
@@ -58,7 +57,7 @@ def adapt(
 ) -> RunResult:
     """Adapt to a target without its labels, beside the source-only baseline.
 
-    The same call resumes a run that was stopped, and returns one that is finished.
+    The same call resumes a run that was stopped, and returns the result of a finished one.
 
     >>> result = dagen.adapt(src="resortit", tgt="taco", method="advent")  # doctest: +SKIP
     >>> result.score("taco", "waste_iou")                                  # doctest: +SKIP
@@ -66,18 +65,18 @@ def adapt(
     Args:
         config: see :func:`train`.
         runtime: folders and device; None is ``Runtime()``.
-        **settings: fields of :class:`dagen.Config`; they win over ``config``. ``tgt`` is
-            required in one of the two.
+        **settings: fields of :class:`dagen.Config`; they override ``config``. ``tgt`` is required
+            in one of the two.
 
     Returns:
-        The adapted run; its baseline's scores stand in it.
+        The adapted run, including its baseline's scores.
 
     Raises:
-        UsageError: no ``tgt``, an unknown setting, a value outside its range, or settings that
-            do not go together.
-        DataError: a data set that is missing or damaged.
+        UsageError: no ``tgt``, an unknown setting, a value outside its range, or contradictory
+            settings.
+        DataError: a data set is missing or damaged.
         Stopped: SIGTERM came; the state is saved.
-        DagenError: whatever else a user can mend, in one line.
+        DagenError: any other error that a user can fix, in one line.
     """
     from dagen.engine.run import run_pair
 
@@ -93,23 +92,23 @@ def benchmark(
     only: str | None = None,
     trust_records: bool = False,
 ) -> Outcome:
-    """Run a grid of runs and make its tables; what is done is not done again.
+    """Run a grid of runs and make its tables; finished cells are not run again.
 
     Args:
         file: a TOML file; or, without ``.toml``, the name of a file in ``benchmarks/`` below
             the working folder or of one that comes with dagen, such as ``baselines``.
         runtime: folders and device of all runs; None is ``Runtime()``.
         out: folder of the results; None is ``results`` beside the file.
-        jobs: runs at a time; they share the cores.
+        jobs: number of parallel runs, which share the cores.
         only: a shell pattern of rows or cells, such as ``adabn/enet/*``; the others are not run.
-        trust_records: run no cell that the results file has, though its run is not here.
+        trust_records: skip cells of the results file, even if their runs are not here.
 
     Returns:
-        The records of all cells that are done, the cells that failed in this call, the files.
+        The records of all finished cells, the cells that failed in this call, and the files.
 
     Raises:
-        UsageError: a file that is missing or malformed, or a cell that cannot run.
-        DagenError: whatever else can be said to be wrong before the first step.
+        UsageError: the file is missing or malformed, or a cell cannot run.
+        DagenError: any other error that can be found before the first step.
     """
     from dagen.benchmarking import reading
     from dagen.benchmarking.execution import run_benchmark
@@ -126,11 +125,11 @@ def benchmark(
 
 
 def configuration(config: Config | Path | str | None, settings: Settings) -> Config:
-    """The checked configuration that a call asks for.
+    """The checked configuration of a call.
 
     Args:
         config: see :func:`train`; fields of a :class:`dagen.Config` are checked only here.
-        settings: they win over it.
+        settings: they override it.
 
     Raises:
         UsageError: see :func:`train`.

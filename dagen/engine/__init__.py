@@ -1,1 +1,1 @@
-"""One run for real: checks, data, loop, states, result. Knows all rooms below it."""
+"""Executes a run: checks, data, loop, states, result. Knows all rooms below it."""

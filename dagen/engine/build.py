@@ -1,4 +1,4 @@
-"""From a plan to the student and the strategies around it."""
+"""Builds a run's student and the strategies around it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def build_network(config: Config) -> Network:
     """The student with its first weights: fresh ones by the seed, or those of ``init``.
 
     Args:
-        config: of the run; its ``init`` is a file.
+        config: configuration of the run; its ``init`` is a file.
 
     Raises:
-        UsageError: an unknown network or keyword, or an ``init`` of another kind.
+        UsageError: an unknown network or keyword, or an ``init`` with another network.
     """
     # Fresh weights depend on the seed alone, whatever ran in this process before.
     with torch.random.fork_rng(devices=[]):
@@ -43,13 +43,13 @@ def build_network(config: Config) -> Network:
                 f"--init {config.init} was made with model_options {card.options}, which has "
                 f"other layers than this run's {config.model_options}; give the same."
             )
-        # Auxiliary heads are not in the file: they stay as the seed made them.
+        # Auxiliary heads are not in the file; they keep the weights made by the seed.
         network.load_state_dict(given, strict=False)
     return network
 
 
 def check_init(config: Config, init: str, card: Card) -> None:
-    """Refuse a deployed file that holds another network than the run trains.
+    """Refuse a deployed file with another network than the run trains.
 
     Raises:
         UsageError: network, task or width differ.
@@ -65,11 +65,11 @@ def build_stack(plan: Plan, network: Network) -> Stack:
     """The student with the strategies around it.
 
     Args:
-        plan: of the run.
+        plan: plan of the run.
         network: the student.
 
     Raises:
-        UsageError: a strategy that cannot work with this network.
+        UsageError: a strategy cannot work with this network.
     """
     known = {field.name: getattr(plan.facts, field.name) for field in fields(RunFacts)}
     setting = Setting(**known, feature_channels=network.feature_channels)

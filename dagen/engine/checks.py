@@ -1,4 +1,4 @@
-"""What can be refused before any work by a look at files: the checkpoint and the data sets."""
+"""Checks of files before any work: the checkpoint and the data sets."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dagen.runs.runtime import Runtime
 
 
 def check_files(plan: Plan, runtime: Runtime) -> None:
-    """Whether the checkpoint that a run starts from fits, and the data sets are there.
+    """Check that the run's initial checkpoint fits, and that the data sets exist.
 
     Args:
-        plan: of the run.
-        runtime: where the runs and the data sets lie.
+        plan: plan of the run.
+        runtime: says where runs and data sets are.
 
     Raises:
         DagenError: the run that ``init`` names is not finished, or its file is damaged.
-        UsageError: ``init`` holds another network.
-        DataError: a data set that is scored is missing, which would show only after training.
+        UsageError: ``init`` has another network.
+        DataError: a data set to score is missing, which would otherwise show only after training.
     """
     check_start(runtime.located(plan.config))
     for name in plan.scored:
@@ -31,11 +31,11 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
 
 
 def check_start(config: Config) -> None:
-    """Whether the file that a run starts from fits; ``run:NAME`` is not looked at.
+    """Check that the run's initial file fits; ``run:NAME`` is not checked here.
 
     Raises:
         DagenError: the file is missing or damaged.
-        UsageError: it holds another network.
+        UsageError: it has another network.
     """
     if config.init is not None and not config.init.startswith(RUN):
         check_init(config, config.init, read_card(Path(config.init)))

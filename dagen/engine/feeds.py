@@ -1,4 +1,4 @@
-"""From a plan to the images that a run trains on."""
+"""Opens the images that a run trains on."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dagen.types import Task
 
 
 def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
-    """The images of a run: the source's with labels, the target's without, and chosen ones.
+    """The images of a run: labelled source images, unlabelled and labelled target images.
 
     Args:
-        plan: of the run.
+        plan: plan of the run.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
 
     Returns:
-        ``source`` and ``target`` as far as they are needed, and ``labelled``: the target
-        images whose labels ``target_labels`` grants.
+        ``source`` and ``target`` if they are needed, and ``labelled``: the target images whose
+        labels ``target_labels`` allows.
 
     Raises:
         DataError: a data set or its labels are missing or damaged.

@@ -1,4 +1,4 @@
-"""The one ending of a run: the deployed file is read back, measured, scored, drawn and logged."""
+"""The common end of runs: the deployed file is read back, measured, scored, drawn and logged."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from dagen.tracking.recording import Tracked
 
 @dataclass(frozen=True)
 class Job:
-    """One run and where it is executed.
+    """One run and its place of execution.
 
     Attributes:
-        plan: what the run does.
-        runtime: where and how.
-        folder: of the run; it has the run's name.
+        plan: plan of the run.
+        runtime: where and how to run.
+        folder: folder of the run; it has the run's name.
         place: this process.
-        baseline: the result that an adapted run is compared with, where it is in hand.
+        baseline: the result that an adapted run is compared with, if it is known.
     """
 
     plan: Plan
@@ -54,12 +54,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Ending:
-    """What a run knows when its deployed file is written.
+    """The facts of a run whose deployed file is written.
 
     Attributes:
-        seconds: spent in training.
-        scores: by data set, the figures that are known already.
-        around: from a network and a data set's name to the context of the scoring there.
+        seconds: seconds of training.
+        scores: scores that are known already, by data set.
+        around: makes a context manager for scoring a network on a data set.
         selection: the choice among several checkpoints.
         stream: the scores of a run over a stream.
     """
@@ -78,10 +78,10 @@ class Sheets:
     """The prediction sheets of a run.
 
     Attributes:
-        datasets: each gets a sheet if it was scored.
-        before: by title, what the columns before the run's own show.
-        title: of the run's own column.
-        caption: what was run; it follows the data set's name.
+        datasets: data sets; each gets a sheet if it was scored.
+        before: predictors of the columns before the run's own, by title.
+        title: title of the run's own column.
+        caption: description of the run; it follows the data set's name.
     """
 
     datasets: tuple[str, ...]
@@ -91,7 +91,7 @@ class Sheets:
 
 
 def card_of(config: Config) -> Card:
-    """What the deployed file of a run says of itself."""
+    """The metadata of a run's deployed file."""
     return Card(
         model=config.model,
         task=config.task,
@@ -103,13 +103,13 @@ def card_of(config: Config) -> Card:
 
 
 def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: Sheets) -> RunResult:
-    """End a run whose deployed file is written: score it, draw it, log it, save its result.
+    """End a run whose deployed file is written: score, draw and log it, and save the result.
 
     Args:
         job: the run.
-        progress: shows the scoring.
-        ending: what is known so far.
-        log: of the run, open.
+        progress: display for the scoring.
+        ending: the facts so far.
+        log: the run's open log.
         sheets: what to draw.
 
     Raises:
@@ -134,7 +134,7 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
 
 
 def keep(job: Job, result: RunResult) -> RunResult:
-    """Save a result: the run is finished, and its states are not needed any more."""
+    """Save a result; the run is then finished and no longer needs its states."""
     result.save()
     drop_states(job.folder)
     return result
@@ -147,17 +147,17 @@ def measure(
     config: Config,
     baseline: RunResult | None = None,
 ) -> tuple[RunResult, TorchPredictor]:
-    """What the deployed file in a run's folder costs and scores.
+    """The cost and scores of the deployed file in a run's folder.
 
     Args:
         job: the run.
         progress: shows the scoring.
         ending: what is known so far.
-        config: what the result says of the run.
-        baseline: what the result is compared with.
+        config: configuration in the result.
+        baseline: the result to compare with.
 
     Returns:
-        The result, not saved yet, and the network as it was scored.
+        The result, not yet saved, and the scored network.
 
     Raises:
         DagenError: the file, an image or a label is missing or damaged.

@@ -1,6 +1,6 @@
 """The baseline of source-free runs: the network of ``--init``, unchanged.
 
-Nothing is trained, and the source's images need not be there.
+Nothing is trained, and the source's images may be missing.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dagen.system.progress import Progress
 
 
 def score_init(plan: Plan, runtime: Runtime) -> RunResult:
-    """The scores of the checkpoint that a run starts from, kept like those of a run.
+    """The scores of the checkpoint that a run starts from, stored like a run's result.
 
     Args:
-        plan: of the run; its configuration's ``init`` is set.
-        runtime: where and how.
+        plan: plan of the run; its configuration's ``init`` is set.
+        runtime: where and how to run.
 
     Raises:
         DagenError: the checkpoint or the data are missing or damaged.

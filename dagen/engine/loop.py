@@ -1,4 +1,4 @@
-"""The training loop. It names no strategy, no network and no data set."""
+"""The training loop, independent of strategy, network and data set."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from dagen.types import Batch
 
 @dataclass
 class Hooks:
-    """What a loop tells the outside.
+    """The functions that a loop calls, and when.
 
     Attributes:
-        on_step: called after each step with its index and figures (loss terms, learning rate).
-        names: the file names of a batch, for error messages.
+        on_step: called after each step with its index and values (loss terms, learning rate).
+        names: returns the file names of a batch, for error messages.
         on_resume: called once with the step that the loop starts from.
         log_every: steps between two calls of ``on_step``.
         save_every: steps between two saved states.
         on_candidate: called after the steps of ``candidates``, on rank 0, before their states
             are saved.
-        candidates: after how many steps a checkpoint is kept to choose from.
+        candidates: numbers of steps after which a checkpoint is kept to choose from.
     """
 
     on_step: Callable[[int, dict[str, float]], None] = lambda step, figures: None
@@ -60,16 +60,16 @@ def fit(
     """Train ``stack`` to the end of its budget, from the newest state in ``folder`` if any.
 
     Args:
-        stack: student and strategies; changed in place.
+        stack: student and strategies, changed in place.
         batches: makes the batches from a given step on.
         config: budget and optimiser.
         world: this process's device and rank.
-        folder: where states are written.
-        autocast: bfloat16 for convolutions and matrix products.
+        folder: folder for states.
+        autocast: whether convolutions and matrix products use bfloat16.
         hooks: progress, logging, names for error messages.
 
     Raises:
-        DagenError: a loss or gradient is not finite (step, term and file names are given), or a
+        DagenError: a loss or gradient is not finite (the message names step, term and files), or a
             state cannot be written.
         Stopped: SIGTERM came; the state is saved.
     """
@@ -170,13 +170,13 @@ def _not_finite(step: int, losses: dict[str, Tensor], names: list[str]) -> Dagen
     bad = [name for name, value in losses.items() if not math.isfinite(float(value.detach()))]
     return DagenError(
         f"step {step}: {', '.join(bad) or 'the sum of losses'} is not finite (batch: "
-        f"{', '.join(names)}). Lower --lr, or look at these files; the state before is kept."
+        f"{', '.join(names)}). Lower --lr, or check these files; the state before is kept."
     )
 
 
 @contextmanager
 def sigterm() -> Any:
-    """A list that is filled when SIGTERM arrives; the loop looks at it after each step."""
+    """A list that SIGTERM fills; the loop checks it after each step."""
     asked: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
@@ -184,7 +184,7 @@ def sigterm() -> Any:
 
     try:
         before = signal.signal(signal.SIGTERM, note)
-    except ValueError:  # not the main thread: signals are somebody else's business
+    except ValueError:  # only the main thread can handle signals
         yield asked
         return
     try:

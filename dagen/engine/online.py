@@ -1,17 +1,17 @@
-"""Test-time adaptation: a network that goes on learning from the images that it is asked about.
+"""Test-time adaptation: a network that learns from the stream of images that it predicts.
 
-One pass over a stream: each batch is answered first (what the strategy predicts before its step)
-and learnt from then, so that every image is scored by a network that has never learnt from it.
-The stream is the target's ``val`` split in the data set's order: the very pictures that other
-runs are scored on. Labels are opened for scoring alone, and need not be there.
+There is one pass over the stream. Each batch is predicted first (before the strategy's step) and
+then learnt from, so that every image is scored by a network that has never learnt from it. The
+stream is the target's ``val`` split in the data set's order, the images on which other runs are
+scored. Labels are opened for scoring only, and may be missing.
 
-A batch is up to ``batch`` images in a row that are scored at one size; where the size changes
-(an upright photograph after a broad one) it ends early, and the order is never changed.
+A batch has up to ``batch`` consecutive images that are scored at one size; where the size changes
+(a portrait after a landscape photograph) it ends early. The order is never changed.
 
-Of the configuration, ``steps``, ``lr``, ``warmup``, ``power``, ``clip``, ``zoom``, ``augment``,
+The settings ``steps``, ``lr``, ``warmup``, ``power``, ``clip``, ``zoom``, ``augment``,
 ``weight_decay``, ``batch_norm``, ``freeze_batch_norm`` and ``candidates`` belong to training runs
-and change nothing here: a strategy has its own rate and its own batch norm, and the stream its own
-length and one end.
+and have no effect here: a strategy has its own learning rate and batch norm, and the stream
+determines the number of steps.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from dagen.types import Batch, View
 
 @dataclass(frozen=True)
 class Group:
-    """Images in a row that are answered together.
+    """Consecutive images that are predicted together.
 
     Attributes:
         indices: their positions in the data set.
         image: (B, 3, H, W) float32 in [0, 1], at the size at which they are scored.
-        shapes: their own heights and widths in pixels.
+        shapes: their original heights and widths in pixels.
     """
 
     indices: tuple[int, ...]
@@ -63,9 +63,10 @@ def groups(
     Args:
         dataset: its images are read one after the other, never its labels.
         size: height and width in pixels that each image covers.
-        batch: images in a group, at most.
-        multiple: of which both sides of an image are.
-        start: where to go on; the groups are those of a whole pass if one of them began there.
+        batch: largest number of images in a group.
+        multiple: both sides of an image become multiples of this.
+        start: index of the first image; the groups are those of a whole pass if one of them starts
+            there.
     """
     waiting: list[tuple[int, Tensor, tuple[int, int]]] = []
     for index in range(start, len(dataset)):
@@ -89,21 +90,21 @@ def _group(items: list[tuple[int, Tensor, tuple[int, int]]]) -> Group:
 
 
 class Learner:
-    """A network with an online strategy: called with images, it answers, then learns from them.
+    """A network with an online strategy: called with images, it predicts, then learns from them.
 
     Attributes:
         stack: the student and the strategy.
-        optimizers: the strategy's.
-        step: batches seen so far.
-        figures: loss terms and figures of the last step, by name.
+        optimizers: the strategy's optimisers.
+        step: number of batches seen so far.
+        figures: loss terms and logged values of the last step, by name.
     """
 
     def __init__(self, stack: Stack, device: torch.device) -> None:
-        """Take up a stack, which is changed in place.
+        """Wrap a stack, which is changed in place.
 
         Args:
-            stack: with an online strategy.
-            device: where the images are going to be.
+            stack: a stack with an online strategy.
+            device: device of the images.
         """
         self.stack = stack.to(device).to(memory_format=torch.channels_last).eval()
         self.optimizers = stack.optimizers()
@@ -116,7 +117,7 @@ class Learner:
 
         Args:
             image: (B, 3, H, W) float32 in [0, 1], sides multiples of the network's.
-            names: of the images, for error messages.
+            names: names of the images, for error messages.
 
         Returns:
             (B, C, h, w) logits from before the step.
@@ -132,7 +133,7 @@ class Learner:
             bad = [name for name, value in losses.items() if not value.isfinite()]
             raise DagenError(
                 f"step {self.step}: {', '.join(bad)} is not finite (batch: {', '.join(names)}). "
-                f"Lower {self.stack.declared.online}.lr, or look at these files."
+                f"Lower {self.stack.declared.online}.lr, or check these files."
             )
         total.backward()
         for optimizer in self.optimizers:
@@ -155,7 +156,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         self.step = state["step"]
         self.stack.load_state_dict(state["stack"])
         for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
@@ -165,11 +166,11 @@ class Learner:
 def answers(
     stream: Iterable[Group], respond: Callable[[Tensor], Tensor]
 ) -> Iterator[tuple[int, Probabilities]]:
-    """What ``respond`` predicts for each image of a stream.
+    """The predictions of ``respond`` for each image of a stream.
 
     Args:
         stream: the images.
-        respond: from images (B, 3, H, W) to logits (B, C, h, w).
+        respond: maps images (B, 3, H, W) to logits (B, C, h, w).
 
     Yields:
         The image's position and its class probabilities (C, H, W) at its own size.
@@ -191,15 +192,15 @@ def adapt(
     """Adapt to a data set, image by image, from the newest state in ``folder`` if there is one.
 
     Args:
-        learner: changed in place.
-        dataset: the stream; labels are read where it has them.
+        learner: the learner, changed in place.
+        dataset: the stream; labels are read if it has them.
         size: height and width in pixels that the network's input covers.
-        batch: images that are answered together, at most.
-        folder: where states are written.
+        batch: largest number of images that are predicted together.
+        folder: folder for states.
         hooks: progress and logging; a step is an image.
 
     Returns:
-        The scores of all predictions; None where there are no labels.
+        The scores of all predictions; None without labels.
 
     Raises:
         DagenError: a loss is not finite, or an image or label is damaged.
@@ -237,12 +238,12 @@ def adapt(
 def score_normalised(
     stack: Stack, network: nn.Module, dataset: Dataset, size: tuple[int, int], batch: int
 ) -> Scores:
-    """The same stream by a network that learns nothing but has its batch norm adapted.
+    """Scores on the same stream of a network that adapts its batch norm but learns nothing.
 
     Args:
-        stack: whose online strategy says how to normalise.
-        network: as it came, in evaluation mode.
-        dataset: with labels.
+        stack: stack whose online strategy normalises.
+        network: the unchanged network, in evaluation mode.
+        dataset: a data set with labels.
         size: see :func:`adapt`.
         batch: see :func:`adapt`.
     """

@@ -25,7 +25,7 @@ class Comparison:
     """An adapted run beside its baseline.
 
     Attributes:
-        baseline: source-only; of a source-free run the checkpoint that it starts from.
+        baseline: source-only, or for a source-free run the checkpoint that it starts from.
         adapted: the run itself.
         source_free: whether the run used no source image.
     """
@@ -36,7 +36,7 @@ class Comparison:
 
     @property
     def result(self) -> RunResult:
-        """The adapted run, which names its baseline also where an older version wrote it."""
+        """The adapted run with its baseline, also if an older version wrote the result."""
         return replace(self.adapted, baseline=Baseline(self.baseline.name, self.baseline.scores))
 
 
@@ -47,14 +47,14 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
     starts from.
 
     Raises:
-        DagenError: whatever a user can mend, in one line.
+        DagenError: any error that a user can fix, in one line.
     """
     if config.tgt is None:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
     with world(runtime.device) as place:
         plan = plan_run(config, place.size)
         if runtime.fresh or results.load(runtime.runs / config.name) is None:
-            check_files(plan, runtime)  # before the baseline is trained for nothing
+            check_files(plan, runtime)  # before the baseline is trained in vain
         source_free = config.init is not None and not plan.reads_source
         if source_free:
             baseline = score_init(plan, runtime)
@@ -64,15 +64,15 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
 
 
 def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) -> RunResult:
-    """One run, resumed where an earlier attempt stopped, or returned where it is finished.
+    """One run: resumed where an earlier attempt stopped, or its result if it is finished.
 
     Args:
-        config: what to run.
-        runtime: where and how.
-        baseline: what an adapted run is compared with; shown beside it in its pictures.
+        config: configuration of the run.
+        runtime: where and how to run.
+        baseline: result that an adapted run is compared with; shown beside it in its images.
 
     Raises:
-        DagenError: whatever a user can mend, in one line.
+        DagenError: any error that a user can fix, in one line.
     """
     with world(runtime.device) as place:
         return _run(plan_run(config, place.size), runtime, place, baseline)
@@ -96,5 +96,5 @@ def _run(
     place.barrier()  # until rank 0 has scored and saved
     result = results.load(folder)
     if result is None:
-        raise DagenError("rank 0 ended without a result; its message says why.")
+        raise DagenError("rank 0 ended without a result; see its message.")
     return result

@@ -1,4 +1,4 @@
-"""The student and its strategies as one module: what the training loop and DDP see."""
+"""The student and its strategies as one module, for the training loop and DDP."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ from dagen.types import Batch, Domain
 class Stack(nn.Module):
     """A student and the parts that train it.
 
-    Parts see one context, so that the student forwards each domain once however many parts
-    there are.
+    Parts share one context, so that the student forwards each domain once for all parts.
 
     Attributes:
         student: the network that is trained.
         parts: the strategies by name, in the order in which they act.
         batch_norm: which domain's images set the running statistics.
-        setting: what the run is about.
-        declared: what the parts declare: streams, maps, parameters.
+        setting: facts about the run.
+        declared: declarations of the parts: streams, maps, parameters.
     """
 
     def __init__(
@@ -45,15 +44,15 @@ class Stack(nn.Module):
         """Build the parts.
 
         Args:
-            student: registered here.
+            student: the student, which is registered here.
             parts: the strategies and their parameters, checked.
-            setting: what the run is about.
+            setting: facts about the run.
             batch_norm: a policy of :class:`~dagen.batch_norm.BatchNormPolicy`.
             freeze_batch_norm: share of the steps after which its running statistics are frozen;
-                1 is never. Parts that are online normalise in their own way.
+                1 means never. Online parts normalise in their own way.
 
         Raises:
-            UsageError: a part that cannot work with this network.
+            UsageError: a part cannot work with this network.
         """
         super().__init__()
         self.setting = setting
@@ -67,21 +66,21 @@ class Stack(nn.Module):
         self._freeze = math.inf if never else freeze_batch_norm * setting.steps
 
     def forward(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """One step's loss terms and figures, both by ``part/name``.
+        """One step's loss terms and logged values, both by ``part/name``.
 
         Args:
             batch: the images; the target has no label.
-            step: from 0.
+            step: index of the step, from 0.
 
         Returns:
-            The weighted loss terms (their sum is what to minimise) and detached scalars.
+            The weighted loss terms (minimise their sum) and detached scalars.
         """
         return self._step(batch, step)[1:]
 
     def answer(
         self, batch: Batch, step: int
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """As :meth:`forward`, and first what the online part predicts for the target images."""
+        """Like :meth:`forward`, preceded by the online part's prediction for the target images."""
         ctx, losses, metrics = self._step(batch, step)
         return self.online_part.answer(ctx).detach(), losses, metrics
 
@@ -125,7 +124,7 @@ class Stack(nn.Module):
         return ctx, losses, metrics
 
     def after_step(self, step: int) -> None:
-        """To be called after the optimisers have stepped."""
+        """Call this after the optimisers' step."""
         for _, part in self._each():
             part.after_step(self.student, step)
 
@@ -134,7 +133,7 @@ class Stack(nn.Module):
         return [optimizer for _, part in self._each() for optimizer in part.optimizers()]
 
     def predictor(self, target: Callable[[], Iterator[Tensor]] | None = None) -> nn.Module:
-        """A copy of the student as the parts want it scored and saved, in evaluation mode.
+        """A copy of the student, changed by the parts for scoring and saving, in evaluation mode.
 
         Args:
             target: makes an iterator over all target training images, (B, 3, H, W) in [0, 1].
@@ -145,7 +144,7 @@ class Stack(nn.Module):
         return network.eval()
 
     def scoring(self, network: nn.Module, domain: Domain) -> AbstractContextManager[None]:
-        """Within, ``network`` (of the student's make) is ready to be scored on ``domain``."""
+        """Prepare ``network``, built like the student, for scoring on ``domain`` in the block."""
         return self.batch_norm.swapped(domain, network)
 
     def _each(self) -> Iterator[tuple[str, Method]]:
@@ -155,7 +154,7 @@ class Stack(nn.Module):
 
 
 def _build(name: str, student: nn.Module, setting: Setting, config: Any) -> Method:
-    """The part, its first weights a function of seed and name alone, not of its neighbours."""
+    """The part; its initial weights depend on seed and name alone, not on other parts."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(hash_seed(setting.seed, 0, f"part/{name}"))
         part: Method = plugins.get("methods", name)(student, setting, config)

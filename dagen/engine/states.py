@@ -1,6 +1,6 @@
-"""States of a run that is under way, from which it resumes to the bit.
+"""States of an unfinished run, from which it resumes bit-identically.
 
-A state file is a 32-byte BLAKE2b digest and what ``torch.save`` wrote; it is read back with
+A state file is a 32-byte BLAKE2b digest and the output of ``torch.save``; it is read back with
 ``weights_only=True``.
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger("dagen")
 
 
 def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
-    """Write the state after ``step`` steps and drop all but the newest two.
+    """Write the state after ``step`` steps and delete all but the newest two.
 
     Raises:
         DagenError: it cannot be written; older states stay.
@@ -41,7 +41,7 @@ def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """The newest state that is whole, on the CPU; damaged ones are skipped with a warning."""
+    """The newest complete state, on the CPU; damaged ones are skipped with a warning."""
     for path in sorted(folder.glob("state-*.pt"), reverse=True):
         data = path.read_bytes()
         payload = data[_DIGEST:]
@@ -55,6 +55,6 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def drop_states(folder: Path) -> None:
-    """Remove all states of a run that is done."""
+    """Remove all states of a finished run."""
     for path in folder.glob("state-*.pt"):
         path.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
-"""A run that adapts over a stream: the checkpoint, one pass, a result like that of other runs.
+"""A run that adapts over a stream: the checkpoint, one pass, a result like other runs.
 
-The result's scores on the target are those of the answers that were given on the way. Beside
-them, in ``RunResult.stream``, stand the two rows that say what learning was worth: ``before``,
-the checkpoint unchanged, and ``batch-norm``, the same stream with the strategy's batch-norm
-statistics and nothing learnt. The deployed file is the network at the end of the stream; further
-data sets (``score``) are scored with it, which shows what it has forgotten.
+The result's scores on the target are those of the predictions along the stream.
+``RunResult.stream`` has two more rows that show the effect of learning: ``before``, the unchanged
+checkpoint, and ``batch-norm``, the same stream with the strategy's batch-norm statistics but
+without learning. The deployed file is the network at the end of the stream; further data sets
+(``score``) are scored with it, which shows what it has forgotten.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class StreamRun:
         self.stack = build_stack(job.plan, build_network(replace(self.config, init=self.init)))
 
     def execute(self) -> RunResult:
-        """Adapt and answer, score, log.
+        """Adapt and predict, score, log.
 
         Raises:
             DagenError: an image, a label or a loss is damaged.

@@ -35,7 +35,7 @@ from dagen.validators.choice.probes import open_probes
 
 
 class TrainingRun:
-    """One run's data, stack and log, so that its steps need no long argument lists."""
+    """One run's data, stack and log."""
 
     def __init__(self, job: Job) -> None:
         """Build the student and the stack, and open the images.
@@ -86,7 +86,7 @@ class TrainingRun:
         return result
 
     def train(self, log: Tracked | None = None, progress: Progress | None = None) -> None:
-        """The loop, from the newest state on."""
+        """Run the loop from the newest state."""
         release_freed_memory()
         job, place = self.job, self.job.place
         steps = Steps(self.feeds, self._sampling(), self.config.steps)
@@ -121,7 +121,7 @@ class TrainingRun:
         release_freed_memory()
 
     def _keep(self, step: int) -> None:
-        """Keep what would be deployed now."""
+        """Keep the network that would be deployed now."""
         card = card_of(self.config)
         self.candidates.save(step, self._predictor(), card, self.stack.batch_norm)
 

@@ -1,1 +1,1 @@
-"""A run on paper: configuration, plan, log, result. Trains nothing and opens no image."""
+"""Descriptions of runs: configuration, plan, log, result. Trains nothing and opens no image."""

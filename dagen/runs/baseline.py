@@ -1,4 +1,4 @@
-"""What an adapted run is compared with: source-only, or the checkpoint that it started from."""
+"""The baseline of an adapted run: source-only, or the checkpoint that it started from."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dagen.runs.results import RunResult
 def baseline_of(result: RunResult) -> RunResult | None:
     """The result that an adapted run is compared with, from the same folder of all runs.
 
-    A result names it. One that was written before results did, or before the baseline was
-    there, has the one that ``dagen adapt`` would make.
+    A result names its baseline. An older result without one, or one written before its baseline
+    existed, has the baseline that ``dagen adapt`` would make.
 
     Returns:
-        None for a run without a target, and where that result is not there.
+        The result; None for a run without a target, or if the result does not exist.
     """
     runs = result.folder.parent
-    # A run does not fail for want of what it is compared with: its settings may be those of
-    # another version, its checkpoint may be gone, its baseline's result may be damaged.
+    # A missing baseline is no error: the settings may be another version's, the checkpoint may be
+    # gone, the baseline's result may be damaged.
     try:
         if result.baseline is not None:
             return results.load(runs / result.baseline.run)
@@ -34,13 +34,13 @@ def baseline_of(result: RunResult) -> RunResult | None:
 
 
 def expected_baseline(config: Config, runs: Path) -> RunResult | None:
-    """The result that ``dagen adapt`` would compare a run with, where it is there.
+    """The result that ``dagen adapt`` would compare a run with, if it exists.
 
-    It is source-only with the run's own network, data and budget, or, for a run that needs no
-    source, the checkpoint that it starts from.
+    It is source-only with the run's network, data and budget or, for a run that needs no source,
+    the checkpoint that it starts from.
 
     Raises:
-        DagenError: the checkpoint is not there, or the configuration cannot be run.
+        DagenError: the checkpoint is missing, or the configuration cannot be run.
     """
     if config.tgt is None:
         return None
@@ -53,11 +53,11 @@ def expected_baseline(config: Config, runs: Path) -> RunResult | None:
 
 
 def init_name(plan: Plan, content: bytes) -> str:
-    """The name under which the scores of a checkpoint are kept.
+    """The name under which the scores of a checkpoint are stored.
 
     Args:
-        plan: of a run that starts from it; where it is scored is part of the name.
-        content: of its file.
+        plan: plan of a run that starts from it; its scored data sets are part of the name.
+        content: content of the checkpoint's file.
     """
     config = plan.config
     scored = json.dumps([plan.scored, config.size]).encode()

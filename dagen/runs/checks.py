@@ -1,4 +1,4 @@
-"""What is refused because settings of a run contradict each other."""
+"""Checks for contradictory settings of a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dagen.types import Domain
 
 
 def check_images(config: Config, multiple: int) -> None:
-    """Whether the network takes images of the run's size.
+    """Check that the network takes images of the run's size.
 
     Args:
-        config: of the run.
-        multiple: of which the network needs both sides.
+        config: configuration of the run.
+        multiple: both sides must be multiples of this for the network.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not take them.
     """
     if any(side % multiple for side in config.size):
         raise UsageError(
@@ -30,7 +30,7 @@ def check_images(config: Config, multiple: int) -> None:
 
 
 def check_target(config: Config, parts: Parts, processes: int) -> None:
-    """Whether target, checkpoint and processes are what the strategies need.
+    """Check that target, checkpoint and processes suit the strategies.
 
     Raises:
         UsageError: one of them is missing, or there are too many processes.
@@ -46,12 +46,12 @@ def check_target(config: Config, parts: Parts, processes: int) -> None:
     if parts.online and processes > 1:
         raise UsageError(
             f"'{parts.online}' adapts over one stream, in one process; start it without torchrun "
-            f"(here are {processes} processes)."
+            f"(there are {processes} processes)."
         )
 
 
 def check_extra_sources(config: Config, reads_source: bool) -> None:
-    """Whether the further sources can join the source.
+    """Check that the further sources can join the source.
 
     Raises:
         UsageError: one is named twice or scored, or the run uses no source images.
@@ -64,8 +64,8 @@ def check_extra_sources(config: Config, reads_source: bool) -> None:
             )
         if name in config.scored:
             raise UsageError(
-                f"extra_src names '{name}', which is scored here; its labels are used with "
-                "target_labels (--target-labels N, or all) and in no other way."
+                f"extra_src names '{name}', which is scored here; its labels can be used only with "
+                "target_labels (--target-labels N, or all)."
             )
         if config.extra_src.count(name) > 1:
             raise UsageError(f"extra_src names '{name}' twice; name every data set once.")
@@ -76,7 +76,7 @@ def check_extra_sources(config: Config, reads_source: bool) -> None:
 
 
 def check_labels(config: Config, reads_source: bool, processes: int) -> None:
-    """Whether target labels and sampling by class can be used as asked.
+    """Check that target labels and sampling by class can be used.
 
     Raises:
         UsageError: there is no target, no label to draw by, or too small a batch.
@@ -95,7 +95,7 @@ def check_labels(config: Config, reads_source: bool, processes: int) -> None:
     if config.target_labels and reads_source and config.batch < 2 * processes:
         raise UsageError(
             f"batch is {config.batch}; with target_labels half of each process's labelled images "
-            f"are the target's: give at least {2 * processes}."
+            f"come from the target: give at least {2 * processes}."
         )
     if config.rare_class_sampling != "off" and not (reads_source or config.target_labels):
         raise UsageError(
@@ -105,17 +105,17 @@ def check_labels(config: Config, reads_source: bool, processes: int) -> None:
 
 
 def check_choice(config: Config, trained_on: Collection[Domain]) -> None:
-    """Whether ``config.select`` may choose in this run.
+    """Check that ``config.select`` may choose in this run.
 
-    It may look at no domain that the run does not train on: source-only is chosen without any
-    target image, source-free adaptation without the source.
+    It may use only domains that the run trains on: source-only is chosen without any target image,
+    source-free adaptation without the source.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         trained_on: the domains whose images the run trains on.
 
     Raises:
-        UsageError: an unknown validator, one that looks elsewhere, or nothing to choose from.
+        UsageError: an unknown validator, one that uses another domain, or nothing to choose from.
     """
     select = config.select
     if select == LAST:
@@ -130,14 +130,14 @@ def check_choice(config: Config, trained_on: Collection[Domain]) -> None:
     looks_at = validator_domains(select)
     if elsewhere := sorted(looks_at - set(trained_on)):
         raise UsageError(
-            f"select is {select}, which looks at {elsewhere[0]} images, and "
+            f"select is {select}, which uses {elsewhere[0]} images, but "
             f"{'+'.join(config.method)} trains without any; allowed here: "
             f"{', '.join([LAST, *applicable(trained_on)])}."
         )
     if "source" in looks_at and (config.src == config.tgt or config.ceiling == ORACLE):
         other = "last" if config.tgt is None else "a validator that reads none, such as infomax"
         raise UsageError(
-            f"select is {select}, which reads labels of {config.src} val, and that is the target; "
+            f"select is {select}, which reads labels of {config.src} val, but that is the target; "
             f"choose {other}."
         )
 
@@ -148,6 +148,6 @@ def applicable(domains: Collection[Domain]) -> list[str]:
 
 
 def validator_domains(name: str) -> frozenset[Domain]:
-    """The domains whose images a validator looks at."""
+    """The domains whose images a validator uses."""
     found: frozenset[Domain] = plugins.get("validators", name).domains
     return found

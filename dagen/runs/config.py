@@ -1,7 +1,7 @@
-"""What a run is: one frozen dataclass, checked as a whole.
+"""The configuration of a run: one frozen dataclass, checked as a whole.
 
-An unknown key is an error that names the nearest valid one. Torch is not imported here, so that
-the command line stays quick; ``dagen.runs.reading`` reads files and flags.
+An unknown key is an error that names the nearest valid one. Torch is not imported here, so that the
+command line stays fast; ``dagen.runs.reading`` reads files and flags.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dagen.runs import recipes
 
 
 def _images(value: object) -> int | str:
-    """A number of images from what TOML or a command line gives."""
+    """A number of images from a value of TOML or a command line."""
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
@@ -44,44 +44,44 @@ class Config:
 
     Attributes:
         src: source data set (images and labels).
-        extra_src: further labelled data sets whose training images join the source's, each
-            drawn as often (see ``dagen.datasets.loading.wrappers``); the source alone is scored.
-        tgt: target data set (images; its labels only score), or None.
+        extra_src: further labelled data sets whose training images are added to the source's, all
+            drawn equally often (see ``dagen.datasets.loading.wrappers``); only the source is
+            scored.
+        tgt: target data set (images; labels are used for scoring only), or None.
         score: further data sets whose ``val`` split is scored; source and target always are.
         method: the strategies, stacked in this order.
-        model: the network.
+        model: name of the network.
         width: multiplies the network's channels.
         task: ``material`` (background and four materials) or ``binary`` (background, waste).
         size: height and width of the training crop in pixels; images are scored at the
             smallest size that covers it.
-        steps: optimiser steps.
-        batch: images of each domain in a step, over all processes.
-        seed: of everything random.
-        batch_norm: whose images update the running statistics (see ``dagen.batch_norm``).
-        freeze_batch_norm: share of the steps after which the running statistics stand still, and
-            normalise the passes that moved them (see ``dagen.batch_norm``); 1 is never.
+        steps: number of optimiser steps.
+        batch: number of images of each domain in a step, over all processes.
+        seed: seed of everything random.
+        batch_norm: which domain's images update the running statistics (see ``dagen.batch_norm``).
+        freeze_batch_norm: share of the steps after which the running statistics are frozen, and
+            normalise the passes that updated them (see ``dagen.batch_norm``); 1 means never.
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
         augment: defects drawn on training images: none, or ``camera`` (JPEG, blur, noise,
             shadow).
-        target_labels: target training images whose labels are used as well, a number or
-            ``all``; see ``dagen.datasets.loading.few_labels`` for which.
+        target_labels: number of target training images whose labels are used too, or ``all``; see
+            ``dagen.datasets.loading.few_labels`` for their choice.
         rare_class_sampling: ``off``, or the temperature at which labelled images are drawn by
             class (see ``dagen.datasets.loading.rare_classes``); the paper's is 0.01.
-        candidates: checkpoints that are kept, evenly spaced, the last among them; 1 keeps the
-            last alone and judges nothing. Where ``select`` asks for a validator it is 5 unless
-            given.
-        select: which of them is deployed: ``last``, or the pick of a validator (``dagen list
-            validators``); no target label is ever asked.
+        candidates: number of checkpoints that are kept, evenly spaced and including the last; 1
+            keeps only the last, without judging. If ``select`` names a validator, the default is 5.
+        select: checkpoint to deploy: ``last``, or the pick of a validator
+            (``dagen list validators``); no target label is used.
         lr: AdamW's peak learning rate, before the network's own ``lr_scale``.
-        weight_decay: AdamW's, on convolution and linear weights only.
-        warmup: steps of linear warm-up.
-        power: of the polynomial decay after it.
+        weight_decay: AdamW's weight decay, on convolution and linear weights only.
+        warmup: number of steps of linear warm-up.
+        power: exponent of the polynomial decay after it.
         clip: largest L2 norm of the gradient.
         init: a deployed file (``.safetensors``) whose weights the student starts from.
-        model_options: the network's own keywords.
+        model_options: the network's own keyword arguments.
         parts: parameters of the strategies, by strategy.
-        recipe: the name under which this stack was asked for, if any; it decides nothing and
-            is stored nowhere but as a tag.
+        recipe: the recipe that named this stack, if any; it has no influence and is stored only as
+            a tag.
     """
 
     src: str = "resortit"
@@ -116,16 +116,16 @@ class Config:
 
     @property
     def name(self) -> str:
-        """The run's folder: readable, and unique by a hash of the whole configuration."""
+        """Name of the run's folder: readable, and unique by a hash of the whole configuration."""
         digest = hashlib.blake2b(self.to_json().encode(), digest_size=4).hexdigest()
         where = self.src if self.tgt is None else f"{self.src}-{self.tgt}"
         method = "+".join(self.method) if len(self.method) < 5 else f"{self.method[0]}+more"
         return f"{where}-{self.model}-{method}-{self.task}-s{self.seed}-{digest}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they are stored in checkpoints and MLflow.
+        """The settings as plain values, as stored in checkpoints and MLflow.
 
-        Settings that came after the first runs are left out at their defaults, so that those
+        Settings that were added after the first runs are left out at their defaults, so that those
         runs keep their names and files.
         """
         values = asdict(self)
@@ -136,19 +136,19 @@ class Config:
         return values
 
     def to_json(self) -> str:
-        """The same as one line of JSON with sorted keys."""
+        """The settings as one line of JSON with sorted keys."""
         return json.dumps(self.to_dict(), sort_keys=True, default=list)
 
     @property
     def scored(self) -> tuple[str, ...]:
-        """Every data set that is scored, the source first."""
+        """All data sets that are scored, the source first."""
         return tuple(dict.fromkeys(n for n in (self.src, self.tgt, *self.score) if n))
 
     @property
     def ceiling(self) -> str | None:
         """``oracle`` or ``oracle+source`` for a run that has all target labels, else None.
 
-        The oracle is a run whose only data set is also one that it was asked to score:
+        The oracle is a run whose only data set is also named in ``score``:
         ``dagen train --src taco --score taco``.
         """
         if self.tgt is None:
@@ -169,7 +169,7 @@ class Config:
             extra_src=(),
             target_labels=0,
             rare_class_sampling="off",
-            # A validator that looks at the target may not choose where none is trained on.
+            # A validator that uses the target may not choose for a run without target.
             select=self.select if own_choice else "last",
             candidates=self.candidates if own_choice else 1,
             recipe=None,

@@ -8,10 +8,10 @@ from dagen.runs.results import RunResult
 
 
 def roles(config: describe.Stored) -> dict[str, str]:
-    """What each scored data set is to the run, ``source`` or ``target``, by its name.
+    """The role of each scored data set in the run, ``source`` or ``target``, by its name.
 
-    A run without a target is compared on the data set that it was asked to score first. The
-    oracle learns on that very data set: it is compared by its target figures.
+    A run without a target is compared on the first data set in ``score``. The oracle trains on that
+    data set and is compared by its target scores.
     """
     target = config["tgt"] or next(iter(config.get("score", ())), None)
     named = {config["src"]: "source"}
@@ -19,11 +19,11 @@ def roles(config: describe.Stored) -> dict[str, str]:
 
 
 def note(result: RunResult, baseline: RunResult | None) -> str:
-    """What was run, what it scored, how to make it again.
+    """The text: what was run, its scores, how to repeat it.
 
     Args:
-        result: of the run.
-        baseline: what it is compared with, if that is there.
+        result: result of the run.
+        baseline: result that it is compared with, if it exists.
     """
     config, profile = result.config, result.profile
     parts = [
@@ -46,7 +46,7 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
 
 
 def headline(result: RunResult, dataset: str, baseline: RunResult | None) -> str:
-    """One sentence: what the run scores on a data set, and what it gained there."""
+    """One sentence: the run's scores on a data set, and its gains there."""
     scores = result.scores[dataset]
     before = baseline.scores.get(dataset, {}) if baseline is not None else {}
     facts = []

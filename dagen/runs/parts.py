@@ -56,14 +56,14 @@ def arrange(names: Sequence[str], given: Mapping[str, Mapping[str, Any]], facts:
     """The parts of a run, completed, ordered and checked from their declarations alone.
 
     Args:
-        names: the strategies that were asked for; :func:`resolve` completes them.
-        given: parameters by strategy; a parameter that is left out keeps its default.
-        facts: what is known of the run.
+        names: the requested strategies; :func:`resolve` completes them.
+        given: parameters by strategy; missing parameters have their defaults.
+        facts: the known facts of the run.
 
     Raises:
-        UsageError: an unknown or repeated part, parts in the wrong order, a part that undoes
-            what a part before it did, a task that a part cannot serve, or a parameter that does
-            not exist, is out of range or does not fit the run.
+        UsageError: an unknown or repeated part, parts in the wrong order, a part that undoes an
+            earlier part, a task that a part cannot serve, or a parameter that does not exist, is
+            out of range or does not fit the run.
     """
     ordered = resolve(names)
     for name in given:
@@ -77,15 +77,15 @@ def arrange(names: Sequence[str], given: Mapping[str, Mapping[str, Any]], facts:
 
 
 def resolve(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of all parts of a stack: those that were asked for and those that they require.
+    """The names of all parts of a stack: the requested ones and those that they require.
 
-    ``supervised`` comes first, unless it is named or the stack is source-free (it holds a part
-    of that family, and none that streams the source). A part that another one requires comes
-    before it, and before all named parts where it is not named itself.
+    ``supervised`` comes first, unless it is named or the stack is source-free (it has a part of
+    that family, and none that streams the source). A required part comes before the part that
+    requires it, and before all named parts if it is not named itself.
 
     Raises:
-        UsageError: an unknown or repeated name, a required part that stands too late, or a
-            part beside one that is online.
+        UsageError: an unknown or repeated name, a required part that comes too late, or a part
+            beside an online one.
     """
     methods = {name: _method(name) for name in names}
     if len(methods) < len(names):
@@ -94,8 +94,8 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
     online = next((name for name, method in methods.items() if method.online), None)
     if online and len(names) > 1:
         raise UsageError(
-            f"'{online}' adapts over a stream of images, alone: train the other parts first and "
-            f"give their model.safetensors with --method {online} --init."
+            f"'{online}' adapts over a stream of images and must be the only part: train the other "
+            f"parts first and give their model.safetensors with --method {online} --init."
         )
     source_free = any(m.family == "source-free" for m in methods.values()) and not any(
         "source" in m.streams for m in methods.values()
@@ -142,7 +142,7 @@ def _config(name: str, values: Mapping[str, Any], facts: RunFacts) -> Any:
 
 
 def _check_predictors(configs: Mapping[str, Any]) -> None:
-    """Parts that give their own weights or statistics stand before those that build on them."""
+    """Check that parts that replace weights or statistics come before those that change them."""
     earlier: str | None = None
     for name, config in configs.items():
         method = _method(name)
@@ -156,7 +156,7 @@ def _check_predictors(configs: Mapping[str, Any]) -> None:
                 mute = [n for n in (earlier, name) if hasattr(configs[n], "predict")]
                 advice += f", or set {mute[0]}.predict to false." if mute else "."
             raise UsageError(
-                f"what {earlier} makes of the network would be lost, because {name} replaces it; "
+                f"the changes of {earlier} to the network would be lost: {name} replaces it; "
                 f"{advice}"
             )
         earlier = name

@@ -1,7 +1,7 @@
-"""What a run is going to do, settled once: from its configuration and the plug-ins' declarations.
+"""The plan of a run, made once from its configuration and the plug-ins' declarations.
 
-No network is built, no image is opened and no folder is looked into. Checks, feeds, stack, scoring
-and tracking read the plan instead of working it out again.
+No network is built, no image is opened and no folder is read. Checks, feeds, stack, scoring and
+tracking read the plan instead of deriving it again.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from dagen.types import Domain, Task
 
 @dataclass(frozen=True)
 class Plan:
-    """One run on paper; made by :func:`plan_run`.
+    """The plan of one run; made by :func:`plan_run`.
 
     Attributes:
         config: the configuration.
-        facts: what the strategies may know before the network is built.
+        facts: facts that the strategies may know before the network is built.
         parts: the strategies in order, with their parameters.
         reads_source: whether source images are opened; False for a source-free run.
         scored: the data sets whose ``val`` split is scored.
-        kept: the steps after which a checkpoint is kept to choose from; empty where only the
-            last one is deployed.
+        kept: the steps after which a checkpoint is kept to choose from; empty if the last one is
+            deployed.
     """
 
     config: Config
@@ -54,7 +54,7 @@ class Plan:
     def trained_on(self) -> frozenset[Domain]:
         """The domains whose images the run trains on; none in a run over a stream.
 
-        A validator may look at no other domain.
+        A validator may use no other domain.
         """
         if self.online:
             return frozenset()
@@ -70,11 +70,11 @@ def plan_run(config: Config, processes: int = 1) -> Plan:
     """The plan of a run.
 
     Args:
-        config: of the run.
-        processes: that share each batch.
+        config: configuration of the run.
+        processes: number of processes that share each batch.
 
     Raises:
-        UsageError: the first thing in the configuration that cannot work.
+        UsageError: the first error in the configuration.
     """
     recipes.check(config.method)
     network = _network(config)
@@ -114,22 +114,22 @@ def plan_run(config: Config, processes: int = 1) -> Plan:
 
 
 def evenly_spaced(steps: int, count: int) -> tuple[int, ...]:
-    """After which of ``steps`` steps a checkpoint is kept: ``count`` of them, the last one too.
+    """The ``count`` of ``steps`` steps after which a checkpoint is kept, including the last.
 
-    A run of fewer steps keeps one after each.
+    A run of fewer steps keeps one after each step.
     """
     return tuple(sorted({-(-steps * k // count) for k in range(1, count + 1)}))
 
 
 def _scored(config: Config, reads_source: bool) -> tuple[str, ...]:
-    """A source-free run need not have the source: it is scored only where ``score`` names it."""
+    """A source-free run may lack the source, which is scored only if ``score`` names it."""
     if reads_source:
         return config.scored
     return tuple(n for n in config.scored if n != config.src or n in (config.tgt, *config.score))
 
 
 def _network(config: Config) -> type[Network]:
-    """The class of the run's network; its keywords are compared with those that it takes."""
+    """The class of the run's network, after checking that it takes the given keywords."""
     network: type[Network] = plugins.get("models", config.model)
     try:
         inspect.signature(network).bind(2, width=config.width, **config.model_options)

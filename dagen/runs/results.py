@@ -1,4 +1,4 @@
-"""What a run found out, as it is written to ``result.json`` and returned to Python."""
+"""The result of a run, as written to ``result.json`` and returned to Python."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dagen.system.files import write_atomically
 
 FILE = "result.json"
 MODEL = "model.safetensors"
-"""The deployed file in a run's folder."""
+"""Name of the deployed file in a run's folder."""
 RUN = "run:"
-"""How an ``init`` begins that names a run instead of a path: ``run:NAME``."""
+"""Prefix of an ``init`` that names a run instead of a path: ``run:NAME``."""
 
 
 @dataclass(frozen=True)
 class StreamScores:
-    """A run over a stream of images.
+    """The scores of a run over a stream of images.
 
     Attributes:
-        images: their number.
+        images: number of images.
         rows: scores on the target ``before``, with ``batch-norm`` statistics alone, and ``after``
-            (those of the run itself); no row where the target has no labels.
+            (those of the run itself); no row if the target has no labels.
     """
 
     images: int
@@ -38,8 +38,8 @@ class Baseline:
     """The run that an adapted run is compared with.
 
     Attributes:
-        run: its name; its folder lies beside the adapted run's.
-        scores: its figures by data set.
+        run: its name; its folder is beside the adapted run's.
+        scores: its scores by data set.
     """
 
     run: str
@@ -48,12 +48,12 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a run may have found out beside its scores.
+    """Optional results of a run besides its scores.
 
     Attributes:
-        selection: the choice among several checkpoints; None where only the last was kept.
-        stream: of a run over a stream of images; None of a run that trains.
-        baseline: what an adapted run is compared with; None where there was nothing.
+        selection: the choice among several checkpoints; None if only the last was kept.
+        stream: the scores over a stream of images; None for a run that trains.
+        baseline: the run that an adapted run is compared with; None if there was none.
     """
 
     selection: Selection | None = None
@@ -62,11 +62,11 @@ class Findings:
 
     @property
     def stream_images(self) -> int | None:
-        """The number of images of the stream; None of a run that trains."""
+        """The number of images of the stream; None for a run that trains."""
         return None if self.stream is None else self.stream.images
 
     def findings(self) -> dict[str, Any]:
-        """Plain values, as they stand under ``extra`` in files."""
+        """The findings as plain values, as under ``extra`` in files."""
         found: dict[str, Any] = {} if self.selection is None else self.selection.to_dict()
         if self.stream is not None:
             rows = {name: dict(row) for name, row in self.stream.rows.items()}
@@ -95,13 +95,13 @@ class RunResult(Findings):
     """One finished run.
 
     Attributes:
-        name: the run's name, and that of its folder.
-        folder: where its files lie.
+        name: name of the run and of its folder.
+        folder: folder of its files.
         config: the resolved configuration.
-        scores: by data set, the figures of :class:`dagen.scoring.metrics.Scores` on its ``val``
+        scores: by data set, the scores of :class:`dagen.scoring.metrics.Scores` on its ``val``
             split.
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
-        seconds: spent in training, all attempts together.
+        seconds: seconds of training, all attempts together.
     """
 
     name: str
@@ -117,10 +117,10 @@ class RunResult(Findings):
         return self.folder / MODEL
 
     def score(self, dataset: str, figure: str = "waste_iou") -> float:
-        """One figure on one data set.
+        """One score on one data set.
 
         Raises:
-            DagenError: the run has no such figure.
+            DagenError: the run has no such score.
         """
         try:
             return self.scores[dataset][figure]
@@ -131,7 +131,7 @@ class RunResult(Findings):
             ) from None
 
     def save(self) -> None:
-        """Write ``result.json``; its presence is what says that the run is finished."""
+        """Write ``result.json``; its presence marks the run as finished."""
         values = {
             "name": self.name,
             "folder": None,
@@ -146,7 +146,7 @@ class RunResult(Findings):
 
 
 def load(folder: Path) -> RunResult | None:
-    """The result of a finished run; None where the run is not finished."""
+    """The result of a finished run; None if the run is not finished."""
     path = folder / FILE
     if not path.is_file():
         return None
@@ -156,14 +156,14 @@ def load(folder: Path) -> RunResult | None:
 
 
 def located(init: str | None, runs: Path) -> str | None:
-    """The deployed file that a configuration's ``init`` stands for.
+    """The path of the deployed file behind a configuration's ``init``.
 
     Args:
         init: a path, ``run:NAME``, or None.
         runs: folder of all runs.
 
     Raises:
-        DagenError: the run that is named is not finished.
+        DagenError: the named run is not finished.
     """
     if init is None or not init.startswith(RUN):
         return init

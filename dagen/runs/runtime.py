@@ -25,11 +25,11 @@ class Runtime:
 
     Attributes:
         runs: folder of all runs, with the MLflow store.
-        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        workers: processes that make batches; None is one for every core but one.
+        workers: number of processes that make batches; None is one per core except one.
         precision: ``float32``, ``bfloat16``, or ``auto`` (bfloat16 on a GPU).
-        fresh: throw away what an earlier run of the same configuration left.
+        fresh: delete the files of an earlier run of the same configuration.
         track: log to MLflow.
         experiment: the MLflow experiment.
         quiet: no progress display.
@@ -49,7 +49,7 @@ class Runtime:
     save_every: int = 50
     parent: Path | None = None
 
-    if TYPE_CHECKING:  # what a type checker is told: a field takes strings, and holds a path
+    if TYPE_CHECKING:  # for type checkers: a field takes strings, and holds a path
 
         def __init__(
             self,
@@ -67,7 +67,7 @@ class Runtime:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        """Make paths of strings.
+        """Turn strings into paths.
 
         Raises:
             UsageError: an unknown precision.
@@ -79,14 +79,14 @@ class Runtime:
             raise unknown("precision", self.precision, _PRECISIONS)
 
     def located(self, config: Config) -> Config:
-        """The same with the path of the file that ``init`` stands for.
+        """``config`` with the path of the file behind ``init``.
 
         Raises:
-            DagenError: it stands for a run that is not finished.
+            DagenError: ``init`` names a run that is not finished.
         """
         return replace(config, init=results.located(config.init, self.runs))
 
     def autocast(self, device: torch.device) -> bool:
-        """Whether convolutions and matrix products are done in bfloat16 on this device."""
+        """Whether convolutions and matrix products use bfloat16 on this device."""
         on_gpu = self.precision == "auto" and device.type == "cuda"
         return self.precision == "bfloat16" or on_gpu

@@ -1,4 +1,4 @@
-"""Which checkpoint of a run was deployed, and what every validator's pick would have been worth."""
+"""The deployed checkpoint of a run, and the worth of every validator's pick."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 LAST = "last"
 """``select`` of a run that deploys its last checkpoint."""
 ORACLE = "oracle"
-"""The pick that knows the target's labels; it is shown and never deployed."""
+"""The pick by the target's labels; it is shown but never deployed."""
 FIGURE = "foreground_miou"
-"""What the oracle maximises on the target's ``val`` split: with ``binary`` the waste IoU."""
+"""The score that the oracle maximises on the target's ``val`` split; for ``binary``, the waste
+IoU."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,11 @@ class Pick:
     """The checkpoint that a validator picks.
 
     Attributes:
-        step: after which it was kept.
-        value: the validator's own score of it; of ``last`` the step, of the oracle its
-            foreground mIoU.
-        waste_iou: of the checkpoint on the target's ``val`` split; None without labels there.
-        foreground_miou: likewise.
-        regret: the oracle's foreground mIoU less this one's; None without labels.
+        step: number of steps after which it was kept.
+        value: the validator's own score; for ``last`` the step, for the oracle the foreground mIoU.
+        waste_iou: waste IoU on the target's ``val`` split; None without labels there.
+        foreground_miou: foreground mIoU there.
+        regret: the oracle's foreground mIoU minus this one's; None without labels.
     """
 
     step: int
@@ -34,7 +34,7 @@ class Pick:
     regret: float | None = None
 
     def get(self, figure: str) -> float | None:
-        """One of the figures by its name; None where it is not defined."""
+        """One of the scores by its name; None if it is not defined."""
         value: float | None = getattr(self, figure)
         return value
 
@@ -44,9 +44,9 @@ class Candidate:
     """One checkpoint that was kept.
 
     Attributes:
-        step: after which it was kept.
-        scores: the figures on the target's ``val`` split; empty without labels there.
-        values: the validators' scores of it.
+        step: number of steps after which it was kept.
+        scores: scores on the target's ``val`` split; empty without labels there.
+        values: scores by the validators.
     """
 
     step: int
@@ -59,13 +59,13 @@ class Selection:
     """The choice among the checkpoints of a run.
 
     Attributes:
-        select: who chose: ``last`` or a validator.
+        select: the setting that chose: ``last`` or a validator.
         step: the step whose checkpoint is deployed.
-        scored_on: the data set behind regrets; None where it has no labels.
-        forwards_per_candidate: images that were forwarded to judge a checkpoint.
-        not_applicable: by validator, why it could not judge a checkpoint.
-        picks: by validator, and for ``last`` and ``oracle``. There is no oracle without target
-            labels, and no pick of a validator that could judge no checkpoint.
+        scored_on: the data set of the regrets; None if it has no labels.
+        forwards_per_candidate: number of images that were forwarded to judge a checkpoint.
+        not_applicable: reasons of validators that could not judge a checkpoint, by validator.
+        picks: picks by validator, and of ``last`` and ``oracle``. There is no oracle without target
+            labels, and no pick of a validator that could not judge any checkpoint.
         candidates: the checkpoints in the order of their steps.
     """
 
@@ -78,7 +78,7 @@ class Selection:
     candidates: tuple[Candidate, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as ``result.json`` holds them."""
+        """The selection as plain values, as in ``result.json``."""
         picks = {name: asdict(pick) for name, pick in self.picks.items()}
         return {
             "validators": {
@@ -97,7 +97,7 @@ class Selection:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Selection:
-        """The opposite of :meth:`to_dict`.
+        """The inverse of :meth:`to_dict`.
 
         Raises:
             KeyError, TypeError: something is missing or of another kind.

@@ -45,7 +45,7 @@ def test_source_only_is_chosen_without_the_target() -> None:
         (
             {"select": "source-val", "src": "taco", "tgt": None, "score": ["taco"]},
             {"source"},
-            "reads labels of taco val, and that is the target; choose last",
+            "reads labels of taco val, but that is the target; choose last",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""Which kept checkpoint is deployed: candidates, probes, judging, choosing."""
+"""The choice of the deployed checkpoint: candidates, probes, judging, choosing."""

@@ -1,9 +1,9 @@
-"""The checkpoints of a run among which the deployed one is chosen.
+"""The checkpoints of a run from which the deployed one is chosen.
 
-Each is what would be deployed at its step: the strategies' predictor (a teacher's or a mean of
-weights, say) with its batch-norm statistics, as a deployed file in the run's folder
-``candidates/``. It is written before the state of the same step, so a run that is killed and
-resumed has them all.
+Each is the network that would be deployed at its step: the strategies' predictor (a teacher or a
+mean of weights, for instance) with its batch-norm statistics, as a deployed file in the run's
+folder ``candidates/``. It is written before the state of the same step, so a run that is killed and
+resumed has all of them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from dagen.models.base import Network
 from dagen.models.deployed.file import Card, load_deployed, save_deployed
 from dagen.system.files import make_folder, write_atomically
 
-_ANEW = "run again with --fresh to train anew"
+_ANEW = "run again with --fresh to train from the start"
 
 
 class Candidates:
     """The files of one run's candidates.
 
     Attributes:
-        steps: after which they are kept, ascending; the last is the end of the run.
+        steps: numbers of steps after which they are kept, ascending; the last is the end of the
+            run.
     """
 
     def __init__(self, folder: Path, steps: tuple[int, ...]) -> None:
         """Write nothing yet.
 
         Args:
-            folder: the run's.
+            folder: folder of the run.
             steps: see :attr:`dagen.runs.plan.Plan.kept`.
         """
         self.folder = folder / "candidates"
@@ -45,13 +46,13 @@ class Candidates:
         return self.folder / f"{step:08d}.safetensors"
 
     def save(self, step: int, network: Network, card: Card, batch_norm: BatchNormPolicy) -> None:
-        """Keep what would be deployed now.
+        """Keep the network that would be deployed now.
 
         Raises:
             DagenError: it cannot be written.
         """
         make_folder(self.folder)
-        # First, so that a candidate that is there is complete.
+        # Written first, so that an existing candidate is complete.
         if batch_norm.source_statistics:
             write_atomically(self._beside(step), save(_whole(batch_norm)))
         save_deployed(self.path(step), network, card)
@@ -66,7 +67,7 @@ class Candidates:
         return network
 
     def restore(self, step: int, batch_norm: BatchNormPolicy) -> None:
-        """Give the policy the source's statistics as they were then, where it keeps its own.
+        """Give the policy the source's statistics of that step, if it keeps them separately.
 
         Raises:
             DagenError: the file is missing or damaged.

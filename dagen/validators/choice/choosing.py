@@ -1,4 +1,4 @@
-"""Which of a run's checkpoints is deployed, and how well each validator would have chosen."""
+"""Chooses the checkpoint to deploy, and measures how well each validator would have chosen."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from dagen.validators.choice.judging import Judgement
 
 @dataclass(frozen=True)
 class Choice:
-    """The checkpoint that is deployed.
+    """The chosen checkpoint.
 
     Attributes:
-        step: after which it was kept.
-        selection: the choice, for the result.
-        scores: by data set, those that are known of it already.
+        step: number of steps after which it was kept.
+        selection: the selection, for the result.
+        scores: its scores that are known already, by data set.
     """
 
     step: int
@@ -50,16 +50,16 @@ def choose(
     data_root: Path | None,
     progress: Progress,
 ) -> Choice:
-    """Judge all candidates, choose one, and only then look at the target's ``val`` labels.
+    """Judge all candidates, choose one, and only then read the target's ``val`` labels.
 
     Args:
-        plan: of the run.
-        candidates: all of them written.
-        batch_norm: the policy of the trained stack; it is left as it was at the choice.
-        probes: the pictures to judge by.
-        device: where to forward.
+        plan: plan of the run.
+        candidates: the candidates, all of them written.
+        batch_norm: the policy of the trained stack; it gets the chosen candidate's statistics.
+        probes: the images to judge by.
+        device: device to run on.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
-        progress: where to show it.
+        progress: progress display.
 
     Raises:
         DagenError: a candidate is missing or damaged, or an image or label is.

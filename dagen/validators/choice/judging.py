@@ -1,7 +1,7 @@
-"""Choosing among checkpoints, and what the choice was worth.
+"""Choosing among checkpoints, and measuring the choice.
 
-:func:`judge` and :meth:`Judgement.pick` know no target label: they end before the first one is
-opened. :func:`picks` then sets the picks beside the target's ``val`` scores, for the report.
+:func:`judge` and :meth:`Judgement.pick` use no target label: they end before the first one is
+opened. :func:`picks` then compares the picks with the target's ``val`` scores, for the report.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ logger = logging.getLogger("dagen")
 
 
 def require(config: Config, pictured: Collection[Domain]) -> None:
-    """Refuse a choice by pictures or labels that are not there.
+    """Refuse a choice by missing images or labels.
 
     Args:
-        config: of the run.
-        pictured: the domains of which there are pictures; of the source they have labels.
+        config: configuration of the run.
+        pictured: the domains that have images; those of the source have labels.
 
     Raises:
-        UsageError: ``config.select`` looks at a domain that is missing.
+        UsageError: ``config.select`` needs a domain that is missing.
     """
     if config.select == LAST or validator_domains(config.select) <= set(pictured):
         return
     raise UsageError(
-        f"select is {config.select}, which reads labels of {config.src} val, and there are none; "
+        f"select is {config.select}, which reads labels of {config.src} val, but there are none; "
         f"allowed here: {', '.join([LAST, *applicable(pictured)])}."
     )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one validator says.
+    """The verdict of one validator.
 
     Attributes:
-        values: its score of each candidate, by step; those that it cannot judge are left out.
-        reason: why it could not judge one, the latest such.
+        values: its score of each candidate that it can judge, by step.
+        reason: why it could not judge the latest such candidate.
     """
 
     values: dict[int, float]
@@ -55,19 +55,19 @@ class Verdict:
 
     @property
     def pick(self) -> int | None:
-        """The step of the highest score, the latest of equals; None without any."""
+        """The step of the highest score, the latest of equal ones; None without scores."""
         best = max(((value, step) for step, value in self.values.items()), default=None)
         return None if best is None else best[1]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What all validators say of the candidates.
+    """The verdicts of all validators on the candidates.
 
     Attributes:
-        steps: of the candidates, ascending.
-        verdicts: by validator.
-        forwards: images that were forwarded for each candidate.
+        steps: steps of the candidates, ascending.
+        verdicts: verdicts by validator.
+        forwards: number of images that were forwarded for each candidate.
     """
 
     steps: tuple[int, ...]
@@ -77,11 +77,11 @@ class Judgement:
     def pick(self, select: str) -> int:
         """The step that ``select`` chooses.
 
-        Where that validator can judge none, a warning says why, and it is the last.
+        If that validator cannot judge any candidate, it is the last, with a warning.
         """
         if select == LAST:
             return self.steps[-1]
-        verdict = self.verdicts.get(select, Verdict({}, "it has no pictures to look at."))
+        verdict = self.verdicts.get(select, Verdict({}, "it has no images to judge by."))
         if verdict.pick is None:
             logger.warning(
                 "%s cannot choose (%s) The last checkpoint stays.", select, verdict.reason
@@ -94,7 +94,7 @@ def judge(candidates: Iterable[tuple[int, Evidence]], names: Sequence[str]) -> J
     """Let validators judge candidates.
 
     Args:
-        candidates: step and evidence of each, in the order of their steps; one is held at a time.
+        candidates: step and evidence of each, in the order of their steps; consumed one at a time.
         names: the validators.
     """
     validators = {name: plugins.get("validators", name)() for name in names}
@@ -117,18 +117,18 @@ def judge(candidates: Iterable[tuple[int, Evidence]], names: Sequence[str]) -> J
         scored = dict(zip(seen, values, strict=True))
         finite = {step: value for step, value in scored.items() if math.isfinite(value)}
         for step in scored.keys() - finite.keys():
-            reasons[name] = f"step {step}: its score is no finite number."
+            reasons[name] = f"step {step}: its score is not a finite number."
         verdicts[name] = Verdict(finite, reasons.get(name))
     return Judgement(tuple(steps), verdicts, forwards)
 
 
 def picks(judgement: Judgement, scores: Mapping[int, Mapping[str, float]]) -> dict[str, Pick]:
-    """Each validator's pick and what it is worth.
+    """Each validator's pick and its worth.
 
     Args:
-        judgement: with its picks made.
-        scores: of each candidate on the target's ``val`` split, by step; empty where that has
-            no labels. They decide the oracle's pick and the regrets, and no other pick.
+        judgement: a complete judgement.
+        scores: scores of each candidate on the target's ``val`` split, by step; empty without
+            labels there. They decide the oracle's pick and the regrets, but no other pick.
     """
     known = {step: s[FIGURE] for step, s in scores.items() if FIGURE in s}
     best = max(((value, step) for step, value in known.items()), default=None)

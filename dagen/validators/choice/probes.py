@@ -1,9 +1,9 @@
-"""The pictures by which the checkpoints of a run are judged.
+"""The images by which the checkpoints of a run are judged.
 
 At most 32 of the target's training images and 32 of the source's ``val`` images with labels,
-drawn by the run's seed and cropped as in training, without magnification: objects have the size
-that they have when images are scored. No target label is opened, no target image where the run
-names none, and no source image in a source-free run.
+drawn by the run's seed and cropped as in training, without magnification, so that objects have the
+same size as in scoring. No target label is opened, no target image in a run without target, and no
+source image in a source-free run.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dagen.types import View
 from dagen.validators.base import Probes
 
 IMAGES = 32
-"""Most images of each domain."""
-_SOURCE, _TARGET = 100, 101  # apart from the streams of the training loop
+"""Largest number of images of each domain."""
+_SOURCE, _TARGET = 100, 101  # different from the streams of the training loop
 
 
 def open_probes(plan: Plan, data_root: Path | None) -> Probes:
-    """Read the pictures of a run.
+    """Read the probes of a run.
 
     Args:
-        plan: of the run.
+        plan: plan of the run.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
 
     Raises:
@@ -56,10 +56,10 @@ def pictures(
     """Some images of a data set, each a random window of the largest size that fits.
 
     Args:
-        dataset: not empty.
+        dataset: a data set that is not empty.
         size: height and width in pixels.
-        seed: decides, with ``stream``, which images and which windows.
-        stream: tells uses of one seed apart.
+        seed: seed that, with ``stream``, decides images and windows.
+        stream: distinguishes uses of one seed.
         labelled: whether labels are opened.
     """
     shrunk = cached(dataset, size)

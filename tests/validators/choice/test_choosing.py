@@ -185,7 +185,7 @@ def test_a_choice_by_labels_that_are_not_there_is_refused_before_training(
     tiny.make_taco(root, train=2, val=1)
     shutil.rmtree(root / "folder" / "masks" / "val")
     there = replace(runtime, data_root=root)
-    with pytest.raises(UsageError, match="reads labels of folder val, and there are none"):
+    with pytest.raises(UsageError, match="reads labels of folder val, but there are none"):
         run(small(src="folder", select="combined"), there)
     assert not list(tmp_path.glob("folder-*/*state*"))
     assert run(small(src="folder", select="infomax"), there).selection is not None

@@ -85,7 +85,7 @@ def test_what_a_validator_cannot_judge_is_left_out(
     found = judge(shown(seen, seen, seen, seen), ["moody"])
     assert found.verdicts["moody"].values == {30: 0.5, 40: 0.5}
     assert found.pick("moody") == 40  # the latest of equals
-    assert "no finite number" in str(found.verdicts["moody"].reason)
+    assert "not a finite number" in str(found.verdicts["moody"].reason)
     first = judge(shown(seen), ["moody"])
     with caplog.at_level(logging.WARNING, logger="dagen"):
         assert first.pick("moody") == 10
