@@ -1,7 +1,7 @@
 """dagen: domain adaptation and generalization of tiny segmentation networks.
 
-The functions do in Python what the commands of the same names do. Each name is imported from
-its home on first use, so that neither ``import dagen`` nor ``dagen --help`` waits for torch.
+The functions do the same as the commands of the same names. Each name is imported from its module
+on first use, so that neither ``import dagen`` nor ``dagen --help`` waits for torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""From the folders of runs to records, and which runs are still to do."""
+"""Turns the folders of runs into records, and estimates the time of the remaining runs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dagen.runs.results import RunResult
 
 
 def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[Record]:
-    """The records of all cells that are done, here or where an earlier file was made.
+    """The records of all finished cells, from here or from an earlier file.
 
     Args:
-        benchmark: its cells.
+        benchmark: the benchmark.
         runs: folder of all runs.
-        before: records of an earlier file. One of a cell that is not done here stays, one of a
-            cell that is no more (its settings have changed) does not.
+        before: records of an earlier file. Records of cells that are not done here are kept; those
+            of cells that no longer exist (their settings have changed) are not.
     """
     known = {(record.row, record.run): record for record in before}
     found = {}
@@ -35,7 +35,7 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
 
 
 def record(cell: Cell, result: RunResult) -> Record:
-    """What is published of a cell that is done; no path of this machine is in it."""
+    """The published record of a finished cell, without paths of this machine."""
     tags: dict[str, str] = {}
     for entry in read_records(result.folder):
         if entry["kind"] == "tags":
@@ -65,7 +65,7 @@ def record(cell: Cell, result: RunResult) -> Record:
 
 
 def steps_done(cell: Cell, runs: Path) -> int:
-    """How many steps of a run its log knows of; all of them once it has a result."""
+    """Number of a run's steps in its log; all of them once it has a result."""
     folder = runs / cell.config.name
     if results.load(folder) is not None:
         return cell.config.steps
@@ -75,19 +75,19 @@ def steps_done(cell: Cell, runs: Path) -> int:
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that cells take, judged by those that are done.
+    """Estimates of the seconds of cells, from the finished ones.
 
     Attributes:
-        done: the records of the cells that are done.
+        done: the records of the finished cells.
     """
 
     done: Sequence[Record]
 
     def seconds(self, cell: Cell) -> float | None:
-        """What a cell takes from its start: as its row with another seed, else as its network.
+        """The seconds of a whole cell: like its row with another seed, else like its network.
 
-        Cells of other budgets are scaled by the images that they see; None where no cell of
-        the network is done.
+        Cells with other budgets are scaled by their number of images; None if no cell of the
+        network is done.
         """
         same = [r for r in self.done if (r.model, r.task) == (cell.config.model, cell.config.task)]
         alike = [r for r in same if r.row == cell.row] or same
@@ -97,7 +97,7 @@ class Costs:
         return sum(pace) / len(pace) * _pixels(cell.config.to_dict())
 
     def left(self, cells: Iterable[Cell], runs: Path) -> float | None:
-        """Seconds that cells still take one after the other; None where that is not known."""
+        """Seconds left for cells one after the other; None if not known."""
         total = 0.0
         for cell in cells:
             whole = self.seconds(cell)

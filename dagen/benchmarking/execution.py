@@ -1,4 +1,4 @@
-"""A benchmark from its file to its tables: check, run what is missing, collect, draw, log."""
+"""Executes a benchmark: check, run the missing cells, collect, draw, log."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from dagen.system.files import make_folder
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a benchmark.
+    """The outcome of a benchmark.
 
     Attributes:
-        records: of every cell that is done.
+        records: records of all finished cells.
         failures: cells that failed in this call.
-        files: tables, figure and results.
+        files: files of tables, figure and results.
     """
 
     records: list[Record]
@@ -38,12 +38,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call would do with one cell.
+    """The work that a call would do for one cell.
 
     Attributes:
         cell: the cell.
-        steps: how many of its steps are done.
-        seconds: what is left of it, judged by cells that are done; None where that is not known.
+        steps: number of its steps that are done.
+        seconds: estimated seconds left; None if not known.
     """
 
     cell: Cell
@@ -58,10 +58,10 @@ def plan(
     only: str | None = None,
     trust_records: bool = False,
 ) -> list[Plan]:
-    """What :func:`run_benchmark` would do; it runs nothing and writes nothing.
+    """The work that :func:`run_benchmark` would do; this runs and writes nothing.
 
     Raises:
-        DagenError: what :func:`run_benchmark` would refuse before the first step.
+        DagenError: an error that :func:`run_benchmark` would raise before the first step.
     """
     cells = benchmark.only(only)
     before = records.read(_lines(benchmark, out))
@@ -82,20 +82,20 @@ def run_benchmark(
     trust_records: bool = False,
     runner: Runner = train,
 ) -> Outcome:
-    """Run the cells that are not done, and write the results of all that are.
+    """Run the cells that are not done, and write the results of all finished ones.
 
     Args:
-        benchmark: what to run.
-        runtime: where and how; ``parent`` is set here.
-        out: folder of the results, ``<name>.jsonl`` and the tables beside it.
-        jobs: processes at a time.
+        benchmark: the benchmark to run.
+        runtime: where and how to run; ``parent`` is set here.
+        out: folder of the results: ``<name>.jsonl`` and the tables.
+        jobs: number of parallel processes.
         only: a shell pattern of cells or rows; the others are not run.
-        trust_records: take cells for done that the results file has, though their runs are not
-            here: a grid too long for one machine or one night goes on elsewhere.
-        runner: what does a run.
+        trust_records: treat cells of the results file as done even if their runs are not here, so
+            that a grid too long for one machine or one night can continue elsewhere.
+        runner: function that does a run.
 
     Raises:
-        DagenError: whatever can be said to be wrong before the first step.
+        DagenError: any error that can be found before the first step.
     """
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}; give at least 1.")
@@ -131,10 +131,10 @@ def run_benchmark(
 
 
 def check(cells: Iterable[Cell]) -> None:
-    """Refuse what cannot run before anything does; seeds make no difference.
+    """Refuse cells that cannot run, before any cell runs; each is checked for one seed.
 
     Raises:
-        UsageError: the first cell that cannot run, and why.
+        UsageError: a cell cannot run; the message names the first one and the reason.
     """
     from dagen.engine.checks import check_start
     from dagen.runs.plan import plan_run
@@ -152,9 +152,9 @@ def check(cells: Iterable[Cell]) -> None:
 
 
 def _missing(cells: Iterable[Cell], runs: Path, trusted: Iterable[Record] = ()) -> list[Cell]:
-    """The cells that are not done; of two rows that are one run, one.
+    """The cells that are not done; two rows that are the same run count once.
 
-    A run that is only a trusted record is done, unless a missing cell starts from its network.
+    A run with only a trusted record counts as done, unless a missing cell starts from its network.
     """
     unique = {cell.config.name: cell for cell in cells}
     absent = {name: cell for name, cell in unique.items() if results.load(runs / name) is None}

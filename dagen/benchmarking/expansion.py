@@ -1,4 +1,4 @@
-"""Every row at every point of the grid, as configurations."""
+"""Expands a grid into cells: a configuration for every row at every point."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dagen.runs import reading, recipes, results
 from dagen.runs.config import Config
 
 NO_TARGET = "none"
-"""What ``tgt`` says in a row that is never shown the target."""
+"""Value of ``tgt`` in a row that never sees the target."""
 _ROW = "row:"
-_NAMED = ("model", "task", "seed", "src", "tgt")  # axes that every table knows
+_NAMED = ("model", "task", "seed", "src", "tgt")  # axes that all tables have
 _Table = dict[str, Any]
 _Grid = dict[str, list[Any]]
 
 
 def expand(base: _Table, grid: _Grid, rows: dict[str, _Table]) -> Iterator[Cell]:
-    """The cells, seed by seed, each after the one that it starts from.
+    """The cells, seed by seed, each after the cell that it starts from.
 
     Args:
         base: settings of all cells.
@@ -29,11 +29,11 @@ def expand(base: _Table, grid: _Grid, rows: dict[str, _Table]) -> Iterator[Cell]
         rows: settings that differ, by the row's name.
 
     Raises:
-        UsageError: settings that cannot be run; the row is named.
+        UsageError: settings that cannot be run; the message names the row.
     """
     axes = dict(grid)
     axes.setdefault("seed", [base.get("seed", Config.seed)])
-    # Seeds vary slowest: a benchmark that is stopped has whole tables of fewer seeds.
+    # Seeds vary slowest, so that a stopped benchmark has complete tables with fewer seeds.
     order = sorted(axes, key=lambda axis: axis != "seed")
     for values in product(*(axes[axis] for axis in order)):
         point = _Point(base, grid, rows, dict(zip(order, values, strict=True)))
@@ -49,7 +49,7 @@ class _Point:
     """All rows at one point of the grid.
 
     Attributes:
-        cells: by row, each after the one that it starts from.
+        cells: cells by row, each after the cell that it starts from.
     """
 
     def __init__(self, base: _Table, grid: _Grid, rows: dict[str, _Table], at: _Table) -> None:
@@ -58,7 +58,7 @@ class _Point:
         self._grid, self._rows, self._at = grid, rows, at
 
     def add(self, name: str, waiting: tuple[str, ...] = ()) -> None:
-        """Add the row's cell if it has one here; ``waiting`` are the rows that start from it."""
+        """Add the row's cell if it has one here; the rows ``waiting`` start from it."""
         if name in self.cells or not self._has(name):
             return
         needs = self._start(name, (*waiting, name))
@@ -74,12 +74,12 @@ class _Point:
         )
 
     def _has(self, name: str) -> bool:
-        """Whether the row is here: axes that it names are restricted to the values it gives."""
+        """Whether the row has this point: an axis that it names is restricted to its values."""
         row = self._rows[name]
         for axis in set(row) & set(self._grid):
             points = self._grid[axis]
             given = row[axis]
-            # A list may be a value itself, such as a size.
+            # A list may itself be a value, such as a size.
             kept = given if isinstance(given, list) and given not in points else [given]
             if not kept:
                 raise UsageError(f"{axis} is empty; name values of the axis, or leave it out.")
@@ -92,7 +92,7 @@ class _Point:
         return True
 
     def _start(self, name: str, waiting: tuple[str, ...]) -> str | None:
-        """The run whose network the row starts from, its cell added first."""
+        """The run whose network the row starts from; its cell is added first."""
         init = self._rows[name].get("init", self._shared.get("init"))
         if not isinstance(init, str) or not init.startswith(_ROW):
             return None
@@ -110,7 +110,7 @@ class _Point:
 
 def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
     values = {**shared, **own}
-    # Strategies in [base] serve the rows that hold them, and may be refined there.
+    # Parameters of strategies in [base] apply to the rows with these strategies; rows may override.
     common = {k: v for k, v in shared.items() if k in plugins.names("methods")}
     for name in common:
         if not isinstance(common[name], dict):
@@ -123,7 +123,7 @@ def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
         values["init"] = results.RUN + needs
     if values.get("tgt") in (None, NO_TARGET):
         values["tgt"] = None
-        # As Config.source_only, so that both are one run.
+        # Like Config.source_only, so that both are the same run.
         values["batch_norm"] = "source"
         if "select" not in own:
             values["select"] = _select(shared, values)
@@ -134,23 +134,23 @@ def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
 
 
 def _select(shared: _Table, values: _Table) -> str:
-    """Who chooses a checkpoint where no target image is seen: not one who looks at them."""
+    """The ``select`` of a row without target images: no validator that uses them."""
     select = shared.get("select", Config.select)
     oracle = values.get("src", Config.src) == shared.get("tgt")
     return select if select == "source-val" and not oracle else "last"
 
 
 def _scored(shared: _Table, src: str, tgt: str | None) -> list[str]:
-    """What a row is scored on beside its own data sets: the target first, as elsewhere."""
+    """The data sets on which a row is scored besides its own, the target first."""
     target = shared.get("tgt")
     table = [target, shared.get("src", Config.src), *shared.get("score", ())]
-    # An oracle is known by being scored on what it was trained on; see Config.ceiling.
+    # An oracle is a run that is scored on its training data set; see Config.ceiling.
     own = {tgt} if tgt is None and src == target else {src, tgt}
     return [name for name in dict.fromkeys(table) if name not in own | {None, NO_TARGET}]
 
 
 def _know(config: Config) -> None:
-    """Refuse a name that does not exist; the rest is checked before the first step."""
+    """Refuse an unknown name; the rest is checked before the first step."""
     recipes.check(config.method)
     named: list[tuple[str, plugins.Kind, tuple[str | None, ...]]] = [
         ("network", "models", (config.model,)),

@@ -1,4 +1,4 @@
-"""Which checkpoint each validator would have deployed, as a table on the terminal."""
+"""The checkpoints that validators would have deployed, as a table on the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def choice_table(run: RunResult) -> None:
-    """A line a validator: what it picks and what that is worth. Nothing where none was asked."""
+    """Print each validator's pick and its worth, a line each; nothing without a selection."""
     selection = run.selection
     if selection is None:
         return
@@ -23,7 +23,7 @@ def choice_table(run: RunResult) -> None:
     shown = figures.of_picks(run.config["task"])
     table = Table(
         title="Checkpoints by validator"
-        + (f"; {where} val in %, by which none but the oracle chooses" if where else ""),
+        + (f"; {where} val in %, which only the oracle uses to choose" if where else ""),
         title_justify="left",
     )
     table.add_column("validator", no_wrap=True)

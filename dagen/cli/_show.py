@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def result_table(rows: dict[str, RunResult]) -> None:
-    """One table per data set: a line a figure in per cent, a column a run, and the change.
+    """Print a table per data set: a line per score in per cent, a column per run, and the change.
 
-    The change is that from the first run to the last.
+    The change is from the first run to the last.
     """
     console = Console()
     first = next(iter(rows.values()))
@@ -52,7 +52,7 @@ def result_table(rows: dict[str, RunResult]) -> None:
 
 
 def comparison(pair: Comparison, runs: Path) -> None:
-    """Source-only beside adapted, what was gained, and where to look next."""
+    """Print the baseline beside the adapted run, the gain, and where to look next."""
     method = "+".join(pair.adapted.config["method"])
     target = str(pair.adapted.config["tgt"])
     result_table(_columns(pair, method, target))
@@ -62,12 +62,12 @@ def comparison(pair: Comparison, runs: Path) -> None:
         console.print(f"{method} changes waste IoU on {target} by {gain} points.")
     sheet = pair.adapted.folder / f"predictions-{target}.png"
     if sheet.exists():
-        console.print(f"Pictures: {sheet}", soft_wrap=True)
+        console.print(f"Images: {sheet}", soft_wrap=True)
     console.print(f"Compare runs: dagen ui --runs {runs}", soft_wrap=True)
 
 
 def _columns(pair: Comparison, method: str, target: str) -> dict[str, RunResult]:
-    """The runs of a comparison by title; a stream's has batch norm alone between them."""
+    """The runs of a comparison by title; for a stream, batch norm alone is between them."""
     if not pair.source_free:
         return {"source-only": pair.baseline, method: pair.adapted}
     columns = {"before": pair.baseline}

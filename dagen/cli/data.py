@@ -1,4 +1,4 @@
-"""``dagen data``: check a data set, get one."""
+"""``dagen data``: check and download data sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check(
     data_root: options.DataRoot = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """List every defect of a data set at once, and what is in it."""
+    """List all defects of a data set at once, and summarise its content."""
     from rich.console import Console
     from rich.table import Table
 
@@ -81,7 +81,7 @@ def get(
     from dagen.system.progress import Progress
 
     if name.startswith("-"):
-        raise UsageError(f"{name} stands before the data set's name: write the name first.")
+        raise UsageError(f"{name} comes before the data set's name; write the name first.")
     found = plugins.get("datasets", name)
     if found.Download is None:
         known = [n for n in plugins.names("datasets") if plugins.get("datasets", n).Download]
@@ -117,7 +117,7 @@ def _given(words: list[str]) -> dict[str, str]:
     """Options by name from ``--name value`` and ``--name=value``.
 
     Raises:
-        UsageError: a word that is neither.
+        UsageError: a word is neither.
     """
     from dagen.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""``dagen list``: what there is."""
+"""``dagen list``: all plug-ins and recipes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def methods(family: Family = None) -> None:
 
 @app.command("recipes")
 def recipes_() -> None:
-    """Every named stack: what it stands for, and why."""
+    """Every named stack: its strategies and settings, and the reasons."""
     from dagen.runs.recipes import all_recipes
 
     rows = {
@@ -72,7 +72,7 @@ def models() -> None:
 
 @app.command()
 def datasets() -> None:
-    """Every data set with its splits and tasks, how to get it, and the options for that."""
+    """Every data set with its splits and tasks, how to get it, and the download's options."""
     from rich.markup import escape
 
     from dagen import plugins
@@ -98,7 +98,7 @@ def validators() -> None:
 
     from dagen import plugins
 
-    console, table = _table("validator", "what it is", "paper", "looks at")
+    console, table = _table("validator", "what it is", "paper", "uses")
     for name in plugins.names("validators"):
         found = plugins.get("validators", name)
         table.add_row(
@@ -111,7 +111,7 @@ def validators() -> None:
 
 
 def _options(download: Any) -> list[str]:
-    """The options of a download with their defaults, as they would be typed."""
+    """The options of a download with their defaults, as on a command line."""
     if download is None:
         return []
     given = {f.name.replace("_", "-"): f.default for f in fields(download)}
@@ -132,7 +132,7 @@ def _strategy(name: str, method: Any) -> list[str]:
 
 
 def _sheet(title: str, entries: Mapping[str, list[str]]) -> None:
-    """Names on the left, the lines on each on the right; readable at any width."""
+    """Print names on the left and their lines on the right; readable at any width."""
     from rich.console import Console, Group
     from rich.padding import Padding
     from rich.table import Table
@@ -150,7 +150,7 @@ def _sheet(title: str, entries: Mapping[str, list[str]]) -> None:
 
 
 def _needs(name: str) -> list[str]:
-    """What a run with this strategy reads: with the source's images come their labels."""
+    """The data that a run with this strategy needs; source images come with labels."""
     from dagen import plugins
     from dagen.runs.parts import resolve
 
@@ -163,7 +163,7 @@ def _needs(name: str) -> list[str]:
 
 
 def _settings(settings: Mapping[str, Any]) -> list[str]:
-    """A recipe's settings as they would be written on a command line."""
+    """A recipe's settings as on a command line."""
     parts = settings.get("parts", {})
     lines = [f"method={','.join(settings['method'])}"]
     lines += _plain({k: v for k, v in settings.items() if k not in ("method", "parts")})

@@ -25,8 +25,8 @@ class Dataset:
         splits: the splits that exist.
         tasks: the tasks that its labels can serve.
         on_disk: whether it reads files below ``root`` (procedural ones do not).
-        Download: how it is fetched, or None: then ``dagen data get`` cannot fetch it.
-        how_to_get: what to do where it cannot be fetched, a phrase for errors.
+        Download: how to download it; None if ``dagen data get`` cannot.
+        how_to_get: what to do if it cannot be downloaded, as a phrase for errors.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val")

@@ -35,15 +35,15 @@ class ReSortIt(Files):
         """One of the three archives of ReSORT-IT, from the authors' Google Drive.
 
         Attributes:
-            edition: which archive: basic, synthetic-single or synthetic-complex.
-            archive: a zip or tar file that was downloaded by hand, instead.
+            edition: name of the archive: basic, synthetic-single or synthetic-complex.
+            archive: a zip or tar file that was downloaded by hand, to use instead.
         """
 
         edition: str = "synthetic-single"
         archive: Path | None = None
 
         def run(self, folder: Path, progress: download.Progress) -> download.Summary:
-            """Fetch the archive and unpack it."""
+            """Download the archive and unpack it."""
             from dagen.datasets.upkeep.get_resortit import get_resortit
 
             return get_resortit(folder, edition=self.edition, archive=self.archive)

@@ -52,13 +52,13 @@ class Taco(Files):
         """The photographs of TACO, from the addresses in its annotation file.
 
         Attributes:
-            workers: photographs that are fetched at once, 1 to 64.
+            workers: number of parallel downloads, 1 to 64.
         """
 
         workers: Annotated[int, Field(ge=1, le=64)] = 8
 
         def run(self, folder: Path, progress: download.Progress) -> download.Summary:
-            """Fetch what is missing."""
+            """Download the missing photographs."""
             from dagen.datasets.upkeep.get_taco import get_taco
 
             return get_taco(folder, workers=self.workers, progress=progress)

@@ -1,1 +1,1 @@
-"""Pictures of what networks have learned, and pages about runs. Knows tracking and all below it."""
+"""Figures of what networks have learned, and pages about runs. Knows tracking and all below it."""

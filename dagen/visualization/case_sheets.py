@@ -24,8 +24,8 @@ from dagen.visualization import captions
 from dagen.visualization.cases import BETTER, OTHERWISE, WORSE, Cases, changes, errors
 from dagen.visualization.survey import Picture, Survey
 
-_CELL = 230  # pixels of a picture's long side
-# Of Okabe and Ito, too, and no class of the material task has one of these.
+_CELL = 230  # long side of an image in pixels
+# Colours of Okabe and Ito, too, that no class of the material task has.
 _MARKS = {BETTER: (0, 114, 178), WORSE: (213, 94, 0), OTHERWISE: (240, 228, 66)}
 _TEXT = 15
 
@@ -35,13 +35,13 @@ def draw(
 ) -> Path:
     """Write the sheet of some images as a PNG.
 
-    Columns: the image, its truth, what each network predicts, the last network's entropy (dark
-    is certain, bright undecided) and where the first and the last disagree. With one network the
-    last column shows its errors instead.
+    Columns: the image, its truth, what each network predicts, the last network's entropy (dark is
+    certain, bright is uncertain) and the disagreement of the first and the last. With one network
+    the last column shows its errors instead.
 
     Args:
-        survey: where the images come from.
-        cases: which of them.
+        survey: source of the images.
+        cases: the images to show.
         path: the PNG file; its folder exists.
         on_image: called after each image.
 
@@ -59,7 +59,7 @@ def draw(
         pages.append(grid([row], titles if not pages else [""] * len(row), _told(survey, picture),
                           cell=_CELL))  # fmt: skip
         on_image()
-    inner = pages[0].width - 32  # a sheet's margins
+    inner = pages[0].width - 32  # the sheet's margins
     key = _joined([legend(survey.classes, inner, ignored=ignored), _key(names, inner)])
     caption = captions.of_figure(cases.title, survey, [survey.sides[1]])
     foot = grid([[np.asarray(key)]], [""], caption, cell=inner)
@@ -76,7 +76,7 @@ def _row(survey: Survey, picture: Picture) -> tuple[list[Pixels], bool]:
     for c in survey.checkpoints:
         p = c.predictor(image)
         answers.append(mask(p))
-    # Entropy of the last network, over log C: 0 is certain, 1 says nothing.
+    # Entropy of the last network over log C: 0 is certain, 1 is undecided.
     entropy = 255 * self_information(torch.from_numpy(p)[None]).sum(1)[0].clamp(0, 1).numpy()
     change = (
         changes(truth, answers[0], answers[-1]) if len(answers) > 1 else errors(truth, answers[0])
@@ -89,7 +89,7 @@ def _row(survey: Survey, picture: Picture) -> tuple[list[Pixels], bool]:
 
 
 def marked(image: Pixels, change: Pixels) -> Pixels:
-    """The image in pale grey, changed pixels in their colours over it.
+    """The image in pale grey, with changed pixels in colour.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -113,14 +113,14 @@ def _told(survey: Survey, picture: Picture) -> str:
 
 
 def _boxed(picture: Pixels) -> Pixels:
-    """Padded with white to the width of a column, so that the columns of all rows are in line."""
+    """Padded with white to the width of a column, so that the columns of all rows align."""
     missing = max(0, _CELL - picture.shape[1])
     sides = missing // 2, missing - missing // 2
     return np.pad(picture, ((0, 0), sides, (0, 0)), constant_values=255)
 
 
 def _key(names: Sequence[str], width: int) -> Image.Image:
-    """What the colours of the last two columns mean."""
+    """The legend of the last two columns' colours."""
     said: list[tuple[Pixels, str]] = [
         (_heat(np.linspace(0, 255, 6 * _TEXT)[None].repeat(_TEXT, 0)), "entropy from 0 to 1")
     ]
@@ -144,13 +144,13 @@ def _key(names: Sequence[str], width: int) -> Image.Image:
 
 
 def _heat(amount: NDArray[Any]) -> Pixels:
-    """Amounts (H, W) from 0 to 255 as colours, even in lightness."""
+    """Amounts (H, W) from 0 to 255 as colours with even lightness."""
     bgr = cv2.applyColorMap(np.rint(amount).astype(np.uint8), cv2.COLORMAP_CIVIDIS)
     return np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8)
 
 
 def _joined(parts: Sequence[Image.Image]) -> Image.Image:
-    """Pictures below one another, at the left."""
+    """Images below one another, aligned left."""
     page = Image.new("RGB", (max(p.width for p in parts), sum(p.height for p in parts)), "white")
     top = 0
     for part in parts:

@@ -1,7 +1,7 @@
-"""All pictures of some networks at once: feature space, failures, calibration, curves.
+"""Draws all figures of some networks: feature space, failures, calibration, curves.
 
-Each kind of picture has a file of its own beside this one. The numbers that belong to the
-feature map are measured on the features themselves (:mod:`.distances`).
+Each kind of figure has its own module beside this one. The numbers of the feature map are measured
+on the features themselves (:mod:`.distances`).
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _FOLDER = "visualize"
 
 @dataclass(frozen=True)
 class Gallery:
-    """What was drawn.
+    """The drawn files.
 
     Attributes:
-        folder: where the files lie.
-        files: all of them.
-        titles: of the networks.
-        distances: of each network, see :func:`dagen.visualization.distances.measure`.
-        logged: folders of the runs whose MLflow run has it all.
+        folder: folder of the files.
+        files: all files.
+        titles: titles of the networks.
+        distances: each network's numbers from :func:`dagen.visualization.distances.measure`.
+        logged: folders of the runs whose MLflow run has the files.
     """
 
     folder: Path
@@ -78,25 +78,25 @@ def visualize(
     track: bool = True,
     quiet: bool = True,
 ) -> Gallery:
-    """Draw everything about some networks, ``before`` first.
+    """Draw all figures of some networks, ``before`` first.
 
     Args:
         given: folders of finished runs, or deployed files, all of one task, kind and width.
-        src: source data set; None is that of the last run.
-        tgt: target data set; None is that of the last run.
+        src: source data set; None is the last run's.
+        tgt: target data set; None is the last run's.
         out: folder of the files; None is ``visualize`` beside the last network.
-        split: of both data sets; its labels are read.
-        points: on the feature map, over all networks, classes and domains.
-        images: at most as many of each data set, spread over it; None is all.
-        seed: of the draw, the folds and the map.
-        data_root: where the data sets lie; None is ``$DAGEN_DATA``.
+        split: split of both data sets; its labels are read.
+        points: number of points on the feature map, over all networks, classes and domains.
+        images: largest number of images of each data set, spread over it; None is all.
+        seed: seed of the draw, the folds and the map.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         track: add files and distances to the runs' MLflow runs.
         quiet: no progress display.
 
     Raises:
-        UsageError: an option that cannot be, or networks that cannot share a map.
-        DagenError: a network or a data set that is missing or damaged.
+        UsageError: an invalid option, or networks that cannot share a map.
+        DagenError: a network or a data set is missing or damaged.
     """
     where = choose_device(device)
     opened = networks.open_all([Path(each) for each in given], src)
@@ -147,7 +147,7 @@ def _sides(
     for name in names:
         dataset = open_dataset(name, split, task, data_root)
         if not dataset.has_labels:
-            raise DataError(f"{name} {split} has no labels here; pictures of errors need them.")
+            raise DataError(f"{name} {split} has no labels here; figures of errors need them.")
         sides.append(Side(name, dataset, sampling.evenly(len(dataset), images)))
     return sides[0], sides[1]
 
@@ -175,7 +175,7 @@ def _draw(
     progress: Progress,
 ) -> list[Path]:
     kinds = cases.cases(seen, _CASES)
-    # Without those that an earlier call had more of.
+    # Removes figures of an earlier call that this one does not draw.
     for stale in folder.glob("cases-*.png"):
         stale.unlink()
     steps: list[Callable[[], list[Path]]] = [

@@ -1,4 +1,4 @@
-"""The networks that are looked at: run folders or deployed files, and what to call them."""
+"""Opens the networks to visualize, from run folders or deployed files, and titles them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Checkpoint:
     """One deployed network.
 
     Attributes:
-        title: what pictures call it, such as ``source-only`` or ``advent``.
-        network: in evaluation mode on the CPU.
-        card: what its file says of it.
-        path: the file.
+        title: its title in figures, such as ``source-only`` or ``advent``.
+        network: the network, in evaluation mode on the CPU.
+        card: the metadata of its file.
+        path: path of the file.
     """
 
     title: str
@@ -41,20 +41,20 @@ class Checkpoint:
 
     @property
     def run(self) -> Path | None:
-        """The folder of the run that made it; None where no run's log lies beside the file."""
+        """The folder of the run that made it; None if there is no run's log beside the file."""
         return self.path.parent if (self.path.parent / LOG).is_file() else None
 
 
 def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
-    """The networks of run folders and deployed files, in the order in which they were given.
+    """The networks of run folders and deployed files, in the given order.
 
     Args:
         given: folders of finished runs, or ``.safetensors`` files.
-        src: the source data set: a network that learned on it alone is ``source-only``.
+        src: the source data set; a network trained on it alone is ``source-only``.
 
     Raises:
-        UsageError: none is given, one twice, or networks of different tasks.
-        DagenError: a folder without a deployed file, or a damaged file.
+        UsageError: no network is given, one is given twice, or their tasks differ.
+        DagenError: a folder has no deployed file, or a file is damaged.
     """
     if not given:
         raise UsageError("no network is given; name a run's folder or a model.safetensors.")
@@ -65,7 +65,9 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
     loaded = [load_deployed(path) for path in paths]
     tasks = sorted({card.task for _, card in loaded})
     if len(tasks) > 1:
-        raise UsageError(f"the networks serve the tasks {' and '.join(tasks)}; give those of one.")
+        raise UsageError(
+            f"the networks have the tasks {' and '.join(tasks)}; give networks of one task."
+        )
     names = titles([card for _, card in loaded], paths, src)
     return [
         Checkpoint(name, network, card, path)
@@ -78,13 +80,13 @@ def _file(path: Path) -> Path:
         return path
     if not (path / FILE).is_file():
         raise UsageError(
-            f"{path} holds no {FILE}; give the folder of a finished run, or a deployed file."
+            f"{path} has no {FILE}; give the folder of a finished run, or a deployed file."
         )
     return path / FILE
 
 
 def titles(cards: Sequence[Card], paths: Sequence[Path], src: str | None = None) -> list[str]:
-    """A short title for each network; those of one method get the settings that differ."""
+    """A short title for each network; networks of one method also get the settings that differ."""
     short = [_title(card, path, src) for card, path in zip(cards, paths, strict=True)]
     return describe.told_apart(short, [card.run for card in cards])
 

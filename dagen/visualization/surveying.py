@@ -1,7 +1,7 @@
-"""One pass over the images of both domains: what every later picture and number is made from.
+"""One pass over the images of both domains, from which all figures and numbers are made.
 
-An image is decoded once and forwarded through every network. Of each, the scores at the label's
-own resolution are kept, the features below the drawn points, and pictures small enough for a
+An image is decoded once and forwarded through every network. The pass keeps each network's scores
+at the label's own resolution, its features at the drawn points, and thumbnails small enough for a
 page of hundreds.
 
 Networks run as they would be deployed, with the batch-norm statistics of their files, on both
@@ -38,17 +38,17 @@ def draw_points(
     seed: int,
     on_image: Callable[[], None] = lambda: None,
 ) -> Points:
-    """Draw as many pixels of every class from both domains; reads labels alone.
+    """Draw equally many pixels of every class from both domains; reads labels only.
 
     Args:
         sides: source and target.
-        grid_of: from an image's height and width to rows and columns of its feature map.
-        quota: points of each class and domain.
-        seed: of the draw.
+        grid_of: maps an image's height and width to rows and columns of its feature map.
+        quota: number of points of each class and domain.
+        seed: seed of the draw.
         on_image: called after each label.
 
     Raises:
-        DataError: not one pixel of a class that counts.
+        DataError: a domain has no labelled pixel.
     """
     parts: list[NDArray[np.float64]] = []
     first = 0
@@ -87,14 +87,14 @@ def look(
 ) -> Survey:
     """Forward every image through every network.
 
-    On a CPU several images are looked at at once, each by one thread: small convolutions gain
-    little from more threads, and lose much when those wait for one another on a busy machine.
+    On a CPU several images are processed at once, each by one thread: small convolutions gain
+    little from more threads, and lose much if threads wait for one another on a busy machine.
 
     Args:
         checkpoints: the networks; they are moved to ``device``.
         sides: source and target.
-        points: where features are kept.
-        seed: of the draw of ``points``; only passed on.
+        points: positions at which features are kept.
+        seed: seed of the draw of ``points``; only stored.
         device: where the networks run.
         on_image: called after each image.
     """
@@ -147,7 +147,7 @@ def look(
 def _in_threads(
     one: Callable[[int], Picture], count: int, device: torch.device
 ) -> Iterator[Picture]:
-    """``one`` of 0, 1, ... in order: as many at once as torch may use threads, on a CPU."""
+    """``one`` of 0, 1, ... in order; on a CPU, as many at once as torch may use threads."""
     threads = torch.get_num_threads()
     if device.type != "cpu":
         yield from map(one, range(count))
@@ -156,11 +156,11 @@ def _in_threads(
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(one, range(count))
     finally:
-        torch.set_num_threads(threads)  # some of what it sets is the whole process's
+        torch.set_num_threads(threads)  # some of its settings affect the whole process
 
 
 def feature_grid(checkpoints: Sequence[Checkpoint]) -> Callable[[tuple[int, int]], tuple[int, int]]:
-    """From an image's size to the rows and columns of the coarsest feature map of it."""
+    """A function from an image's size to the rows and columns of its coarsest feature map."""
     strides = [_feature_stride(c) for c in checkpoints]
 
     def grid(shape: tuple[int, int]) -> tuple[int, int]:
@@ -184,7 +184,7 @@ def _feature_stride(c: Checkpoint) -> int:
 def _cells(
     y: Floats, x: Floats, grid: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the cells of a grid (rows, columns) that hold some points."""
+    """Rows and columns of the grid cells that contain the points."""
     rows, columns = (
         np.minimum((where * cells).astype(np.int64), cells - 1)
         for where, cells in zip((y, x), grid, strict=True)

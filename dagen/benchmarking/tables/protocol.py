@@ -1,4 +1,4 @@
-"""What makes a table honest, checked and said beneath it."""
+"""The protocol of fair comparisons: checks of a table, and the remarks below it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Rows = Mapping[str, Sequence[Record]]
 
 
 def missing_rows(rows: Rows) -> str | None:
-    """A sentence that names the mandatory rows that a table lacks; None where it has them all."""
+    """A sentence that names the missing mandatory rows of a table; None if it has all."""
     absent = [row for row in MANDATORY if row not in rows]
     return f"Not to be read as a comparison yet: {_and(absent)} missing." if absent else None
 
 
 def budgets(rows: Rows) -> tuple[str, frozenset[str]]:
-    """What every row was allowed to spend, as a sentence, and the rows that differ.
+    """The budget of the rows as a sentence, and the rows whose budget differs.
 
-    The budget of most rows is the table's.
+    The table's budget is that of most rows.
     """
     spent = {row: _budget(records) for row, records in rows.items()}
     usual = Counter(spent.values()).most_common(1)[0][0]
@@ -46,7 +46,7 @@ def _spent(record: Record) -> str:
 
 
 def checkpoints(rows: Rows) -> str | None:
-    """Which checkpoint of each row is deployed, where that is not the last one everywhere."""
+    """The deployed checkpoint of each row, unless it is always the last."""
     chosen = {row: records[0].config.get("select", "last") for row, records in rows.items()}
     if set(chosen.values()) == {"last"}:
         return None
@@ -59,7 +59,7 @@ def checkpoints(rows: Rows) -> str | None:
 
 
 def provenance(records: Iterable[Record]) -> str:
-    """Which code made the figures, and on what."""
+    """The code and the hardware that made the numbers."""
     records = list(records)
     commits = [commit[:12] for commit in dict.fromkeys(r.commit for r in records)]
     versions = dict.fromkeys(r.torch for r in records)

@@ -1,4 +1,4 @@
-"""One line of results for each cell of a benchmark, as it is committed."""
+"""The committed results of a benchmark: one line for each cell."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from dagen.system.files import read_lines, write_atomically
 
 @dataclass(frozen=True)
 class Record(Findings):
-    """What is published of one run.
+    """The published record of one run.
 
     Attributes:
-        row: the table row.
-        model: the network.
+        row: name of the table row.
+        model: name of the network.
         task: ``binary`` or ``material``.
-        seed: of everything random.
+        seed: seed of everything random.
         source: the source of the whole table.
         target: the target of the whole table, or None.
         axes: the point on the benchmark's other axes.
         run: the run's name; it ends with a hash of the configuration.
         config: the resolved configuration.
-        commit: of the code that trained it, or ``unknown``.
-        torch: version.
-        hardware: in words.
-        scores: by data set, the figures of :class:`dagen.scoring.metrics.Scores` on its ``val``
+        commit: commit of the code that trained it, or ``unknown``.
+        torch: version of torch.
+        hardware: hardware in words.
+        scores: by data set, the scores of :class:`dagen.scoring.metrics.Scores` on its ``val``
             split.
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
-        seconds: spent in training.
+        seconds: seconds of training.
     """
 
     row: str
@@ -53,7 +53,7 @@ class Record(Findings):
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as a line holds them; findings stand under ``extra``."""
+        """The record as plain values of a line, with findings under ``extra``."""
         own = {f.name: getattr(self, f.name) for f in fields(Record)}
         for f in fields(Findings):
             del own[f.name]
@@ -61,22 +61,22 @@ class Record(Findings):
 
     @property
     def domain(self) -> str:
-        """The data set that the table is about: the target, or the source where there is none."""
+        """The data set of the table: the target, or the source without a target."""
         return self.target or self.source
 
     def score(self, figure: str, dataset: str | None = None) -> float | None:
-        """One figure on the table's data set or another one; None where it was not defined."""
+        """One score on the table's data set or another one; None if it is not defined."""
         return self.scores.get(dataset or self.domain, {}).get(figure)
 
     @property
     def order(self) -> tuple[str, ...]:
-        """What the lines of a file are sorted by."""
+        """The sort key of a file's lines."""
         axes = json.dumps(self.axes, sort_keys=True, default=list)
         return (self.task, self.model, axes, self.row, f"{self.seed:010}", self.run)
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a file; none where it does not exist.
+    """The records of a file; none if it does not exist.
 
     Raises:
         DagenError: a line is damaged.
@@ -91,14 +91,14 @@ def read(path: Path) -> list[Record]:
             found.append(Record(**values, **findings))
         except (ValueError, TypeError, KeyError, AttributeError):
             raise DagenError(
-                f"{path}, line {number} is no record of a benchmark; remove the line, or move the "
-                "file away to begin anew."
+                f"{path}, line {number} is not a benchmark's record; remove the line, or move the "
+                "file away to start a new one."
             ) from None
     return found
 
 
 def save(path: Path, records: Iterable[Record]) -> bool:
-    """Write the records, sorted; whether anything changed.
+    """Write the records, sorted; returns whether anything changed.
 
     Raises:
         DagenError: it cannot be written.
@@ -111,7 +111,7 @@ def save(path: Path, records: Iterable[Record]) -> bool:
 
 
 def save_if_new(path: Path, content: bytes) -> bool:
-    """Write ``content`` unless it stands there already; whether it was written.
+    """Write ``content`` unless the file has it already; returns whether it was written.
 
     Raises:
         DagenError: it cannot be written.

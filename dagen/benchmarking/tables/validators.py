@@ -1,6 +1,6 @@
-"""What validators chose without a target label, beside the oracle's choice and the regret.
+"""The picks of validators without target labels, the oracle's pick, and the regrets.
 
-Runs that judged their checkpoints have ``Record.selection``, an entry for each validator and
+Runs that judged their checkpoints have ``Record.selection``, with an entry for each validator and
 for ``last`` and ``oracle`` (see :class:`dagen.runs.selection.Selection`).
 """
 

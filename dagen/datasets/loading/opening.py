@@ -1,4 +1,4 @@
-"""Where data sets lie and how they are opened."""
+"""Finds and opens data sets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ VARIABLE = "DAGEN_DATA"
 
 
 def place(name: str, data_root: Path | None = None) -> Path:
-    """Where a data set belongs, whether or not it is there yet.
+    """The folder of a data set, whether it exists or not.
 
     Args:
         name: the data set.
-        data_root: the folder that holds the data sets' folders; without it that of the
-            environment variable ``DAGEN_DATA``.
+        data_root: the folder of all data sets; None is the environment variable ``DAGEN_DATA``.
 
     Raises:
         UsageError: there is no data set of that name.
@@ -37,7 +36,7 @@ def place(name: str, data_root: Path | None = None) -> Path:
 
 
 def how_to_get(name: str) -> str:
-    """How to get a data set, as a phrase: the command that fetches it, where there is one.
+    """How to get a data set, as a phrase: the command that downloads it, if there is one.
 
     Raises:
         UsageError: there is no data set of that name.
@@ -47,7 +46,7 @@ def how_to_get(name: str) -> str:
 
 
 def root(name: str, data_root: Path | None = None) -> Path:
-    """The folder of a data set that is there; see :func:`place`.
+    """The folder of an existing data set; see :func:`place`.
 
     Raises:
         UsageError: there is no data set of that name.
@@ -63,7 +62,7 @@ def root(name: str, data_root: Path | None = None) -> Path:
 
 
 def require(name: str, data_root: Path | None = None) -> Path:
-    """The folder of a data set that is there; procedural ones are everywhere and need none.
+    """The folder of an existing data set; procedural data sets need none.
 
     Raises:
         UsageError: there is no data set of that name.
@@ -78,7 +77,7 @@ def open_dataset(name: str, split: str, task: Task, data_root: Path | None = Non
     Args:
         name: a built-in data set, or one that another package adds.
         split: one of the data set's splits.
-        task: what the labels mean.
+        task: task under which labels are read.
         data_root: see :func:`root`; procedural data sets need none.
 
     Raises:

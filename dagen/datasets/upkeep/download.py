@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 Progress = Callable[[int, int], None]
-"""Called with the number of files dealt with and their total."""
+"""Called with the number of finished files and their total."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be fetched; ``reason`` says why in one line."""
+    """A file that could not be downloaded; ``reason`` says why in one line."""
 
     file: str
     reason: str
@@ -23,10 +23,10 @@ class Summary:
     """The outcome of a download.
 
     Attributes:
-        total: number of images that the data set has.
-        present: those that were there and sound before.
-        fetched: those that were fetched now.
-        failures: the others.
+        total: number of images of the data set.
+        present: number that existed and were sound before.
+        fetched: number downloaded now.
+        failures: all others.
     """
 
     total: int
@@ -39,22 +39,22 @@ class Summary:
 class Download:
     """Base of the download of a data set.
 
-    A data set that can be fetched holds a subclass, a frozen dataclass, as ``Dataset.Download``.
-    Its fields are the options of ``dagen data get NAME``: each has a default, and its type says
-    what is allowed.
+    A data set that can be downloaded has a subclass, a frozen dataclass, as ``Dataset.Download``.
+    Its fields are the options of ``dagen data get NAME``: each has a default, and its type gives
+    the allowed values.
     """
 
     def run(self, folder: Path, progress: Progress) -> Summary:
-        """Fetch the data set.
+        """Download the data set.
 
         Args:
-            folder: the data set's own folder; may be missing, or hold an earlier attempt.
-            progress: told after each file, where files come one by one.
+            folder: the data set's own folder; it may be missing, or contain an earlier attempt.
+            progress: called after each file, if files come one by one.
 
         Returns:
-            What came of it; a file that could not be fetched is no error.
+            The outcome; a file that could not be downloaded is not an error.
 
         Raises:
-            DagenError: nothing can be fetched, such as without a package that is needed.
+            DagenError: nothing can be downloaded, for instance without a required package.
         """
         raise NotImplementedError

@@ -51,7 +51,7 @@ def get_resortit(
         archive: a zip or tar file that was downloaded by hand, to use instead.
 
     Returns:
-        How many images it has; all of them were fetched now.
+        The number of images; all of them were downloaded now.
 
     Raises:
         UsageError: an unknown edition, or the package gdown is not installed.

@@ -56,7 +56,7 @@ def load_deployed(path: Path | str) -> tuple[Network, Card]:
     """The network of a deployed file, in evaluation mode on the CPU, and its card.
 
     Raises:
-        DagenError: no such file, a damaged one, or one that dagen did not write.
+        DagenError: the file is missing, damaged, or not written by dagen.
     """
     path = Path(path)
     card = read_card(path)
@@ -78,7 +78,7 @@ def read_card(path: Path) -> Card:
     """The metadata of a deployed file.
 
     Raises:
-        DagenError: no such file, a damaged one, or one that dagen did not write.
+        DagenError: the file is missing, damaged, or not written by dagen.
     """
     if not path.is_file():
         raise DagenError(

@@ -1,4 +1,4 @@
-"""The runs that a page is about: found by folder, name or hash, read, and told apart."""
+"""The runs of a page: found by folder, name or hash, read, and given distinct titles."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Subject:
     """One run.
 
     Attributes:
-        title: what tables and legends call it.
-        result: what it found out.
-        added: whether it is here as the baseline of the others, without having been asked for.
-        tags: what its log says of code and machine.
-        data: the log's records of the data sets that it read.
-        ended: milliseconds since 1970, or None where the log does not say.
-        curves: everything that it logged, by name.
+        title: its title in tables and legends.
+        result: its result.
+        added: whether it was added as the baseline of the others.
+        tags: the log's tags about code and machine.
+        data: the log's records about the data sets that it read.
+        ended: time of its end in milliseconds since 1970; None if the log lacks it.
+        curves: all metrics that it logged, by name.
     """
 
     title: str
@@ -40,22 +40,22 @@ class Subject:
 
     @property
     def told(self) -> str:
-        """What was run, for captions."""
+        """A description of the run for captions."""
         brief = describe.in_brief(self.result.config, self.result.stream_images)
         return f"{self.title}: {brief}"
 
 
 def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
-    """The runs, in the order in which they were given, after the baseline that they share.
+    """The runs in the given order, after their common baseline.
 
-    The baseline is added where all runs have the same one and it was not given.
+    The baseline is added if all runs have the same one and it is not given.
 
     Args:
         given: folders, names of runs, or the hashes at the end of names.
         runs: folder of all runs.
 
     Raises:
-        UsageError: none, one twice, or one that is not there or not finished.
+        UsageError: no run is given, or a run is given twice, missing or unfinished.
         DagenError: a result or a log is damaged.
     """
     if not given:
@@ -77,7 +77,7 @@ def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
 
 
 def _shared(found: Sequence[RunResult]) -> list[RunResult]:
-    """The baseline of all runs that have a target, unless it is among them; else none."""
+    """The common baseline of all runs with a target, unless it is among them; else none."""
     wanted = [baseline_of(result) for result in found if result.config["tgt"] is not None]
     there = {result.name: result for result in wanted if result is not None}
     if None in wanted or len(there) != 1 or there.keys() & {result.name for result in found}:
@@ -107,8 +107,8 @@ def _folder(given: str, runs: Path) -> Path:
     )
     hint = f" Did you mean {' or '.join(near[:3])}?" if near else ""
     raise UsageError(
-        f"there is no run {given}; {runs} holds {len(finished)} finished run(s).{hint} Give a "
-        "run's name, the hash at its end or its folder, and --runs FOLDER if they lie elsewhere."
+        f"there is no run {given}; {runs} has {len(finished)} finished run(s).{hint} Give a "
+        "run's name, the hash at its end or its folder, and --runs FOLDER if runs are elsewhere."
     )
 
 
@@ -122,7 +122,7 @@ def _load(folder: Path) -> RunResult:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DagenError(
             f"{folder / results.FILE} is damaged ({error}); remove it and run the same command "
-            "again to score the run anew."
+            "again to score the run once more."
         ) from None
 
 

@@ -20,10 +20,10 @@ class Cell:
     """A score with its bar.
 
     Attributes:
-        text: in per cent, or a dash.
-        change: in points from the first run; empty for the first run itself.
+        text: score in per cent, or a dash.
+        change: change in points from the first run; empty for the first run itself.
         share: length of the bar, 0 to 100.
-        best: whether no run has a higher one, and one has a lower.
+        best: whether no run has a higher score, and some run has a lower one.
     """
 
     text: str
@@ -34,12 +34,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """All runs on one data set.
+    """The scores of all runs on one data set.
 
     Attributes:
-        dataset: its name.
-        role: what it is to the runs.
-        rows: (figure, is it a class, a cell each run).
+        dataset: name of the data set.
+        role: its role for the runs.
+        rows: tuples of score name, whether it is a class, and a cell per run.
     """
 
     dataset: str
@@ -48,7 +48,7 @@ class ScoreTable:
 
 
 def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
-    """A table for each data set that a run was scored on, the target first."""
+    """A table for each scored data set, the target first."""
     known: dict[str, str] = {}
     for subject in subjects:
         own = roles(subject.result.config)
@@ -84,7 +84,7 @@ def _cells(values: Sequence[float | None]) -> list[Cell]:
 
 
 def differences(subjects: Sequence[Subject]) -> tuple[list[tuple[str, list[str]]], list[Any]]:
-    """The settings that differ, and those that all runs share, each by name."""
+    """The settings that differ, and those that all runs share, by name."""
     known = [describe.settings(subject.result.config) for subject in subjects]
     for one in known:
         one.pop("score", None)
@@ -98,7 +98,7 @@ def differences(subjects: Sequence[Subject]) -> tuple[list[tuple[str, list[str]]
 def costs(
     subjects: Sequence[Subject], latency: Sequence[float] | None
 ) -> list[tuple[str, list[str]]]:
-    """What the deployed networks weigh and what training took.
+    """The costs of the deployed networks and of training.
 
     Args:
         subjects: the runs.
@@ -129,14 +129,14 @@ def _duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of a run's checkpoints each validator picks.
+    """The table of each validator's pick among a run's checkpoints.
 
     Attributes:
-        title: of the run.
-        where: the data set behind the scores, or None where it has no labels.
-        heads: of the columns after the validator's.
-        rows: (validator, a cell each column, is its choice deployed).
-        told: which one is deployed, what did not apply, what was run.
+        title: title of the run.
+        where: data set of the scores, or None if it has no labels.
+        heads: heads of the columns after the validator's.
+        rows: tuples of validator, a cell per column, and whether its pick is deployed.
+        told: the deployed checkpoint, validators that did not apply, and the run.
     """
 
     title: str
@@ -171,7 +171,7 @@ def _choice(subject: Subject, selection: Selection) -> Choice:
 
 
 def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list[Any]]]:
-    """Of each run over a stream: title, data set, columns, and figures before and after."""
+    """For each run over a stream: title, data set, columns, and scores before and after."""
     found = []
     for subject in subjects:
         stream = subject.result.stream

@@ -26,7 +26,7 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "x.jsonl"
     records.save(path, [made.record()])
     path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(DagenError, match=r"x.jsonl, line 2 is no record"):
+    with pytest.raises(DagenError, match=r"x.jsonl, line 2 is not a benchmark's record"):
         records.read(path)
 
 
