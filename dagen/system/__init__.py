@@ -1,1 +1,1 @@
-"""This machine and its disk. Knows no image and no run."""
+"""Devices, processes, files and progress bars. Knows no image and no run."""

@@ -1,4 +1,4 @@
-"""What a run was computed on, in words that say nothing else of the machine."""
+"""The device of a run: choosing it and naming it, without any other detail of the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dagen.errors import UsageError
 
 
 def describe(device: torch.device) -> str:
-    """Such as ``NVIDIA H200`` or ``Intel(R) Xeon(R) Platinum 8480+, 2 threads``."""
+    """The hardware's name: ``NVIDIA H200``, ``Intel(R) Xeon(R) Platinum 8480+, 2 threads``."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     return f"{_processor()}, {torch.get_num_threads()} threads"
@@ -27,10 +27,10 @@ def _processor() -> str:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device behind a name; ``auto`` is the first GPU, or the CPU.
+    """The device called ``name``; ``auto`` is the first GPU, or the CPU if there is none.
 
     Raises:
-        UsageError: it does not exist here.
+        UsageError: this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

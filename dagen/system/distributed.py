@@ -21,7 +21,7 @@ from dagen.system.device import choose_device
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among all."""
+    """This process's place among all processes of the run."""
 
     rank: int
     size: int
@@ -39,20 +39,20 @@ class World:
         return nn.parallel.DistributedDataParallel(module)
 
     def barrier(self) -> None:
-        """Wait for the others."""
+        """Wait until all processes are here."""
         if self.size > 1:
             dist.barrier()
 
 
 @contextmanager
 def world(device: str) -> Iterator[World]:
-    """Join the processes that ``torchrun`` started; alone without it.
+    """Join the processes that ``torchrun`` started; without it the process is alone.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        UsageError: the device does not exist here.
+        UsageError: this machine has no such device.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     where = choose_device(device)

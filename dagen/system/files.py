@@ -1,8 +1,8 @@
 """Files that survive a kill, a power cut and a full disk.
 
-Whole files are written beside their place and renamed into it, so a reader sees the old file or
-the new one, never half of one. Logs grow by lines; a line counts once its newline is there, so
-what a kill left of the last line is dropped by reader and writer alike.
+Whole files are written beside their final path and renamed to it, so a reader sees the old file or
+the new one, never half of one. Logs grow by lines; a line counts once its newline is written, so
+reader and writer both drop an incomplete last line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TODO = {
 
 
 def make_folder(path: Path) -> Path:
-    """Make the folder ``path`` and its parents where they are missing, and return it.
+    """Make the folder ``path`` and its missing parents, and return it.
 
     Raises:
         DagenError: it cannot be made.
@@ -44,18 +44,18 @@ def make_folder(path: Path) -> Path:
 
 
 def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
-    """Put ``content`` at ``path``, whole and on the disk, or leave what is there.
+    """Write ``content`` to ``path`` completely, or leave the old file as it is.
 
     Args:
         path: the file; its folder exists.
-        content: the bytes, or a function that writes them to the binary file it is given (such
-            as ``lambda file: image.save(file, "png")``).
+        content: the bytes, or a function that writes them to a given binary file (such as
+            ``lambda file: image.save(file, "png")``).
 
     Raises:
-        DagenError: it cannot be written: path, reason, what to do. The old file stays and no
-            half-written one is left.
+        DagenError: it cannot be written; the message names path, reason and remedy. The old file
+            stays, and no half-written one is left.
     """
-    # Not named after the file's suffix: no glob for results or checkpoints may find it.
+    # The temporary name has another suffix, so that no glob for results or checkpoints finds it.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(draft, "xb") as file:
@@ -71,24 +71,24 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
         with suppress(OSError):
             draft.unlink()
         cause = _system_error(error) if isinstance(error, Exception) else None
-        # An error that names another file is the writer's own, such as a missing input.
+        # An error that names another file comes from the writer, such as a missing input.
         if cause is None or cause.filename not in (None, str(draft), draft, str(path.parent)):
             raise
         raise _failure("file", path, cause) from error
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add ``line`` and its newline to the end of ``path``, which is made where it is missing.
+    """Add ``line`` and its newline to the end of ``path``; a missing file is made.
 
-    A last line without newline, torn by a kill, is dropped first. The line has left the process
-    when this returns: a kill cannot take it back, a power cut can. One process writes at a time.
+    A last line without newline, left by a killed process, is dropped first. When this returns, the
+    line survives the process being killed, but not a power cut. One process writes at a time.
 
     Raises:
-        ValueError: ``line`` holds a newline.
+        ValueError: ``line`` contains a newline.
         DagenError: it cannot be written; the file keeps its whole lines.
     """
     if "\n" in line:
-        raise ValueError("a line holds no newline")
+        raise ValueError("a line must not contain a newline")
     left = line.encode() + b"\n"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -107,14 +107,14 @@ def append_line(path: Path, line: str) -> None:
 
 
 def read_lines(path: Path, start: int = 0) -> list[str]:
-    """The whole lines of ``path`` from byte ``start`` on, without their newlines.
+    """The complete lines of ``path`` from byte ``start`` on, without their newlines.
 
     Args:
         path: a file of UTF-8 lines.
-        start: where a line begins, in bytes.
+        start: offset in bytes at which a line begins.
 
     Raises:
-        DagenError: it cannot be read, or is no UTF-8 text.
+        DagenError: it cannot be read, or is not UTF-8 text.
     """
     try:
         with open(path, "rb") as file:
@@ -125,13 +125,13 @@ def read_lines(path: Path, start: int = 0) -> list[str]:
         raise DagenError(f"{path} cannot be read: {_reason(error)}.") from error
     except UnicodeDecodeError as error:
         raise DagenError(
-            f"{path} is damaged at byte {start + error.start}: it is no text there; "
-            "restore it from a copy, or move it away to begin anew."
+            f"{path} is damaged at byte {start + error.start}: it is not UTF-8 text; "
+            "restore it from a copy, or move it away to start a new one."
         ) from error
 
 
 def _drop_torn_line(file: int) -> int:
-    """Cut what follows the last newline; the size in bytes that remains."""
+    """Cut what follows the last newline; returns the size in bytes that remains."""
     size = os.lseek(file, 0, os.SEEK_END)
     end = size
     while end:
@@ -148,7 +148,7 @@ def _drop_torn_line(file: int) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut, where the system can."""
+    """Make the new name survive a power cut, if the system can."""
     if os.name == "nt":  # folders cannot be opened there
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -162,7 +162,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _system_error(error: BaseException) -> OSError | None:
-    """The system's own error behind ``error``: writers such as ``torch.save`` wrap it."""
+    """The operating system's error behind ``error``, which writers such as ``torch.save`` wrap."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, OSError):
         seen = seen.__cause__ or seen.__context__
@@ -170,7 +170,7 @@ def _system_error(error: BaseException) -> OSError | None:
 
 
 def _failure(what: str, path: Path, error: OSError) -> DagenError:
-    todo = _TODO.get(error.errno or 0, "look at the disk, then run again")
+    todo = _TODO.get(error.errno or 0, "check the disk, then run again")
     return DagenError(f"{what} {path} cannot be written: {_reason(error)}; {todo}.")
 
 

@@ -1,4 +1,4 @@
-"""The C library's allocator: a setting that makes training on a CPU a good deal faster."""
+"""A setting of the C library's allocator that makes training on a CPU much faster."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def keep_freed_memory() -> None:
     """Keep freed memory for the next step instead of handing it back to the system.
 
     Each training step allocates and frees the same hundreds of megabytes. By default glibc maps
-    large blocks anew each time, and the kernel then clears every page on first touch, which costs
-    about a third of a step. No effect where the C library is not glibc.
+    large blocks again each time, and the kernel then clears every page on first touch, which costs
+    about a third of a step. Without glibc this has no effect.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_M_MMAP_THRESHOLD, _KEEP)
@@ -22,19 +22,19 @@ def keep_freed_memory() -> None:
 
 
 def release_freed_memory() -> None:
-    """Hand back what :func:`keep_freed_memory` has kept, before another run starts.
+    """Return the memory that :func:`keep_freed_memory` has kept, before another run starts.
 
-    A loader process is a fork: whatever the parent keeps then, used or not, the child holds a
-    second time as soon as the parent writes to it.
+    A loader process is a fork: all memory that the parent holds then, used or not, exists twice as
+    soon as the parent writes to it.
     """
     if (libc := _glibc()) is not None:
         libc.malloc_trim(0)
 
 
 def return_freed_memory() -> None:
-    """What the C library does by default, in a process that inherited :func:`keep_freed_memory`.
+    """Restore the C library's default in a process that inherited :func:`keep_freed_memory`.
 
-    Loader processes make images of ever other sizes: what they kept would only grow.
+    Loader processes make images of varying sizes, so the memory that they keep would only grow.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_M_MMAP_THRESHOLD, _USUAL)

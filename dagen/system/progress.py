@@ -1,7 +1,8 @@
-"""How far a long task is: a live bar in a terminal, now and then a line in a log file.
+"""Progress of long tasks: a live bar in a terminal, a line now and then in a log file.
 
-Everything goes to standard error, so that results on standard output can be piped. Nothing runs
-in a thread: loader processes are forked while a bar stands, and a fork must not find a lock held.
+Everything goes to standard error, so that results on standard output can be piped. Nothing runs in
+a thread, because loader processes are forked while a bar is shown, and a fork must not inherit a
+held lock.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 Figures = Mapping[str, float]
-"""What is shown beside the bar, by name."""
+"""The values shown beside the bar, by name."""
 
 
 class Progress:
-    """A context in which tasks show how far they are.
+    """A context in which tasks show their progress.
 
     Args:
         quiet: show nothing at all.
-        stream: where to; None is standard error.
-        every: seconds between two lines where there is no terminal (or a dumb one).
-        clock: seconds that only grow.
+        stream: where to write; None is standard error.
+        every: seconds between two lines without a terminal (or in a dumb one).
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Progress:
 
         Args:
             description: a few words, such as ``"training"``.
-            total: units of work; None where that is not known.
+            total: units of work; None if not known.
         """
         return ProgressTask(self._display, description, total, self._clock)
 
@@ -77,7 +78,7 @@ class ProgressTask:
         description: what is being done.
         total: units of work, or None.
         done: units that are done.
-        figures: the figures that were shown last.
+        figures: the values that were shown last.
     """
 
     def __init__(
@@ -93,11 +94,11 @@ class ProgressTask:
         display.add(self)
 
     def advance(self, count: int = 1, figures: Figures | None = None) -> None:
-        """``count`` more units are done; ``figures`` replace those of the same names."""
+        """Report ``count`` more units as done; ``figures`` replace values of the same names."""
         self.update(self.done + count, figures)
 
     def update(self, done: int, figures: Figures | None = None) -> None:
-        """``done`` units are done in all, counting those of an earlier attempt."""
+        """Report ``done`` units in all, counting those of an earlier attempt."""
         self.done = done
         self.figures.update(figures or {})
         # The speed is measured from the first report on: a resumed run starts far from zero.
@@ -112,7 +113,7 @@ class ProgressTask:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds to the end at the mean speed so far; None where that cannot be said."""
+        """Seconds to the end at the mean speed so far; None if it cannot be estimated."""
         if self._first is None or self.total is None:
             return None
         time_before, done_before = self._first
@@ -123,7 +124,7 @@ class ProgressTask:
 
     @property
     def left(self) -> str:
-        """:attr:`seconds_left` as text, such as ``"0:12:30 left"``; empty where not known."""
+        """:attr:`seconds_left` as text, such as ``"0:12:30 left"``; empty if not known."""
         seconds = self.seconds_left
         if seconds is None or self.finished:
             return ""
@@ -131,7 +132,7 @@ class ProgressTask:
 
     @property
     def told(self) -> str:
-        """The figures as text, such as ``"loss 0.5312, lr 0.001"``."""
+        """The values as text, such as ``"loss 0.5312, lr 0.001"``."""
         return ", ".join(f"{name} {value:.4g}" for name, value in self.figures.items())
 
 
@@ -226,7 +227,7 @@ class _Bars:
 
 def _is_live(stream: TextIO) -> bool:
     """Whether a bar can be redrawn in place on ``stream``."""
-    if not stream.isatty():  # asked first: variables such as FORCE_COLOR make rich say yes
+    if not stream.isatty():  # before rich: variables such as FORCE_COLOR make rich say yes
         return False
     from rich.console import Console
 

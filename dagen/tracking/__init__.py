@@ -1,1 +1,1 @@
-"""Runs in MLflow, delivered from their own logs. Alone imports mlflow. Knows runs and scoring."""
+"""Runs in MLflow, sent from their logs; the only room with mlflow. Knows runs and scoring."""

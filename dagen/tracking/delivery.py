@@ -1,8 +1,8 @@
-"""Bringing a run's log to MLflow: now and then, as often as it takes, each line once.
+"""Sends a run's log to MLflow: at intervals, with retries, each line once.
 
-How far the delivery has come stands in ``delivered.json`` beside the log. So a run that is
-killed and resumed continues its MLflow run, a store that was out of reach gets what it has
-missed, and another store gets the whole log.
+``delivered.json`` beside the log holds how far it was sent. So a run that is killed and resumed
+continues its MLflow run, a store that was out of reach gets what it missed, and another store gets
+the whole log.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from dagen.tracking.state import STATE, DeliveryError, State, locked
 from dagen.tracking.store import connect, open_run, patience, tracking_uri
 
 _PROBE_SECONDS = 3  # whether MLflow answers at all; training waits for it
-_SEND_SECONDS = 60  # it has answered: an upload may take its time
+_SEND_SECONDS = 60  # MLflow has answered: an upload may take longer
 
 logger = logging.getLogger("dagen.tracking")
 
 
 class Delivery:
-    """The delivery of one run's log, begun or, for a resumed run, continued.
+    """The delivery of one run's log; for a resumed run, it is continued.
 
-    Making one neither imports MLflow nor asks it for anything.
+    Making one neither imports MLflow nor contacts it.
 
     Args:
         folder: the run's folder.
-        experiment: the MLflow experiment, made where it is missing.
-        run_name: what MLflow calls the run when it is made there; later it keeps its name.
-        parent: folder of the run that this one belongs to; it needs a delivery of its own.
-        runs: folder of all runs, where the store lies unless ``$MLFLOW_TRACKING_URI`` names
+        experiment: the MLflow experiment, made if it is missing.
+        run_name: the run's name in MLflow when it is made there; later the name stays.
+        parent: folder of the parent run, which needs its own delivery.
+        runs: folder of all runs, which holds the store unless ``$MLFLOW_TRACKING_URI`` names
             another one; None is the folder above ``folder``.
         every: seconds between two deliveries by :meth:`poll`.
-        clock: seconds that only grow.
+        clock: a monotonic clock, in seconds.
 
     Raises:
-        UsageError: the run was begun in another experiment.
+        UsageError: the run was started in another experiment.
         DagenError: the folder cannot be written to.
     """
 
@@ -71,7 +71,7 @@ class Delivery:
                     raise UsageError(
                         f"{folder} holds a run of the MLflow experiment '{state.experiment}', not "
                         f"of '{experiment}'; give --experiment {state.experiment} as before, or "
-                        "begin a new run with --fresh."
+                        "start a new run with --fresh."
                     )
                 if state.uri != uri:
                     state.restart(uri)
@@ -83,10 +83,10 @@ class Delivery:
         self._warned = False
 
     def poll(self) -> None:
-        """Deliver what is new if it is time to; cheap enough for every step.
+        """Deliver new records if the interval is over; cheap enough for every step.
 
-        Where that fails, one warning is logged, and the wait until the next attempt doubles: a
-        training of ten hours spends half a minute on a store that never answers.
+        If that fails, one warning is logged and the wait until the next attempt doubles: ten hours
+        of training spend half a minute on a store that never answers.
         """
         if self._clock() < self._due:
             return
@@ -102,7 +102,7 @@ class Delivery:
         self._due = self._clock() + self._wait
 
     def close(self) -> bool:
-        """Deliver the rest. Where that fails a warning says so.
+        """Deliver the rest. If that fails, a warning is logged.
 
         Returns:
             Whether MLflow has the whole log.
@@ -119,21 +119,21 @@ def pending(folder: Path) -> bool:
     """Whether the log in ``folder`` has lines that were not delivered.
 
     Raises:
-        DagenError: no delivery was begun for it.
+        DagenError: the log has no delivery.
     """
     log = folder / LOG
     return log.exists() and log.stat().st_size > State.load(folder).position
 
 
 def deliver(folder: Path) -> str:
-    """Deliver what is new of the log in ``folder``.
+    """Deliver the new records of the log in ``folder``.
 
     Returns:
         The id of the MLflow run.
 
     Raises:
-        DeliveryError: MLflow did not take it; what it took before is not sent again.
-        DagenError: the log is damaged, or no delivery was begun for it.
+        DeliveryError: MLflow did not take them; earlier records are not sent again.
+        DagenError: the log is damaged, or has no delivery.
     """
     with locked(folder):
         state = State.load(folder)
@@ -147,9 +147,9 @@ def deliver(folder: Path) -> str:
 
 
 def deliver_pending(runs: Path) -> list[Path]:
-    """Deliver every log below ``runs`` that MLflow has not got whole.
+    """Deliver every log below ``runs`` that MLflow does not have completely.
 
-    What fails is logged as a warning, and the others are delivered all the same.
+    A failure is logged as a warning, and the other logs are still delivered.
 
     Returns:
         The folders of the runs that were delivered.
@@ -167,7 +167,7 @@ def deliver_pending(runs: Path) -> list[Path]:
 
 @contextmanager
 def _explained(folder: Path, uri: str) -> Iterator[None]:
-    """Stores fail with errors of many libraries (HTTP, SQL, clouds); each becomes a line."""
+    """Turn errors of the store's many libraries (HTTP, SQL, clouds) into one line each."""
     try:
         yield
     except DagenError:
@@ -177,5 +177,5 @@ def _explained(folder: Path, uri: str) -> Iterator[None]:
         text = f"MLflow at {uri} did not take the log of {folder.name}: {reason}"
         text = re.sub(r"//[^/@\s]*@", "//", text)  # passwords stay out of log files
         raise DeliveryError(
-            f"{text.rstrip('.')}. Nothing is lost: {folder / LOG} holds it all."
+            f"{text.rstrip('.')}. Nothing is lost: {folder / LOG} has all of it."
         ) from error

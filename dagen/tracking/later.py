@@ -1,4 +1,4 @@
-"""Adding to a run that has ended: pictures and figures that were made of it afterwards."""
+"""Additions to a finished run: images and figures that were made afterwards."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def add_to_run(
 ) -> bool:
     """Add figures and files to the log of the run in ``folder``, and to its MLflow run.
 
-    Where MLflow is out of reach, a warning says so and ``dagen ui`` delivers them later.
+    If MLflow is out of reach, a warning is logged and ``dagen ui`` delivers them later.
 
     Args:
-        folder: of the run.
-        metrics: by name; logged once more, they are points of one curve.
-        step: that they belong to.
-        files: must still be there when they are delivered.
+        folder: folder of the run.
+        metrics: values by name; logging a name again adds a point to its curve.
+        step: step that they belong to.
+        files: files that must still exist when they are delivered.
         into: folder among the run's artifacts.
 
     Returns:
-        Whether MLflow has them; False, too, for a run that was never meant for it.
+        Whether MLflow has them; False also for a run without a delivery to MLflow.
 
     Raises:
         DagenError: the log cannot be written, or is damaged.

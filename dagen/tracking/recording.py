@@ -1,4 +1,4 @@
-"""What a run tells MLflow, and when."""
+"""What a run logs for MLflow, and when."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Tracked:
     """The log of one run and its delivery.
 
     Attributes:
-        seconds: spent in training so far, earlier attempts included.
+        seconds: seconds of training so far, earlier attempts included.
     """
 
     def __init__(self, plan: Plan, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
@@ -48,11 +48,11 @@ class Tracked:
 
     @property
     def seconds(self) -> float:
-        """Seconds of training so far, those of earlier attempts up to their states included."""
+        """Seconds of training so far, including earlier attempts up to their saved states."""
         return self._before + time.monotonic() - self._started
 
     def describe(self, data: Mapping[Stream, Dataset]) -> None:
-        """Parameters, tags and data sets, once at the start."""
+        """Log parameters, tags and data sets, once at the start."""
         config = self._plan.config
         self._log.params(parameters(self._plan))
         revision = commit() or "unknown"
@@ -82,26 +82,26 @@ class Tracked:
             self._log.dataset(name, dataset.fingerprint(), stream, images=len(dataset))
 
     def metrics(self, figures: Mapping[str, float], step: int) -> None:
-        """Figures of a training step."""
+        """Log values of a training step."""
         values = {f"train/{name}": value for name, value in figures.items()}
         self._log.metrics({**values, f"train/{_SECONDS}": self.seconds}, step)
         if self._delivery:
             self._delivery.poll()
 
     def resumed(self, step: int) -> None:
-        """Training begins at ``step``: later figures of earlier attempts no longer count."""
+        """Training resumes at ``step``: later values of earlier attempts no longer count."""
         self._log.rewind(step)
         spent = history(self._log.folder).get(f"train/{_SECONDS}", [])
         self._before = spent[-1][1] if spent else 0.0
         self._started = time.monotonic()
 
     def result(self, result: RunResult, baseline: RunResult | None, pictures: list[Path]) -> None:
-        """Scores, size, pictures, the model and the note, once at the end.
+        """Log scores, sizes, images, the model and the note, once at the end.
 
         Args:
-            result: of the run.
-            baseline: what it is compared with.
-            pictures: files to keep with the run.
+            result: result of the run.
+            baseline: result that it is compared with.
+            pictures: image files to keep with the run.
         """
         for candidate in result.selection.candidates if result.selection else ():
             known = candidate.scores
@@ -133,8 +133,8 @@ class Tracked:
 def parameters(plan: Plan) -> dict[str, str]:
     """The settings of a run as MLflow's parameters, the same names in every run.
 
-    Strategies' parameters are there with their defaults, so that a run that set one can be
-    compared with a run that did not. What decides nothing, or is not set, is left out.
+    Strategies' parameters include their defaults, so that a run that set one can be compared with a
+    run that did not. Settings without influence and unset ones are left out.
     """
     config, stored = plan.config, plan.config.to_dict()
     left_out = ("score", "init", *config.parts)
@@ -147,16 +147,16 @@ def parameters(plan: Plan) -> dict[str, str]:
     if config.init is not None:
         named["init"] = config.init
     for part, built in plan.parts.configs.items():
-        # Behind `method` and `model` in the alphabet: MLflow compares the first few.
+        # Sorts after `method` and `model`: MLflow compares the first few parameters.
         named |= {f"parts.{part}.{key}": value for key, value in asdict(built).items()}
     return {name: describe.text(value) for name, value in named.items()}
 
 
 def figures(result: RunResult) -> dict[str, float]:
-    """Everything that was measured at the end, under names that do not depend on the data.
+    """All final measurements, under names that do not depend on the data.
 
-    ``target/miou`` is the mIoU on the target, whatever it is called, and so for ``source``;
-    further data sets that were scored keep their names.
+    ``target/miou`` is the mIoU on the target, whatever the data set's name; ``source`` likewise.
+    Further scored data sets keep their names.
     """
     found = {f"profile/{name}": value for name, value in result.profile.items()}
     known = roles(result.config)
@@ -179,7 +179,7 @@ def figures(result: RunResult) -> dict[str, float]:
 
 
 def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
-    """What the run gained over its baseline, such as ``gain/target/miou``; fractions of 1."""
+    """The run's gains over its baseline, such as ``gain/target/miou``, as fractions of 1."""
     if before is None:
         return {}
     known = roles(result.config)
@@ -193,7 +193,7 @@ def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
 
 @contextmanager
 def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
-    """The log of a run in ``folder``; how it ended is logged however it ends."""
+    """The log of a run in ``folder``; its final status is always logged."""
     log = RunLog.open(folder)
     delivery = None
     if runtime.track:

@@ -1,4 +1,4 @@
-"""MLflow's registry: one registered model a network, task and pair of domains, a version a run."""
+"""MLflow's registry: a model per network, task and pair of domains, with a version per run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "ABORTED")
-"""Errors that say that the store is in trouble, not that it does not register models."""
+"""Errors of a store in trouble, unlike those of a store that has no registry."""
 
 logger = logging.getLogger("dagen.tracking")
 
@@ -20,14 +20,14 @@ logger = logging.getLogger("dagen.tracking")
 def register(client: MlflowClient, run_id: str, model: LoggedModel, record: Record) -> None:
     """Make a run's logged model a version of a registered model, unless it is one already.
 
-    A store without a registry, or one that does not let this user in, is warned of: the model is
-    logged all the same, and the delivery goes on.
+    If the store has no registry, or refuses this user, a warning is logged: the model stays logged,
+    and the delivery goes on.
 
     Args:
-        client: the store's; errors of its libraries pass.
-        run_id: of the MLflow run.
-        model: as it was logged.
-        record: of kind ``model``.
+        client: the store's client; errors of its libraries are not caught.
+        run_id: id of the MLflow run.
+        model: the logged model.
+        record: a record of kind ``model``.
     """
     from mlflow.exceptions import MlflowException
 
@@ -49,7 +49,7 @@ def _register(client: MlflowClient, run_id: str, model: LoggedModel, record: Rec
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # A process that died before it noted the delivery comes here twice.
+    # A process that died before it noted the delivery repeats this.
     if client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
         return
     client.create_model_version(

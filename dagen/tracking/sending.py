@@ -1,4 +1,4 @@
-"""From log records to calls of MLflow, so that no point of a curve is sent twice."""
+"""Turns log records into calls of MLflow, and sends no point of a curve twice."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from dagen.tracking.state import State
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_METRICS = 1000  # as many as MLflow takes in one request
-_DIGEST = 36  # characters that MLflow takes as a data set's digest
+_METRICS = 1000  # most that MLflow takes in one request
+_DIGEST = 36  # most characters that MLflow takes as a data set's digest
 _DIGEST_TAG = "dagen.sha256"
 
 logger = logging.getLogger("dagen.tracking")
 
 
 def send(client: MlflowClient, folder: Path, state: State) -> None:
-    """Send what the log in ``folder`` holds from ``state.position`` on.
+    """Send the log in ``folder`` from ``state.position`` on.
 
     Args:
-        client: the store's; errors of its libraries pass.
+        client: the store's client; errors of its libraries are not caught.
         folder: the run's folder.
-        state: moved on and saved after each portion that was taken.
+        state: advanced and saved after each portion that MLflow took.
 
     Raises:
         DagenError: the log is damaged, or a newer dagen wrote it.
@@ -57,7 +57,7 @@ def send(client: MlflowClient, folder: Path, state: State) -> None:
 
 
 def without_rewound(records: Sequence[tuple[Record, int]]) -> Iterator[tuple[Record, int]]:
-    """The records, metrics that a later rewind among them takes back left empty."""
+    """The records; metrics that a later rewind among them takes back are emptied."""
     kept: list[tuple[Record, int]] = []
     limit: int | None = None
     for record, end in reversed(records):
@@ -70,7 +70,7 @@ def without_rewound(records: Sequence[tuple[Record, int]]) -> Iterator[tuple[Rec
 
 
 class _Batch:
-    """Parameters, tags and metrics on their way, in as few requests as can be."""
+    """Parameters, tags and metrics waiting to be sent in as few requests as possible."""
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client, self._run_id = client, run_id
@@ -97,7 +97,7 @@ class _Batch:
     def flush(self) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        # The client itself keeps to the limits on what goes into one request.
+        # The client itself splits requests at MLflow's limits.
         self._client.log_batch(
             self._run_id,
             [Metric(*item) for item in self._metrics],
@@ -146,7 +146,7 @@ def _send_model(client: MlflowClient, state: State, path: Path, record: Record) 
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
-    # Known by its content: a run that was killed at its end logs the same file once more.
+    # Found by its content, because a run that was killed at its end logs the same file again.
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     found = client.search_logged_models(
         [state.experiment_id],

@@ -1,8 +1,8 @@
 """The deployed file as an MLflow model: arrays of images in, arrays of masks out.
 
 MLflow keeps the safetensors file and the name of this module, and calls :func:`_load_pyfunc`
-to read it: nothing is pickled. So dagen must be installed where the model is loaded, and
-``mlflow models serve --env-manager local`` serves it.
+to read it: nothing is pickled. So dagen must be installed where the model is loaded, for instance
+by ``mlflow models serve --env-manager local``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Segmenter:
-    """What ``mlflow.pyfunc.load_model`` gives (inside MLflow's own wrapper).
+    """The model that ``mlflow.pyfunc.load_model`` returns (inside MLflow's own wrapper).
 
     Attributes:
         predictor: the deployed network, on the CPU.
@@ -37,8 +37,8 @@ class Segmenter:
 
         Args:
             images: (N, H, W, 3) RGB, integers from 0 to 255 or floats from 0 to 1, of any
-                height and width. Floats are rounded to the 256 steps that images have.
-            params: nothing so far; part of MLflow's interface.
+                height and width. Floats are rounded to the 256 levels of an image.
+            params: unused; part of MLflow's interface.
 
         Returns:
             (N, H, W) uint8 class ids of the predictor's task.
@@ -59,17 +59,17 @@ def save_model(folder: Path, deployed: Path, mlflow_model: Model | None = None) 
     """Write an MLflow model (flavour ``python_function``) around a deployed file.
 
     Args:
-        folder: made here; must not exist.
-        deployed: the deployed safetensors file; copied.
-        mlflow_model: holds the run's and the model's ids where there are any.
+        folder: folder to make; it must not exist.
+        deployed: the deployed safetensors file, which is copied.
+        mlflow_model: carries the ids of run and model, if there are any.
     """
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     signature = ModelSignature(
-        # MLflow would refuse float images where the signature says uint8, and the other way
-        # round. This form lets any array through; Segmenter.predict checks it.
+        # MLflow would refuse float images if the signature says uint8, and vice versa. This form
+        # accepts any array; Segmenter.predict checks it.
         inputs=Schema([TensorSpec(np.dtype("O"), (-1,))]),
         outputs=Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1))]),
     )
@@ -86,7 +86,7 @@ def save_model(folder: Path, deployed: Path, mlflow_model: Model | None = None) 
 
 
 def _about(deployed: Path) -> dict[str, Any]:
-    """What the signature cannot say: the arrays that go in and what the ids mean."""
+    """What the signature cannot express: the input arrays and the meaning of the ids."""
     from dagen.models.deployed.file import read_card
     from dagen.types import Task
 
@@ -110,7 +110,7 @@ def _load_pyfunc(path: str) -> Segmenter:
 def _pixels(images: Any) -> NDArray[np.uint8]:
     """``images`` as (N, H, W, 3) uint8, checked."""
     array = np.asarray(images)
-    if array.dtype == object:  # what MLflow's server makes of JSON
+    if array.dtype == object:  # MLflow's server turns JSON into this
         array = np.asarray(array.tolist())
     if array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape:
         raise UsageError(

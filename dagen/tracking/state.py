@@ -1,4 +1,4 @@
-"""How far the log of a run was delivered: ``delivered.json`` beside the log."""
+"""The state of a run's delivery: ``delivered.json`` beside the log."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _LOCK_SECONDS = 5
 
 
 class DeliveryError(DagenError):
-    """MLflow did not take the log; the log stays where it is."""
+    """MLflow did not take the log; the log itself is unchanged."""
 
 
 @dataclass
 class State:
-    """How far a log was delivered, and where to.
+    """How far a log was delivered, and to which store.
 
     Attributes:
         experiment: the MLflow experiment's name.
-        run_name: what MLflow calls the run.
+        run_name: the run's name in MLflow.
         parent: folder of the parent run, relative to this run's.
-        token: what this run is found by in any store.
-        uri: the store.
-        run_id: the MLflow run's id there; empty before it was made.
-        experiment_id: likewise of the experiment.
-        position: bytes of the log that were delivered.
-        reached: the last step that was sent, by metric.
-        repeated: likewise at the last rewind: up to there a resumed run repeats itself.
+        token: tag by which any store finds this run.
+        uri: address of the store.
+        run_id: the MLflow run's id there; empty until it is made.
+        experiment_id: the experiment's id there.
+        position: number of bytes of the log that were delivered.
+        reached: last step sent, by metric.
+        repeated: last step sent at the last rewind, by metric; a resumed run repeats these steps.
     """
 
     experiment: str
@@ -59,10 +59,10 @@ class State:
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            raise DagenError(f"{folder} was never meant for MLflow: it has no {STATE}.") from None
+            raise DagenError(f"{folder} is not delivered to MLflow: it has no {STATE}.") from None
         except (OSError, ValueError, TypeError) as error:
             raise DagenError(
-                f"{path} is damaged ({error}); remove it and run again to log to MLflow anew."
+                f"{path} is damaged ({error}); remove it and run again to log everything to MLflow."
             ) from error
 
     def save(self, folder: Path) -> None:
@@ -75,20 +75,20 @@ class State:
         write_atomically(folder / STATE, text.encode() + b"\n")
 
     def restart(self, uri: str) -> None:
-        """Nothing was delivered to the store at ``uri``."""
+        """Start again, for a store at ``uri`` that has nothing yet."""
         self.uri, self.run_id, self.experiment_id, self.position = uri, "", "", 0
         self.reached, self.repeated = {}, {}
 
     def rewind(self) -> None:
-        """The run goes back to a checkpoint: what was sent of later steps will come again.
+        """Go back to a checkpoint: the run will repeat later steps that were already sent.
 
-        MLflow cannot take a point back. On hardware where a resumed run is not bit-identical,
-        its curves therefore show the first attempt's values of the steps that were repeated.
+        MLflow cannot remove a point. On hardware where a resumed run is not bit-identical, its
+        curves therefore show the first attempt's values for the repeated steps.
         """
         self.repeated = dict(self.reached)
 
     def unsent(self, record: Record) -> dict[str, float]:
-        """The values of a metrics record that were not sent, noted as sent."""
+        """The values of a metrics record that were not sent yet; they count as sent from now on."""
         step: int = record["step"]
         new = {
             name: float(value)
@@ -102,10 +102,10 @@ class State:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Two processes may not deliver one run at a time.
+    """Keep other processes from delivering the same run inside the block.
 
     Raises:
-        DeliveryError: another process has been at it for some seconds.
+        DeliveryError: another process has been delivering it for some seconds.
     """
     from filelock import FileLock, Timeout
 

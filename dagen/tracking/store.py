@@ -23,24 +23,24 @@ _REMOTE = ("http://", "https://", "databricks")
 
 
 def tracking_uri(runs: Path) -> str:
-    """``$MLFLOW_TRACKING_URI`` where it is set, else ``mlflow.db`` in the folder of all runs."""
+    """``$MLFLOW_TRACKING_URI`` if it is set, else ``mlflow.db`` in the folder of all runs."""
     given = os.environ.get("MLFLOW_TRACKING_URI")
     return given or f"{_SQLITE}{(runs / 'mlflow.db').resolve().as_posix()}"
 
 
 def artifact_folder(uri: str) -> Path | None:
-    """Where artifacts lie: ``mlartifacts`` beside a SQLite file; None where a server decides."""
+    """The folder of artifacts: ``mlartifacts`` beside a SQLite file; None if a server decides."""
     if not uri.startswith(_SQLITE):
         return None
     return Path(uri.removeprefix(_SQLITE)).resolve().with_name("mlartifacts")
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client of the store at ``uri``; a SQLite store is made where it is missing.
+    """A client of the store at ``uri``; a missing SQLite store is made.
 
     The first call imports mlflow, which takes seconds, as does making a store.
     """
-    # Read when mlflow is imported; whoever wants to send usage figures can set it to false.
+    # Read when mlflow is imported; set it to false to send usage figures.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from filelock import FileLock
     from mlflow import MlflowClient
@@ -57,17 +57,17 @@ def connect(uri: str) -> MlflowClient:
 
 @contextmanager
 def patience(seconds: int) -> Iterator[None]:
-    """Requests to MLflow fail after ``seconds`` without an answer, and are not repeated.
+    """Let requests to MLflow fail after ``seconds`` without an answer, without retries.
 
-    MLflow's own patience is two minutes, seven times over: too long for a training loop. What
-    the user has set in the environment is left alone.
+    By default MLflow waits two minutes, seven times: too long for a training loop. Variables that
+    the user has set in the environment are left alone.
     """
     values = {
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_UV_AUTO_DETECT": "false",  # else models take along files of the working folder
+        "MLFLOW_UV_AUTO_DETECT": "false",  # else models would include files of the working folder
     }
     added = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(added)
@@ -89,7 +89,7 @@ def open_run(client: MlflowClient, folder: Path, state: State) -> None:
     if state.run_id and _knows(client, folder, state):
         return
     state.experiment_id = _experiment(client, state)
-    # A run that was killed right after it had made its MLflow run finds it by the tag.
+    # A run that was killed right after making its MLflow run finds it by the tag.
     mark = f"tags.`{_RUN_TAG}` = '{state.token}'"
     found = client.search_runs([state.experiment_id], mark, ViewType.ALL, 1)
     if found:
@@ -105,7 +105,7 @@ def open_run(client: MlflowClient, folder: Path, state: State) -> None:
 
 
 def _knows(client: MlflowClient, folder: Path, state: State) -> bool:
-    """Whether the store knows the run; a store that was made anew gets the whole log again."""
+    """Whether the store knows the run; a new store gets the whole log again."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -124,7 +124,7 @@ def _knows(client: MlflowClient, folder: Path, state: State) -> bool:
 
 
 def _parent_id(client: MlflowClient, folder: Path, uri: str) -> str:
-    """The id of the parent's MLflow run, which is made where it is missing."""
+    """The id of the parent's MLflow run, which is made if it is missing."""
     with locked(folder):
         state = State.load(folder)
         if state.uri != uri:
@@ -134,7 +134,7 @@ def _parent_id(client: MlflowClient, folder: Path, uri: str) -> str:
 
 
 def _experiment(client: MlflowClient, state: State) -> str:
-    """The id of the experiment, which is made where it is missing."""
+    """The id of the experiment, which is made if it is missing."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(state.experiment)
@@ -164,23 +164,23 @@ def ui_command(runs: Path, port: int = 5000) -> list[str]:
     uri = tracking_uri(runs)
     if uri.startswith(_REMOTE):
         raise UsageError(
-            f"MLFLOW_TRACKING_URI is {uri}, a server of its own: open it in a browser, or unset "
-            f"the variable to see the runs in {runs}."
+            f"MLFLOW_TRACKING_URI is {uri}, which has its own pages: open it in a browser, or "
+            f"unset the variable to see the runs in {runs}."
         )
     if "MLFLOW_TRACKING_URI" not in os.environ and not runs.is_dir():
-        raise UsageError(f"{runs} is no folder; give the folder of the runs, or train first.")
+        raise UsageError(f"{runs} is not a folder; give the folder of the runs, or train first.")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     if (artifacts := artifact_folder(uri)) is not None:
         command += ["--artifacts-destination", artifacts.as_uri()]
-    # One worker answers one user, and is there in a quarter of the time that four take.
+    # One worker is enough for one user, and starts in a quarter of the time of four.
     return [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
 
 
 def ui_environment() -> dict[str, str]:
-    """The environment of :func:`ui_command`: quiet, without what segmentation has no use for."""
+    """The environment of :func:`ui_command`: quiet, without features that dagen does not use."""
     quiet = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # judges of chats, as processes of their own
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra processes that judge chats
         "UVICORN_LOG_LEVEL": "warning",
         "PYTHONWARNINGS": "ignore",
     }

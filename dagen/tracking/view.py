@@ -1,8 +1,8 @@
-"""The view of an experiment that answers "which method on which network under which budget".
+"""MLflow's view of an experiment that compares methods, networks and budgets.
 
-MLflow's pages keep what they show (columns, order, charts) in tags of the experiment, as the
-button "Views" makes them. These are written here, so that nobody has to click them together. A
-page of a version that does not know them shows its own default.
+MLflow's pages store what they show (columns, order, charts) in tags of the experiment, which the
+button "Views" writes. This module writes these tags, so that nobody has to click them together. A
+version of MLflow that does not know them shows its own default.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PREFIX = "mlflow.sharedViewState."
-_KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the pages talk of chats
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the pages speak of chats
 _FIRST = "dagen-runs"
 _SECTION = "dagen"
 _COLUMNS = (
@@ -36,13 +36,13 @@ def prepare(runs: Path, experiment: str | None = None) -> str | None:
 
     Args:
         runs: folder of all runs.
-        experiment: the MLflow experiment to show; None is that of the newest run.
+        experiment: the MLflow experiment to show; None means the newest run's.
 
     Returns:
-        The experiment's id; None where there is no run yet.
+        The experiment's id; None if there is no run yet.
 
     Raises:
-        UsageError: no such experiment; the nearest is named.
+        UsageError: no such experiment; the message names the nearest.
     """
     client = connect(tracking_uri(runs))
     known = {each.name: each.experiment_id for each in client.search_experiments()}
@@ -58,7 +58,7 @@ def prepare(runs: Path, experiment: str | None = None) -> str | None:
 
 
 def save_views(client: MlflowClient, experiment_id: str) -> None:
-    """Write dagen's views among those of an experiment; the user's own stay as they are."""
+    """Add dagen's views to those of an experiment; the user's own views stay unchanged."""
     known = client.get_experiment(experiment_id).tags
     for name, value in {**_KIND, **_views()}.items():
         if known.get(name) != value:
@@ -66,11 +66,11 @@ def save_views(client: MlflowClient, experiment_id: str) -> None:
 
 
 def address(server: str, experiment_id: str | None) -> str:
-    """Where the runs of an experiment are shown in dagen's view.
+    """The address at which an experiment's runs are shown in dagen's view.
 
     Args:
         server: such as ``http://127.0.0.1:5000``.
-        experiment_id: MLflow's; None is the list of experiments.
+        experiment_id: MLflow's id; None gives the list of experiments.
     """
     if experiment_id is None:
         return f"{server}/#/experiments"
@@ -95,7 +95,7 @@ def _views() -> dict[str, str]:
 
 
 def _envelope(name: str, state: dict[str, Any]) -> str:
-    # MLflow before 3.15 reads the state itself, later versions what `state` holds.
+    # MLflow before 3.15 reads the tag itself as the state; later versions read its `state`.
     text = json.dumps(state, separators=(",", ":"))
     columns = {key: state[key] for key in ("selectedColumns", "orderByKey", "orderByAsc")}
     return json.dumps(

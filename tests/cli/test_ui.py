@@ -39,7 +39,7 @@ def test_the_pages_are_served_until_it_is_stopped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--runs", "nowhere"], "nowhere is no folder"),
+        (["--runs", "nowhere"], "nowhere is not a folder"),
         (["--runs", "."], "give another, such as --port"),
     ],
 )

@@ -173,7 +173,7 @@ def test_what_cannot_be_reached_is_said_in_one_line_without_passwords(
     with pytest.raises(DeliveryError, match=r"MLflow at http://127\.0\.0\.1:9 did not") as caught:
         deliver(log.folder)
     message = str(caught.value)
-    assert "secret" not in message and "\n" not in message and "log.jsonl holds it all" in message
+    assert "secret" not in message and "\n" not in message and "log.jsonl has all of it" in message
 
 
 def test_polls_send_what_is_new_every_few_seconds(runs: Path) -> None:
@@ -272,7 +272,7 @@ def test_two_processes_do_not_deliver_one_run_at_a_time(
 
 
 def test_a_folder_without_a_delivery_or_with_a_damaged_one(tmp_path: Path) -> None:
-    with pytest.raises(DagenError, match="was never meant for MLflow"):
+    with pytest.raises(DagenError, match="is not delivered to MLflow"):
         pending(_with_log(tmp_path / "a"))
     folder = _with_log(tmp_path / "b")
     (folder / STATE).write_text("{")

@@ -47,7 +47,7 @@ def test_the_pages_are_served_on_this_machine_only(tmp_path: Path) -> None:
 
 
 def test_pages_of_a_server_or_of_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         ui_command(tmp_path / "nothing")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.org")
     with pytest.raises(UsageError, match="open it in a browser"):
