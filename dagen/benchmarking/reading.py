@@ -27,7 +27,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.expansion import expand
 from dagen.errors import UsageError, unknown
 from dagen.runs.config import Config
+from dagen.runs.reading import read_toml
 
 _KEYS = ("title", "note", "base", "grid", "row")
 _SETTINGS = tuple(f.name for f in fields(Config) if f.name != "recipe")
@@ -75,7 +75,7 @@ def load(file: Path) -> Benchmark:
         UsageError: a file that is missing or not TOML, an unknown key, an axis without values, a
             row without a name or with another row's name, or settings that cannot be run.
     """
-    values = _read(file)
+    values = read_toml(file)
     for key in values:
         if key not in _KEYS:
             raise UsageError(f"{file}: {unknown('key', key, _KEYS)}")
@@ -86,15 +86,6 @@ def load(file: Path) -> Benchmark:
         raise UsageError(f"{file}, {error}") from None
     title, note = (str(values.get(key, "")).strip() for key in ("title", "note"))
     return Benchmark(file.stem, title or file.stem, note, tuple(rows), cells)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not valid TOML: {error}.") from None
 
 
 def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], dict[str, _Table]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from dagen.plugins import Kind
 
 app = typer.Typer(help="List strategies, recipes, networks and data sets.", no_args_is_help=True)
 Family = Annotated[str | None, typer.Option(help="Only this family, such as adversarial.")]
@@ -54,60 +57,35 @@ def recipes_() -> None:
 @app.command()
 def models() -> None:
     """Every network with its parameters, MACs and bytes at 224x448, five classes."""
-    from dagen import plugins
     from dagen.models.deployed.cost import profile
 
-    console, table = _table("model", "what it is", "parameters", "GMAC", "bytes")
-    for name in plugins.names("models"):
-        found = profile(plugins.get("models", name)(5).eval(), (224, 448), latency=False)
-        table.add_row(
-            name,
-            plugins.summary("models", name),
-            f"{found.parameters:,}",
-            f"{found.macs / 1e9:.3f}",
-            f"{found.bytes:,}",
-        )
-    console.print(table)
+    def row(name: str, network: Any) -> list[str]:
+        found = profile(network(5).eval(), (224, 448), latency=False)
+        return [f"{found.parameters:,}", f"{found.macs / 1e9:.3f}", f"{found.bytes:,}"]
+
+    _table("models", "model", ("parameters", "GMAC", "bytes"), row)
 
 
 @app.command()
 def datasets() -> None:
     """Every data set with its splits and tasks, how to get it, and the download's options."""
-    from rich.markup import escape
-
-    from dagen import plugins
     from dagen.datasets.loading.opening import how_to_get
 
-    console, table = _table("data set", "what it is", "splits", "tasks", "how to get it")
-    for name in plugins.names("datasets"):
-        found = plugins.get("datasets", name)
-        table.add_row(
-            name,
-            plugins.summary("datasets", name),
-            ", ".join(found.splits),
-            ", ".join(found.tasks),
-            escape("  ".join([how_to_get(name), *_options(found.Download)])),
-        )
-    console.print(table)
+    def row(name: str, dataset: Any) -> list[str]:
+        get = "  ".join([how_to_get(name), *_options(dataset.Download)])
+        return [", ".join(dataset.splits), ", ".join(dataset.tasks), get]
+
+    _table("datasets", "data set", ("splits", "tasks", "how to get it"), row)
 
 
 @app.command()
 def validators() -> None:
     """Every validator: how a checkpoint is chosen without target labels (--select)."""
-    from rich.markup import escape
 
-    from dagen import plugins
+    def row(name: str, validator: Any) -> list[str]:
+        return [validator.paper, ", ".join(sorted(validator.domains))]
 
-    console, table = _table("validator", "what it is", "paper", "uses")
-    for name in plugins.names("validators"):
-        found = plugins.get("validators", name)
-        table.add_row(
-            name,
-            escape(plugins.summary("validators", name)),
-            escape(found.paper),
-            ", ".join(sorted(found.domains)),
-        )
-    console.print(table)
+    _table("validators", "validator", ("paper", "uses"), row)
 
 
 def _options(download: Any) -> list[str]:
@@ -174,14 +152,21 @@ def _plain(settings: Mapping[str, Any]) -> list[str]:
     return [f"{k}={v!r}" for k, v in settings.items()]
 
 
-def _table(*columns: str) -> tuple[Any, Any]:
+def _table(kind: Kind, head: str, columns: Sequence[str], row: Callable[[str, Any], list[str]]) -> None:
+    """A line for each plug-in of a kind: its name, what it is, then what ``row`` says of it."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from dagen import plugins
+
     table = Table(show_lines=True)
-    for column in columns:
+    for column in (head, "what it is", *columns):
         table.add_column(column, overflow="fold")
-    return Console(), table
+    for name in plugins.names(kind):
+        cells = [name, plugins.summary(kind, name), *row(name, plugins.get(kind, name))]
+        table.add_row(*map(escape, cells))
+    Console().print(table)
 
 
 def _default(field: Any) -> str:

@@ -36,7 +36,7 @@ def load(
         UsageError: the file is missing or not TOML, a ``key=value`` is malformed, or
             :func:`dagen.runs.config.from_mapping` refuses the settings.
     """
-    values: dict[str, Any] = {} if file is None else _read(file)
+    values: dict[str, Any] = {} if file is None else read_toml(file)
     nested = [(key, _value(text)) for key, text in map(_split, sets)]
     for key, value in nested:
         if "." not in key:
@@ -87,7 +87,12 @@ def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "parts": parts} if parts else rest
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """The keys and tables of a TOML file.
+
+    Raises:
+        UsageError: the file is missing or not valid TOML.
+    """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from dagen.runs.history import Curve, history
@@ -14,24 +15,33 @@ _MOST = 6
 _LEFT_OUT = {"train/seconds", "train/lr"}
 
 
-def curves(checkpoints: list[Checkpoint]) -> dict[str, dict[str, Curve]]:
-    """The training curves of the runs, by quantity and then by network's title.
+def shown(logs: Collection[Mapping[str, Curve]]) -> list[str]:
+    """Which quantities of the training of some runs are drawn.
 
-    At most six quantities: the loss first, then those that most runs have, in the order of logging.
+    At most six: the loss first, then those that most runs have, in the order of logging.
     Learning rate, time and quantities that were logged only once are left out.
     """
-    logs = {c.title: history(c.run) for c in checkpoints if c.run is not None}
-    known = [
+    known = Counter(
         name
-        for log in logs.values()
+        for log in logs
         for name, points in log.items()
         if name.startswith(_PREFIX) and name not in _LEFT_OUT and len(points) > 1
-    ]
-    ordered = sorted(Counter(known).items(), key=lambda item: -item[1])
-    names = sorted((name for name, _ in ordered), key=lambda name: name != "train/loss")[:_MOST]
+    )
+    common = sorted(known, key=lambda name: -known[name])
+    return sorted(common, key=lambda name: name != "train/loss")[:_MOST]
+
+
+def title(name: str) -> str:
+    """What a quantity is called."""
+    return name.removeprefix(_PREFIX)
+
+
+def curves(checkpoints: list[Checkpoint]) -> dict[str, dict[str, Curve]]:
+    """The training curves of the runs, by quantity and then by network's title."""
+    logs = {c.title: history(c.run) for c in checkpoints if c.run is not None}
     return {
-        name: {title: log[name] for title, log in logs.items() if len(log.get(name, [])) > 1}
-        for name in names
+        name: {who: log[name] for who, log in logs.items() if len(log.get(name, [])) > 1}
+        for name in shown(logs.values())
     }
 
 
@@ -54,13 +64,13 @@ def draw(checkpoints: list[Checkpoint], path: Path) -> list[Path]:
         for ax, (name, runs) in zip(
             style.panels(drawn, len(found), columns, sharex=True), found.items(), strict=True
         ):
-            for title, points in runs.items():
-                k = order[title]
-                (lines[title],) = ax.plot(
+            for who, points in runs.items():
+                k = order[who]
+                (lines[who],) = ax.plot(
                     *zip(*points, strict=True), lw=1.4, color=style.RUNS[k % len(style.RUNS)],
                     ls=style.LINES[k % len(style.LINES)],
                 )  # fmt: skip
-            ax.set_title(name.removeprefix(_PREFIX), loc="left")
+            ax.set_title(title(name), loc="left")
             ax.grid()
             ax.tick_params(labelbottom=True)
         drawn.legend(

@@ -26,9 +26,10 @@ from dagen.scoring.evaluation import count
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import mask
 from dagen.visualization import sampling, thumbnails
+from dagen.visualization.embedding import Floats
 from dagen.visualization.networks import Checkpoint
 from dagen.visualization.objects import objects
-from dagen.visualization.survey import Floats, Picture, Points, Side, Survey
+from dagen.visualization.survey import Picture, Points, Side, Survey
 
 
 def draw_points(

@@ -7,7 +7,6 @@ forbids loading anything from elsewhere, and there is no script.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +19,11 @@ from dagen.runs.note import headline, roles
 from dagen.system import device
 from dagen.system.files import write_atomically
 from dagen.version import __version__
+from dagen.visualization import curves
 from dagen.visualization.page import charts, pictures, tables
 from dagen.visualization.page.subjects import Subject, open_all
 
 _HERE = Path(__file__).parent
-_LEFT_OUT = {"train/seconds", "train/lr"}
-_MOST = 6  # most training curves on a page
 _CANDIDATES = {
     f"candidates/{figure}": f"{figures.title(figure)} on the target, by checkpoint"
     for figure in ("miou", "waste_iou")
@@ -143,21 +141,14 @@ def _headlines(subjects: Sequence[Subject]) -> list[str]:
 
 def _curves(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
     """Charts of the values logged in training, the loss first, then scores by checkpoint."""
-    names = Counter(
-        name
-        for subject in subjects
-        for name, points in subject.curves.items()
-        if name.startswith("train/") and name not in _LEFT_OUT and len(points) > 1
-    )
-    common = [name for name, _ in sorted(names.items(), key=lambda item: -item[1])]
-    shown = sorted(common, key=lambda name: name != "train/loss")[:_MOST]
+    names = curves.shown([subject.curves for subject in subjects])
+    shown = {**{name: curves.title(name) for name in names}, **_CANDIDATES}
     titles = {k: subject.title for k, subject in enumerate(subjects)}
     found = []
-    for name in (*shown, *_CANDIDATES):
-        curves = {k: s.curves[name] for k, s in enumerate(subjects) if name in s.curves}
-        label = _CANDIDATES.get(name, name.removeprefix("train/"))
-        if svg := charts.lines(label, curves, titles):
-            found.append((label, svg))
+    for name, figure in shown.items():
+        drawn = {k: s.curves[name] for k, s in enumerate(subjects) if name in s.curves}
+        if svg := charts.lines(figure, drawn, titles):
+            found.append((figure, svg))
     return found
 
 
