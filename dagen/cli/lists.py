@@ -59,7 +59,7 @@ def models() -> None:
     """Every network with its parameters, MACs and bytes at 224x448, five classes."""
     from dagen.models.deployed.cost import profile
 
-    def row(name: str, network: Any) -> list[str]:
+    def row(_: str, network: Any) -> list[str]:
         found = profile(network(5).eval(), (224, 448), latency=False)
         return [f"{found.parameters:,}", f"{found.macs / 1e9:.3f}", f"{found.bytes:,}"]
 
@@ -82,7 +82,7 @@ def datasets() -> None:
 def validators() -> None:
     """Every validator: how a checkpoint is chosen without target labels (--select)."""
 
-    def row(name: str, validator: Any) -> list[str]:
+    def row(_: str, validator: Any) -> list[str]:
         return [validator.paper, ", ".join(sorted(validator.domains))]
 
     _table("validators", "validator", ("paper", "uses"), row)
@@ -152,7 +152,9 @@ def _plain(settings: Mapping[str, Any]) -> list[str]:
     return [f"{k}={v!r}" for k, v in settings.items()]
 
 
-def _table(kind: Kind, head: str, columns: Sequence[str], row: Callable[[str, Any], list[str]]) -> None:
+def _table(
+    kind: Kind, head: str, columns: Sequence[str], row: Callable[[str, Any], list[str]]
+) -> None:
     """A line for each plug-in of a kind: its name, what it is, then what ``row`` says of it."""
     from rich.console import Console
     from rich.markup import escape

@@ -29,38 +29,8 @@ from torch.nn import functional as F
 from dagen.errors import UsageError
 from dagen.models.base import Network, channels
 from dagen.models.layers import blocks
+from dagen.models.layers.unpooling import pool_with_argmax, unpool
 from dagen.types import SegOut
-
-
-def pool_with_argmax(x: Tensor) -> tuple[Tensor, Tensor]:
-    """2x2 max-pooling that remembers where each maximum was.
-
-    Args:
-        x: (B, C, H, W), H and W even.
-
-    Returns:
-        The maxima (B, C, H/2, W/2) and a bool mask (B, C, 4, H/2, W/2) that is true at the first
-        maximum of each four pixels.
-    """
-    b, c, h, w = x.shape
-    fours = F.pixel_unshuffle(x, 2).view(b, c, 4, h // 2, w // 2)
-    pooled, argmax = fours.max(dim=2, keepdim=True)
-    places = torch.arange(4, device=x.device).view(1, 1, 4, 1, 1)
-    return pooled.squeeze(2), argmax == places
-
-
-def unpool(x: Tensor, where: Tensor) -> Tensor:
-    """Max-unpooling: each value goes back to where its maximum was, zeros elsewhere.
-
-    Args:
-        x: (B, C, h, w).
-        where: the mask of :func:`pool_with_argmax`, (B, C, 4, h, w).
-
-    Returns:
-        (B, C, 2h, 2w), equal to ``F.max_unpool2d`` with the indices of ``F.max_pool2d``.
-    """
-    spread = torch.where(where, x.unsqueeze(2), x.new_zeros(()))
-    return F.pixel_shuffle(spread.flatten(1, 2), 2)
 
 
 def _branch(

@@ -9,8 +9,9 @@ from torch import Tensor
 from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
+from dagen.methods._valley import Mean, Valley
 from dagen.methods.base import Method
-from dagen.methods.swad import Swad, Valley, _flat, _Mean
+from dagen.methods.swad import Swad, _flat
 from dagen.parameters import build_config
 from dagen.types import IGNORE, Batch
 from tests.methods.grain import late_and_average
@@ -42,7 +43,7 @@ def walked(losses: list[float], converge: int, tolerance: int, ratio: float) -> 
     """A valley in which segment i is three steps with the weights (i, i^2)."""
     valley = Valley(2, converge, tolerance, ratio)
     for i, loss in enumerate(losses):
-        segment = _Mean(2)
+        segment = Mean(2)
         segment.add(torch.tensor([float(i), float(i * i)]), 3)
         valley.take(segment, loss)
     return valley
