@@ -135,7 +135,7 @@ def fourier_swap(source: Tensor, target: Tensor, radius: int) -> Tensor:
 
     Args:
         source: (B, 3, H, W) float.
-        target: of the same shape.
+        target: images of the same shape.
         radius: radius in pixels of the spectrum, from 0 (the mean colour alone) to below half the
             shorter side.
 

@@ -1,1 +1,1 @@
-"""What leaves the lab: exported and compressed networks. Knows engine and all below it."""
+"""Exported and compressed networks for deployment. Knows engine and all below it."""

@@ -63,7 +63,7 @@ class RunFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting(RunFacts):
-    """What a part may know when it is built.
+    """The facts that a part may know when it is built.
 
     Attributes:
         feature_channels: channels of ``SegOut.features``.

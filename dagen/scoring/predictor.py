@@ -54,7 +54,7 @@ class Predictor(Protocol):
 
 
 class Prediction(NamedTuple):
-    """What a predictor says of one image, at the image's own size."""
+    """A predictor's output for one image, at the image's own size."""
 
     mask: Label
     """(H, W) uint8 class ids."""

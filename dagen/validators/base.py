@@ -34,9 +34,9 @@ class Probes:
 
     Attributes:
         task: what is segmented.
-        target: (N, 3, H, W) target training images; None where the run names no target.
+        target: (N, 3, H, W) target training images; None without a target.
         source: images of the source's ``val`` split with their labels, both of one size; None
-            where there are no labels.
+            without labels.
         seed: seed of everything that validators draw.
     """
 
@@ -177,7 +177,7 @@ class Validator:
         raise NotImplementedError
 
     def look(self, evidence: Evidence) -> Any:
-        """What :meth:`compare` needs from one checkpoint.
+        """The facts about one checkpoint that :meth:`compare` needs.
 
         Raises:
             NotApplicable: it cannot judge this checkpoint.

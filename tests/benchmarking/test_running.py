@@ -81,7 +81,7 @@ def test_a_run_without_a_result_has_failed(make: Make, runtime: Runtime) -> None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Stopped("asked to stop")])
-def test_being_asked_to_stop_is_no_failure_of_a_cell(
+def test_stopping_is_not_a_failure_of_a_cell(
     make: Make, runtime: Runtime, error: BaseException
 ) -> None:
     def asked(config: Config, runtime: Runtime) -> None:

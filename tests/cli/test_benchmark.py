@@ -30,7 +30,7 @@ def dagen(
     return code, *capsys.readouterr()
 
 
-def test_failures_are_told_together_and_the_next_call_goes_on(
+def test_failures_are_listed_together_and_the_next_call_resumes(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = execution.run_benchmark

@@ -103,7 +103,7 @@ def test_a_run_stands_beside_its_baseline(tmp_path: Path) -> None:
     assert (result.folder / "report.html").read_bytes() == before
 
 
-def test_several_runs_are_told_apart_by_what_differs(tmp_path: Path) -> None:
+def test_titles_of_several_runs_name_the_settings_that_differ(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     made.finish(made.source_only(), runs, target=0.1)
     short = made.finish(made.config("dacs"), runs, target=0.2)

@@ -134,7 +134,7 @@ def test_docstrings(made: Any) -> None:
     assert made.docstrings.typeset(found[1]) == "exp(-|x<sub>a</sub>|<sup>2</sup> / η)"
 
 
-def test_words_are_no_markup(made: Any) -> None:
+def test_text_is_not_read_as_markup(made: Any) -> None:
     assert made.writing.plain("see `a b` or *all* of |x|") == r"see ``a b`` or \*all\* of \|x\|"
 
 

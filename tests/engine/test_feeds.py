@@ -268,7 +268,7 @@ def test_the_baseline_has_no_target_label() -> None:
     assert baseline == small().source_only()
 
 
-def test_what_stands_out_is_given_to_those_who_ask(
+def test_salience_maps_reach_the_parts_that_need_them(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[tuple[int, ...]] = []

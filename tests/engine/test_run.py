@@ -84,7 +84,7 @@ def test_adapting_builds_each_student_once(
 
 
 @pytest.mark.parametrize("missing", ["renamed", "misspelt"])
-def test_a_target_that_is_not_there_is_said_before_source_only_is_trained(
+def test_a_missing_target_is_an_error_before_source_only_is_trained(
     runtime: Runtime, data: Path, missing: str
 ) -> None:
     config = small(method="advent", tgt="tacco" if missing == "misspelt" else "taco")

@@ -44,7 +44,7 @@ def test_least_squares_and_spectral_norm_are_options() -> None:
     assert {"discriminator_loss", "discriminator_alarm"} <= set(ctx.metrics)
 
 
-def test_with_several_levels_each_auxiliary_head_has_its_own_game() -> None:
+def test_with_several_levels_each_auxiliary_head_has_its_own_classifier() -> None:
     ctx = context(step=3, steps=10)
     ctx.student = AuxToyNetwork(2).train()
     heads = len(ctx.source_out.aux)

@@ -153,7 +153,7 @@ def test_labelled_target_images_are_the_targets() -> None:
 
 
 @pytest.mark.parametrize("kind", ["supcon", "ntxent", "proxy-anchor"])
-def test_nothing_labelled_is_no_loss(kind: str) -> None:
+def test_without_labels_the_loss_is_zero(kind: str) -> None:
     ctx = context()
     blank = replace(ctx.source, label=torch.full((2, 32, 32), IGNORE))
     ctx.batch = Batch(blank, ctx.batch.target)

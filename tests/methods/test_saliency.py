@@ -65,7 +65,7 @@ def test_thresholds_in_the_wrong_order_get_one_clear_line() -> None:
         Saliency.check(Saliency.Config(foreground=0.1), setting())
 
 
-def test_it_learns_what_stands_out_and_not_what_is_bright() -> None:
+def test_it_learns_salient_regions_and_not_bright_ones() -> None:
     """Dark things on bright grounds beside bright walls: the source knows bright things only."""
     scores = {}
     for weight in (0.0, 1.0):

@@ -68,7 +68,7 @@ def test_pseudo_labels_are_those_of_the_paper() -> None:
     assert found.tolist() == slow_labels(features, p)
 
 
-def test_alike_centroids_are_told_apart_where_networks_run_in_bfloat16() -> None:
+def test_similar_centroids_are_distinguished_in_bfloat16_runs() -> None:
     draw = torch.Generator().manual_seed(0)
     features = torch.randn(300, 16, generator=draw) * 0.03 + 1  # cosines above 0.998
     p = torch.rand(300, 2, generator=draw).softmax(1)

@@ -62,7 +62,7 @@ def test_before_its_time_the_network_is_left_alone() -> None:
     assert part.predictor(other, None) is other
 
 
-def test_the_average_is_no_part_of_training_and_is_copied_out() -> None:
+def test_the_average_is_not_trained_and_is_copied_out() -> None:
     student = ToyNetwork(2)
     part = _part(student)
     assert not any(p.requires_grad for p in part.parameters())

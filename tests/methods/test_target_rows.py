@@ -111,7 +111,7 @@ def _note(seen: list[int], module: nn.Module, inputs: tuple[torch.Tensor]) -> No
 
 
 @pytest.mark.parametrize("name", LABELLED)
-def test_every_part_keeps_whose_the_images_are(name: str) -> None:
+def test_every_part_keeps_the_domain_of_the_images(name: str) -> None:
     task = plugins.get("methods", name).tasks[0]
     passes = []
     for rows in (0, 1):

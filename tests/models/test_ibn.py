@@ -103,7 +103,7 @@ def test_the_deployed_file_brings_it_back(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_value_that_is_no_switch_is_refused(name: str) -> None:
+def test_a_value_that_is_not_a_boolean_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="ibn is 'false'; it must be true or false"):
         plugins.get("models", name)(2, ibn="false")
 

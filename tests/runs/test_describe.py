@@ -32,7 +32,7 @@ def test_what_a_run_is_called(settings: dict[str, Any], title: str) -> None:
     assert describe.title(stored(**settings)) == title
 
 
-def test_runs_of_one_method_are_told_apart_by_what_differs() -> None:
+def test_titles_of_runs_of_one_method_name_the_settings_that_differ() -> None:
     def titles(*given: dict[str, Any]) -> list[str]:
         configs = [stored(**settings) for settings in given]
         return describe.told_apart([describe.title(config) for config in configs], configs)

@@ -18,7 +18,7 @@ def extra_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     toy_parts.install(monkeypatch)
 
 
-def test_supervised_stands_in_front_unless_named_or_source_free() -> None:
+def test_supervised_comes_first_unless_named_or_source_free() -> None:
     assert resolve(["minent"]) == ("supervised", "minent")
     assert resolve(["minent", "supervised"]) == ("minent", "supervised")
     assert resolve(["free"]) == ("free",)

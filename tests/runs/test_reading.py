@@ -26,7 +26,7 @@ def test_a_parameter_of_a_stack_needs_the_strategys_name() -> None:
         load(sets=["method.weight=0.01"], flags={"method": "minent,advent"})
 
 
-def test_a_table_that_is_no_strategy_is_refused() -> None:
+def test_a_table_not_named_after_a_strategy_is_refused() -> None:
     with pytest.raises(UsageError, match="did you mean 'advent'"):
         load(sets=["advnt.weight=1"], flags={"method": "advent"})
 

@@ -35,7 +35,7 @@ def test_ignored_pixels_do_not_count_and_wrong_ones_do(predictor: Predictor) -> 
     assert missed == pytest.approx(32 * 32 / (32 * 32 + 8 * 32))
 
 
-def test_progress_is_told_of_each_image(predictor: Predictor) -> None:
+def test_progress_is_called_for_each_image(predictor: Predictor) -> None:
     seen: list[int] = []
     evaluate(predictor, Halves(), on_image=lambda: seen.append(1))
     assert len(seen) == 3

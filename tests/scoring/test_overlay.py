@@ -62,7 +62,7 @@ def test_neighbouring_classes_are_both_outlined() -> None:
         (np.zeros((4, 4), np.uint8), 1.5, "alpha is 1.5"),
     ],
 )
-def test_wrong_input_is_said_in_one_line(label: np.ndarray, alpha: float, message: str) -> None:
+def test_wrong_input_is_one_clear_line(label: np.ndarray, alpha: float, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         overlay(np.zeros((4, 4, 3), np.uint8), label, MATERIAL, alpha)
     assert "\n" not in str(caught.value)

@@ -168,7 +168,7 @@ def test_a_full_disk_leaves_the_whole_lines(
     assert path.read_bytes() == b"one\n"
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_the_error_names_the_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DagenError, match="nothing cannot be read: no such file"):
         read_lines(tmp_path / "nothing")
     (tmp_path / "log").write_bytes(b"one\n\xff\xfe\n")

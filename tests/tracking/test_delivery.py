@@ -164,7 +164,7 @@ def test_a_store_out_of_reach_gets_the_log_afterwards(
     assert len(curve(runs, State.load(log.folder).run_id)) == 1000
 
 
-def test_what_cannot_be_reached_is_said_in_one_line_without_passwords(
+def test_an_unreachable_store_is_one_line_without_passwords(
     runs: Path, unreachable: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", UNREACHABLE.replace("//", "//user:secret@"))

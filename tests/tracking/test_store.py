@@ -10,7 +10,9 @@ from dagen.errors import UsageError
 from dagen.tracking.store import artifact_folder, patience, tracking_uri, ui_command
 
 
-def test_the_store_lies_among_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_in_the_folder_of_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert tracking_uri(Path("runs")) == f"sqlite:///{tmp_path.resolve()}/runs/mlflow.db"
     assert artifact_folder(tracking_uri(Path("runs"))) == tmp_path.resolve() / "runs/mlartifacts"

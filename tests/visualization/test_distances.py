@@ -107,7 +107,7 @@ def _points(label: np.ndarray) -> Points:
     return Points(domain, image, zero, zero, label.astype(np.uint8))
 
 
-def test_how_frequent_classes_are_is_no_distance() -> None:
+def test_class_frequencies_do_not_change_a_distance() -> None:
     domain, _ = _domains()
     draw = np.random.default_rng(0)
     # Three of four are class 0 in the source, one of four in the target; a class has one place.

@@ -42,7 +42,7 @@ def test_networks_of_two_kinds_are_refused() -> None:
     require_one_size([16, 16])
 
 
-def test_a_map_lies_across_and_keeps_its_distances() -> None:
+def test_a_map_is_rotated_to_landscape_and_keeps_its_distances() -> None:
     draw = np.random.default_rng(0)
     places = (draw.exponential(size=(50, 2)) @ np.array([[1, 5], [0, 2]])).astype(np.float32)
     turned = lying(places)

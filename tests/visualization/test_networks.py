@@ -30,11 +30,11 @@ def test_titles_are_the_methods() -> None:
     assert _titles(Card("enet", "material", (32, 64))) == ["0"]  # its folder, where no run is known
 
 
-def test_the_oracle_is_no_source_only() -> None:
+def test_the_oracle_is_not_titled_source_only() -> None:
     assert _titles(_card(src="taco", score=["taco"]), src=None) == ["oracle"]
 
 
-def test_equal_methods_are_told_apart_by_what_differs() -> None:
+def test_titles_of_equal_methods_name_the_settings_that_differ() -> None:
     assert _titles(_card(seed=0), _card(seed=1)) == ["source-only, seed 0", "source-only, seed 1"]
 
 
@@ -66,11 +66,11 @@ def test_wrong_networks_are_one_line(files: list[Path], tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
-def test_an_unknown_width_is_no_problem(tmp_path: Path) -> None:
+def test_a_network_of_another_width_is_opened(tmp_path: Path) -> None:
     wide = deployed(tmp_path / "wide" / "model.safetensors", 0, width=0.5)
     assert open_all([wide])[0].card.width == 0.5
 
 
-def test_errors_are_of_usage() -> None:
+def test_wrong_arguments_are_usage_errors() -> None:
     with pytest.raises(UsageError):
         open_all([])

@@ -121,7 +121,7 @@ def rare_classes(
 def class_pixels(dataset: Dataset, size: tuple[int, int]) -> NDArray[np.float64]:
     """Pixels of each class in each image at the scale of an unmagnified crop, (images, C).
 
-    Kept in the data set's decode cache where it has one and its labels can be told apart.
+    Kept in the data set's decode cache, if it has one and its labels have keys.
     """
     key, base = _key(dataset), dataset.dataset if isinstance(dataset, Subset) else dataset
     if key is None or not isinstance(base, CachedDataset):

@@ -54,12 +54,12 @@ class Wrapper(Dataset):
         return dataset.label_key(own)
 
     def instances(self, index: int) -> int | None:
-        """What the image's own data set says."""
+        """The value of the image's own data set."""
         dataset, own = self.behind(index)
         return dataset.instances(own)
 
     def scene(self, index: int) -> str | None:
-        """What the image's own data set says."""
+        """The value of the image's own data set."""
         dataset, own = self.behind(index)
         return dataset.scene(own)
 

@@ -44,9 +44,7 @@ class Files(Dataset):
                 f"({', '.join(twice[:5])}): list each once."
             )
         if not names:
-            raise MissingSplit(
-                f"the split '{split}' of {self.root} holds no image: {self._layout()}"
-            )
+            raise MissingSplit(f"the split '{split}' of {self.root} has no image: {self._layout()}")
         self._names = sorted(names)
 
     def _listing(self) -> Iterable[str]:

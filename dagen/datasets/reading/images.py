@@ -76,8 +76,8 @@ def read_image(path: Path) -> Image:
 def _is_deep(image: ImageFile.ImageFile) -> bool:
     """Whether a channel has more than 8 bits, before the pixels are decoded.
 
-    Pillow opens 16-bit colours in mode RGB and drops the lower bits, so that a photograph that
-    uses few of the upper ones turns black: what is stored is told by the tiles alone.
+    Pillow opens 16-bit colours in mode RGB and drops the lower bits, so that a photograph that uses
+    few of the upper ones turns black: only the tiles show the stored depth.
     """
     stored = map(str, image.tile)
     return image.mode.startswith(("I", "F")) or any(_DEEP.search(tile) for tile in stored)
@@ -161,5 +161,5 @@ def find_images(path: Path) -> list[Path]:
         raise UsageError(f"{path} does not exist; give an image or a folder of images.")
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not found:
-        raise UsageError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}).")
+        raise UsageError(f"{path} has no image ({', '.join(sorted(SUFFIXES))}).")
     return found

@@ -58,7 +58,7 @@ def check_spelling(names: Iterable[str], source: str) -> None:
     if outside := [name for name in names if not lexically_inside(name)]:
         raise DataError(
             f"{source} names {len(outside)} file(s) that are not relative paths below the data "
-            f"set's folder ({', '.join(map(repr, outside[:5]))}): nothing outside is read; mend "
+            f"set's folder ({', '.join(map(repr, outside[:5]))}): nothing outside is read; correct "
             "them."
         )
 

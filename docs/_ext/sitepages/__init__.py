@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def generate(app: Sphinx) -> None:
-    """Write every generated page; one that nothing stands behind any more is removed."""
+    """Write every generated page, and remove pages that no longer have a source."""
     here = Path(app.srcdir)
     site = Site(here)
     results = read_all(here.parent / "benchmarks", logger.warning)

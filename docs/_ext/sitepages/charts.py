@@ -25,7 +25,7 @@ class Point:
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """Those that no other point beats: none is as cheap and better, or as good and cheaper."""
+    """The points that no other point beats: none is as cheap and better, or as good and cheaper."""
     kept: list[Point] = []
     for point in sorted(points, key=lambda p: (p.x, -p.y)):
         if not kept or point.y > kept[-1].y:

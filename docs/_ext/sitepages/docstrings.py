@@ -1,4 +1,4 @@
-"""What module docstrings and parameter dataclasses say, taken apart for the pages."""
+"""Parses module docstrings and parameter dataclasses for the pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Told:
     """A plug-in's module docstring.
 
     Attributes:
-        title: what stands before the colon of the first line, or the name.
+        title: text before the colon of the first line, or the name.
         summary: the rest of the first line.
         body: all other lines, reStructuredText.
     """
@@ -32,7 +32,7 @@ class Told:
     body: str
 
     def without(self, paper: str) -> str:
-        """The summary without the paper at its end, for where that stands beside it."""
+        """The summary without the paper at its end, for places that show the paper beside it."""
         return self.summary.removesuffix(f" ({paper}).")
 
 
@@ -99,7 +99,7 @@ def attributes(docstring: str, section: str = "Attributes:") -> dict[str, str]:
 
 
 def arguments(module: str, class_name: str) -> list[Parameter]:
-    """The keywords of a network's own, from its signature and its docstring."""
+    """The network's own keywords, from its signature and its docstring."""
     cls = getattr(importlib.import_module(module), class_name)
     texts = attributes(inspect.getdoc(cls) or "", "Args:")
     signature = inspect.signature(cls)

@@ -13,7 +13,7 @@ networks.
 
 
 def write(site: Site, folder: Path) -> None:
-    """Take over the committed tables of distances; the page includes what is written here."""
+    """Copy the committed tables of distances, which the page includes."""
     tables = sorted(folder.glob("*distances*.md"))
     text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in tables)
     site.write("generated/distances.md", (text or _NONE).strip() + "\n")

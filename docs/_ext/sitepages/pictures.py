@@ -36,7 +36,7 @@ _SOURCES = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture with its words."""
+    """A picture with its alternative text and caption."""
 
     png: bytes
     alt: str

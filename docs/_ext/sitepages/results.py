@@ -17,7 +17,7 @@ from dagen.benchmarking.tables.statistics import Estimate, estimate
 from dagen.errors import DagenError
 from dagen.runs import figures
 
-# What `benchmarks/main_job.py` ran; its lines are older than Record and do not say it.
+# Settings of `benchmarks/main_job.py`, whose lines are older than Record and lack them.
 _MAIN_JOB: dict[str, Any] = {
     "task": "material",
     "source": "resortit",
@@ -34,7 +34,7 @@ _MAIN_JOB_CONFIG = {"steps": 200, "batch": 4, "size": [224, 448]}
 SCORE = "score is " + " or ".join(
     f"{figures.title(figure)} ({task})" for task, figure in figures.HEADLINE.items()
 )
-"""What captions say of a column that holds each task's own figure."""
+"""Caption of a column with each task's own figure."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Results:
 
     Attributes:
         name: the file's stem.
-        title: of its benchmark.
-        note: what its benchmark says of itself.
-        records: of all runs.
+        title: title of its benchmark.
+        note: note of its benchmark.
+        records: records of all runs.
         source: the file that describes the benchmark, if there is one.
     """
 
@@ -115,17 +115,17 @@ class Line:
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """The row's runs, one a seed."""
+        """The row's runs, one per seed."""
         return tuple(self.section.rows[self.row])
 
     @property
     def first(self) -> Record:
-        """Any of them."""
+        """Any of the records."""
         return self.records[0]
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """What was stacked, without the supervised part that every run has."""
+        """The stacked strategies, without the supervised part that every run has."""
         return tuple(n for n in self.first.config.get("method", ()) if n != "supervised")
 
     @property
@@ -140,7 +140,7 @@ class Line:
 
     @property
     def change(self) -> float | None:
-        """Points above source-only, as a fraction; None where there is no such row."""
+        """Points above source-only, as a fraction; None without such a row."""
         if SOURCE_ONLY not in self.section.rows or self.row == SOURCE_ONLY:
             return None
         return self.score.mean - self.section.headline_of(SOURCE_ONLY).mean
@@ -151,7 +151,7 @@ class Line:
         return figures.title(figures.HEADLINE[self.first.task])
 
     def weight(self, figure: str) -> float:
-        """Mean of a figure of the deployed file, NaN where it was not measured."""
+        """Mean of a figure of the deployed file, NaN if it was not measured."""
         return estimate(r.profile.get(figure) for r in self.records).mean
 
 

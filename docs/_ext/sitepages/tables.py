@@ -14,7 +14,7 @@ from sitepages.results import Line
 
 @dataclass(frozen=True)
 class Cell:
-    """An entry: what is shown, and what it is sorted by."""
+    """An entry: its text, and its sort key."""
 
     html: str
     key: float | str | None = None
@@ -26,7 +26,7 @@ class Head:
 
     Attributes:
         text: its name.
-        number: numbers stand to the right and are sorted downwards first.
+        number: whether the column has numbers, which are aligned right and sorted downwards first.
         facet: whether readers can choose one of its values.
     """
 
@@ -47,12 +47,12 @@ def table(
     """A table with a caption, in a box that scrolls by itself where it is too wide.
 
     Args:
-        name: of the table on its page.
-        caption: what is in it.
-        heads: one a column.
-        body: its rows.
-        notes: HTML beneath it.
-        titled: a heading above says the same as the caption, which is then not shown.
+        name: name of the table on its page.
+        caption: description of the table.
+        heads: one per column.
+        body: rows of the table.
+        notes: HTML below the table.
+        titled: whether a heading above repeats the caption, which is then not shown.
     """
     hidden = ' class="only-heard"' if titled else ""
     columns = "".join(
@@ -121,10 +121,10 @@ def of_lines(
     """Rows of several benchmarks in one table.
 
     Args:
-        name: of the table on its page.
-        caption: above it.
-        lines: in the order in which they are shown at first.
-        root: way from the page to the top of the site, such as ``../``.
+        name: name of the table on its page.
+        caption: caption above the table.
+        lines: rows in their initial order.
+        root: path from the page to the top of the site, such as ``../``.
         facets: whether readers can choose network, task and benchmark.
         without: columns to leave out.
     """

@@ -16,7 +16,7 @@ def write(site: Site) -> None:
         page(
             ".. _validators:",
             title("Validators"),
-            ".. rst-class:: lead\n\nA validator judges the checkpoints of a run by what can be had "
+            ".. rst-class:: lead\n\nA validator judges the checkpoints of a run "
             "without target labels. ``--select NAME`` deploys its pick.",
             "When to use which, and what it costs: :doc:`/choosing`.",
             *_entries(),
@@ -28,10 +28,10 @@ def _entries() -> Iterator[str]:
     for name in plugins.names("validators"):
         found = plugins.get("validators", name)
         told = docstrings.told(found.__module__, name)
-        looks = ", ".join(sorted(found.domains)) or "what the checkpoints say of each other"
+        looks = ", ".join(sorted(found.domains)) or "the predictions of all checkpoints"
         yield f".. _validator-{name}:"
         yield title(name, "-")
         yield f".. py:module:: {found.__module__}"
         yield f"*{told.title}.* {told.summary}"
-        yield fields([("Looks at", looks), ("Paper", found.paper)])
+        yield fields([("Uses", looks), ("Paper", found.paper)])
         yield told.body

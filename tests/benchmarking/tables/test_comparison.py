@@ -39,7 +39,7 @@ def test_the_gap_is_that_to_the_better_ceiling() -> None:
     assert "(row - source-only) / (oracle+source - source-only)" in markdown(found)
 
 
-def test_a_small_gap_is_no_gap() -> None:
+def test_a_small_gap_is_not_defined() -> None:
     records = [made.record("source-only", 0.2), made.record("x", 0.9), made.record("oracle", 0.21)]
     found = table(sections(records)[0])
     assert entry(found, "x", "gap closed").text() == "–"

@@ -24,7 +24,7 @@ def test_missing_rows_are_named() -> None:
     assert str(found) in markdown(table(sections([made.record(), made.record("oracle")])[0]))
 
 
-def test_equal_budgets_are_said_and_others_marked() -> None:
+def test_equal_budgets_are_stated_and_others_marked() -> None:
     same, marked = protocol.budgets(rows(a={}, b={}))
     assert same == "The same budget for all rows: 100 steps of batch 8 at 160x160."
     assert not marked
@@ -43,7 +43,7 @@ def test_equal_budgets_are_said_and_others_marked() -> None:
     assert text.count("| b* |") + text.count("| a* |") == 1
 
 
-def test_who_chose_the_checkpoint_is_said() -> None:
+def test_the_choice_of_the_checkpoint_is_stated() -> None:
     assert protocol.checkpoints(rows(a={}, b={})) is None
     assert protocol.checkpoints(rows(a={}, b={"config": {"select": "infomax"}})) == (
         "Checkpoint that is deployed: the one that infomax picks for b; the last for a."

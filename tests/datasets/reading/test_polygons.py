@@ -105,7 +105,7 @@ def test_fewer_than_three_points_enclose_nothing(polygon: list[float]) -> None:
         ([0, 0, float("nan"), 0, 0, 5], "a million"),
     ],
 )
-def test_what_is_no_polygon(polygon: list[float], message: str) -> None:
+def test_invalid_polygons(polygon: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _drawn(polygon)
 

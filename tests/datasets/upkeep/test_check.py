@@ -97,7 +97,7 @@ def test_lists_with_defects(tmp_path: Path) -> None:
     assert "of the split 'train'" in problems["val", "data/batch_1/000002.jpg"]
 
 
-def test_a_broken_annotation_file_is_told_once_a_split(tmp_path: Path) -> None:
+def test_a_broken_annotation_file_is_listed_once_per_split(tmp_path: Path) -> None:
     folder = make_taco(tmp_path)
     (folder / "data" / "annotations.json").write_text("{")
     report = check("taco", Task.BINARY, tmp_path)

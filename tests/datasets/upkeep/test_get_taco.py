@@ -53,7 +53,7 @@ def _edit(server: Server, **changes: Any) -> None:
     server.files["/annotations.json"] = json.dumps(document).encode()
 
 
-def test_everything_arrives_as_it_is(tmp_path: Path, taco: Path, server: Server) -> None:
+def test_every_photograph_arrives_unchanged(tmp_path: Path, taco: Path, server: Server) -> None:
     calls: list[tuple[int, int]] = []
     folder = tmp_path / "taco"
     summary = _get(folder, server, workers=3, progress=lambda *call: calls.append(call))

@@ -88,7 +88,7 @@ def test_the_default_networks_fit_the_cap(name: str) -> None:
     cost.enforce_cap(plugins.get("models", name)(5), name)
 
 
-def test_a_network_beyond_the_cap_is_told_which_width_fits() -> None:
+def test_the_error_of_a_network_above_the_cap_names_the_width_that_fits() -> None:
     network = ENet(3)
     cap = cost.size_bytes(ENet(3, width=0.5))
     with pytest.raises(DagenError, match=r"at most 0\.5\.") as caught:
