@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -42,12 +41,12 @@ def grid() -> list[dict[str, Any]]:
             for row, score in ROWS.items():
                 scores = {"waste_iou": score + 0.01 * seed + 0.02 * k}
                 one = record(row, 0.0, seed, model=model, scores={"taco": scores})
-                found.append(asdict(one))
+                found.append(one.to_dict())
                 if row == "advent":  # without source-only there is no change to speak of
                     scores = {"foreground_miou": 0.3}
                     one = record(row, 0.0, seed, model=model, task="material",
                                  scores={"taco": scores})  # fmt: skip
-                    found.append(asdict(one))
+                    found.append(one.to_dict())
     return found
 
 
