@@ -30,10 +30,10 @@ from dagen.system.memory import keep_freed_memory
 from dagen.system.progress import Progress
 from dagen.types import Task
 from dagen.visualization import embedding, networks, sampling, survey, surveying
-from dagen.visualization.gallery import IMAGES
 
 SIZE, LIMIT_SECONDS = (224, 448), 120
 TASK = Task.MATERIAL
+IMAGES = 200  # of each data set, as dagen visualize takes by default
 
 
 def made(folder: Path) -> list[networks.Checkpoint]:

@@ -39,11 +39,6 @@ def classes(scores: Iterable[Scores]) -> list[str]:
     return list(dict.fromkeys(name for one in scores for name in one if name.startswith(_CLASS)))
 
 
-def of_picks(task: str) -> tuple[str, ...]:
-    """The figures of a validator's pick; with the task ``binary`` both are the same."""
-    return ("waste_iou",) if task == "binary" else ("waste_iou", "foreground_miou")
-
-
 def percent(value: float | None, digits: int = 1) -> str:
     """``0.1234`` as ``12.3``; a dash if it is not defined."""
     return MISSING if value is None or math.isnan(value) else f"{100 * value:.{digits}f}"

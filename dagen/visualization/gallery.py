@@ -38,8 +38,6 @@ from dagen.visualization.networks import Checkpoint
 from dagen.visualization.numbers import write as write_numbers
 from dagen.visualization.survey import Side, Survey
 
-POINTS = 6000
-IMAGES = 200
 _CASES = 5
 _FOLDER = "visualize"
 
@@ -66,38 +64,19 @@ class Gallery:
 def visualize(
     given: Sequence[Path | str],
     *,
-    src: str | None = None,
-    tgt: str | None = None,
-    out: Path | None = None,
-    split: str = "val",
-    points: int = POINTS,
-    images: int | None = IMAGES,
-    seed: int = 0,
-    data_root: Path | None = None,
-    device: str = "auto",
-    track: bool = True,
-    quiet: bool = True,
+    src: str | None,
+    tgt: str | None,
+    out: Path | None,
+    split: str,
+    points: int,
+    images: int | None,
+    seed: int,
+    data_root: Path | None,
+    device: str,
+    track: bool,
+    quiet: bool,
 ) -> Gallery:
-    """Draw all figures of some networks, ``before`` first.
-
-    Args:
-        given: folders of finished runs, or deployed files, all of one task, kind and width.
-        src: source data set; None is the last run's.
-        tgt: target data set; None is the last run's.
-        out: folder of the files; None is ``visualize`` beside the last network.
-        split: split of both data sets; its labels are read.
-        points: number of points on the feature map, over all networks, classes and domains.
-        images: largest number of images of each data set, spread over it; None is all.
-        seed: seed of the draw, the folds and the map.
-        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        track: add files and distances to the runs' MLflow runs.
-        quiet: no progress display.
-
-    Raises:
-        UsageError: an invalid option, or networks that cannot share a map.
-        DagenError: a network or a data set is missing or damaged.
-    """
+    """Draw all figures of some networks, ``before`` first; see :func:`dagen.visualize`."""
     where = choose_device(device)
     opened = networks.open_all([Path(each) for each in given], src)
     embedding.require_one_size([c.network.feature_channels for c in opened])

@@ -25,7 +25,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     for word in ("taco val", "validator", "regret", "snd", "0.2500", "31.0", "4.2", "160 images"):
         assert word in out
-    assert "dev does not apply" in out and "Deployed: step 40, by snd" in out
+    assert "dev does not apply" in out and "Deployed: step 40, chosen by snd." in out
     assert "foreground" not in out
     choice_table(result("material"))
     assert "foreground mIoU" in capsys.readouterr().out

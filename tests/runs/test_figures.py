@@ -19,7 +19,7 @@ def test_every_figure_of_the_scores_has_a_title(task: Task) -> None:
     titles = [figures.title(key) for key in known]
     assert titles[: len(task.classes)] == list(task.classes)
     assert not any("_" in title or "/" in title for title in titles)
-    assert {*figures.SUMMARY, figures.HEADLINE[task.value], *figures.of_picks(task)} <= set(known)
+    assert {*figures.SUMMARY, figures.HEADLINE[task.value]} <= set(known)
 
 
 def test_titles_are_the_fields_own_words() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagen.runs import describe, figures
+from dagen.runs import describe, figures, picks
 from dagen.runs.figures import percent, points
 from dagen.runs.note import roles
 from dagen.runs.selection import Selection
@@ -156,18 +156,10 @@ def choices(subjects: Sequence[Subject]) -> list[Choice]:
 
 
 def _choice(subject: Subject, selection: Selection) -> Choice:
-    shown = figures.of_picks(subject.result.config["task"])
-    where = selection.scored_on
-    rows = []
-    for name, pick in selection.picks.items():
-        own = "" if name == "last" else f"{pick.value:.4f}"
-        worth = [percent(pick.get(each)) for each in (*shown, "regret")]
-        cells = [str(pick.step), own, *(worth if where else [])]
-        rows.append((name, cells, name == selection.select))
-    heads = ["step", "its own score", *((*map(figures.title, shown), "regret") if where else ())]
-    reasons = [f"{name} does not apply: {why}" for name, why in selection.not_applicable.items()]
-    deployed = f"Deployed: step {selection.step}, chosen by {selection.select}."
-    return Choice(subject.title, where, heads, rows, [deployed, *reasons, f"{subject.told}."])
+    heads, rows = picks.table(selection, subject.result.config["task"])
+    marked = [(name, cells, name == selection.select) for name, cells in rows.items()]
+    told = [*picks.told(selection), f"{subject.told}."]
+    return Choice(subject.title, selection.scored_on, heads, marked, told)
 
 
 def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list[Any]]]:
