@@ -155,7 +155,7 @@ def _plain(settings: Mapping[str, Any]) -> list[str]:
 def _table(
     kind: Kind, head: str, columns: Sequence[str], row: Callable[[str, Any], list[str]]
 ) -> None:
-    """A line for each plug-in of a kind: its name, what it is, then what ``row`` says of it."""
+    """Print a line for each plug-in of a kind: its name, its summary, then the cells of ``row``."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -16,7 +16,7 @@ _LEFT_OUT = {"train/seconds", "train/lr"}
 
 
 def shown(logs: Collection[Mapping[str, Curve]]) -> list[str]:
-    """Which quantities of the training of some runs are drawn.
+    """The quantities of training that are drawn for some runs.
 
     At most six: the loss first, then those that most runs have, in the order of logging.
     Learning rate, time and quantities that were logged only once are left out.
@@ -32,7 +32,7 @@ def shown(logs: Collection[Mapping[str, Curve]]) -> list[str]:
 
 
 def title(name: str) -> str:
-    """What a quantity is called."""
+    """The name of a quantity in text."""
     return name.removeprefix(_PREFIX)
 
 
