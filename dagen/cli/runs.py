@@ -31,7 +31,7 @@ def train(
     The same command resumes a run that was stopped, and shows the result of a finished one.
     """
     from dagen.cli._choice import choice_table
-    from dagen.cli._show import result_table
+    from dagen.cli._results import result_table
     from dagen.engine.run import run
 
     result = run(settings.load(src=src, score=score or None), execution.runtime(fresh=fresh))
@@ -62,7 +62,7 @@ def adapt(
     The same command resumes a run that was stopped, and shows the result of a finished one.
     """
     from dagen.cli._choice import choice_table
-    from dagen.cli._show import comparison
+    from dagen.cli._results import comparison
     from dagen.engine.run import run_pair
 
     config = settings.load(src=src, tgt=tgt, target_labels=target_labels, batch_norm=batch_norm)

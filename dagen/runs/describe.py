@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -17,6 +17,9 @@ from dagen.runs.config import Config
 
 Stored = Mapping[str, Any]
 """A configuration as plain values, see :meth:`dagen.runs.config.Config.to_dict`."""
+
+ROLES = ("target", "source", "also scored")
+"""The roles of scored data sets in a run, in the order of tables."""
 
 _FLAGS = ("src", "tgt", "method", "model", "task", "size", "steps", "batch", "seed")
 """Settings that the command always names, defaults or not, because runs are compared by them."""
@@ -78,6 +81,24 @@ def told_apart(titles: Sequence[str], configs: Sequence[Stored]) -> list[str]:
 def domains(config: Stored) -> str:
     """``resortit to taco``, or the source alone."""
     return str(config["src"]) + (f" to {config['tgt']}" if config["tgt"] else "")
+
+
+def roles(config: Stored) -> dict[str, str]:
+    """The role of each scored data set in the run, ``source`` or ``target``, by its name.
+
+    A run without a target is compared on the first data set in ``score``. The oracle trains on that
+    data set and is compared by its target scores.
+    """
+    target = config["tgt"] or next(iter(config.get("score", ())), None)
+    named = {config["src"]: "source"}
+    return named if target is None else {**named, target: "target"}
+
+
+def by_role(config: Stored, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Some scored data sets with their roles, in the order of :data:`ROLES`."""
+    known = roles(config)
+    named = [(name, known.get(name, ROLES[-1])) for name in names]
+    return sorted(named, key=lambda item: ROLES.index(item[1]))
 
 
 def run_name(config: Stored, name: str) -> str:

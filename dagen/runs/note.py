@@ -7,17 +7,6 @@ from dagen.runs.figures import percent, points
 from dagen.runs.results import RunResult
 
 
-def roles(config: describe.Stored) -> dict[str, str]:
-    """The role of each scored data set in the run, ``source`` or ``target``, by its name.
-
-    A run without a target is compared on the first data set in ``score``. The oracle trains on that
-    data set and is compared by its target scores.
-    """
-    target = config["tgt"] or next(iter(config.get("score", ())), None)
-    named = {config["src"]: "source"}
-    return named if target is None else {**named, target: "target"}
-
-
 def note(result: RunResult, baseline: RunResult | None) -> str:
     """The text: what was run, its scores, how to repeat it.
 
@@ -26,12 +15,13 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
         baseline: result that it is compared with, if it exists.
     """
     config, profile = result.config, result.profile
+    scored = describe.by_role(config, result.scores)
     parts = [
         f"**{describe.title(config)}** on **{config['model']}**, {describe.domains(config)}, task "
         f"{config['task']}: {describe.budget(config, result.stream_images)}, "
         f"seed {config['seed']}.",
-        *(headline(result, name, baseline) for name, role in _ordered(result)[:1]),
-        *(_table(result, name, role, baseline) for name, role in _ordered(result)),
+        *(headline(result, name, baseline) for name, _ in scored[:1]),
+        *(_table(result, name, role, baseline) for name, role in scored),
         f"{profile['parameters']:,.0f} parameters, {profile['bytes'] / 1e6:.2f} MB deployed, "
         f"{profile['macs'] / 1e9:.3f} GMAC for an image of {describe.text(config['size'])}, "
         f"{result.seconds:.0f} s of training.",
@@ -61,13 +51,6 @@ def headline(result: RunResult, dataset: str, baseline: RunResult | None) -> str
     if baseline is not None and before:
         beside = f"; in brackets the change from {describe.title(baseline.config)}"
     return f"On {dataset} val: {', '.join(facts)}{beside}."
-
-
-def _ordered(result: RunResult) -> list[tuple[str, str]]:
-    """Scored data sets with their roles, the target first."""
-    known = roles(result.config)
-    named = [(name, known.get(name, "also scored")) for name in result.scores]
-    return sorted(named, key=lambda item: ("target", "source", "also scored").index(item[1]))
 
 
 def _table(result: RunResult, name: str, role: str, baseline: RunResult | None) -> str:

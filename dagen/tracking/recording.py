@@ -19,7 +19,7 @@ from dagen.runs import describe
 from dagen.runs.figures import SUMMARY
 from dagen.runs.history import history
 from dagen.runs.log import RunLog
-from dagen.runs.note import note, roles
+from dagen.runs.note import note
 from dagen.runs.plan import Plan
 from dagen.runs.results import RunResult
 from dagen.system import device
@@ -159,7 +159,7 @@ def figures(result: RunResult) -> dict[str, float]:
     Further scored data sets keep their names.
     """
     found = {f"profile/{name}": value for name, value in result.profile.items()}
-    known = roles(result.config)
+    known = describe.roles(result.config)
     for dataset, scores in result.scores.items():
         found |= {f"{known.get(dataset, dataset)}/{name}": v for name, v in scores.items()}
     found |= {
@@ -182,7 +182,7 @@ def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
     """The run's gains over its baseline, such as ``gain/target/miou``, as fractions of 1."""
     if before is None:
         return {}
-    known = roles(result.config)
+    known = describe.roles(result.config)
     return {
         f"gain/{known.get(name, name)}/{figure}": scores[figure] - before.scores[name][figure]
         for name, scores in result.scores.items()

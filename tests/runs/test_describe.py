@@ -50,6 +50,18 @@ def test_titles_of_runs_of_one_method_name_the_settings_that_differ() -> None:
     assert titles({}, {}) == ["advent (1)", "advent (2)"]
 
 
+def test_the_target_comes_first_whatever_it_is() -> None:
+    adapted = stored(tgt="taco", score=["belt"])
+    assert describe.by_role(adapted, ["resortit", "taco", "belt"]) == [
+        ("taco", "target"), ("resortit", "source"), ("belt", "also scored")
+    ]  # fmt: skip
+    oracle = stored(src="taco", method="supervised", score=["taco", "belt"])
+    assert describe.by_role(oracle, ["taco", "belt"]) == [
+        ("taco", "target"), ("belt", "also scored")
+    ]  # fmt: skip
+    assert describe.roles(stored(method="supervised")) == {"resortit": "source"}
+
+
 def test_names_begin_with_what_tells_runs_apart() -> None:
     run = from_mapping({"tgt": "taco", "method": "advent", "width": 0.5, "seed": 3})
     name = describe.run_name(run.to_dict(), run.name)

@@ -15,7 +15,7 @@ from typing import Any
 from dagen.errors import UsageError
 from dagen.runs import describe, figures
 from dagen.runs.figures import percent
-from dagen.runs.note import headline, roles
+from dagen.runs.note import headline
 from dagen.system import device
 from dagen.system.files import write_atomically
 from dagen.version import __version__
@@ -124,9 +124,8 @@ def _title(subjects: Sequence[Subject]) -> str:
 def _headlines(subjects: Sequence[Subject]) -> list[str]:
     """A sentence on each domain: a run's change from the first run, or the mIoU of all runs."""
     last = subjects[-1].result
-    known = roles(last.config)
-    order = sorted(last.scores, key=lambda name: known.get(name) != "target")
-    shown = [name for name in order if name in known]
+    known = describe.roles(last.config)
+    shown = [name for name, _ in describe.by_role(last.config, last.scores) if name in known]
     if len(subjects) < 3:
         first = subjects[0].result if len(subjects) > 1 else None
         return [headline(last, name, first) for name in shown]

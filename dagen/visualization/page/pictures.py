@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from dagen.errors import DataError
-from dagen.runs.note import roles
+from dagen.runs import describe
 from dagen.visualization.page.subjects import Subject
 
 _WIDEST = 2000  # pixels, enough for a screen
@@ -50,9 +50,7 @@ def sheets(subjects: Sequence[Subject]) -> list[Picture]:
     found = []
     for subject in subjects:
         result = subject.result
-        known = roles(result.config)
-        order = sorted(result.scores, key=lambda name: known.get(name) != "target")
-        for name in order:
+        for name, _ in describe.by_role(result.config, result.scores):
             path = result.folder / f"predictions-{name}.png"
             if path.is_file() and not subject.added:
                 caption = f"Images of {name} val with their truth and predictions. {subject.told}."

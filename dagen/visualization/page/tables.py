@@ -8,11 +8,8 @@ from typing import Any
 
 from dagen.runs import describe, figures, picks
 from dagen.runs.figures import percent, points
-from dagen.runs.note import roles
 from dagen.runs.selection import Selection
 from dagen.visualization.page.subjects import Subject
-
-_ORDER = ("target", "source", "also scored")
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,9 @@ def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
     """A table for each scored data set, the target first."""
     known: dict[str, str] = {}
     for subject in subjects:
-        own = roles(subject.result.config)
-        for name in subject.result.scores:
-            role = own.get(name, "also scored")
-            known[name] = min(known.get(name, role), role, key=_ORDER.index)
-    ordered = sorted(known, key=lambda name: _ORDER.index(known[name]))
+        for name, role in describe.by_role(subject.result.config, subject.result.scores):
+            known[name] = min(known.get(name, role), role, key=describe.ROLES.index)
+    ordered = sorted(known, key=lambda name: describe.ROLES.index(known[name]))
     return [_scores(subjects, name, known[name]) for name in ordered]
 
 
