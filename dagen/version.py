@@ -1,3 +1,3 @@
-"""The version, where anything may read it without importing the face of the package."""
+"""The version, in a module that imports nothing."""
 
 __version__ = "0.2.0"

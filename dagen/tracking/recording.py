@@ -1,4 +1,4 @@
-"""What a run logs for MLflow, and when."""
+"""Logs a run for MLflow: its settings, metrics, result and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where MLflow keeps runs: ``$MLFLOW_TRACKING_URI``, or a SQLite file in the folder of all runs."""
+"""MLflow's store of runs: ``$MLFLOW_TRACKING_URI``, or a SQLite file in the folder of all runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which scenes, which object sizes and which classes a network fails on."""
+"""Scores by scene, object size and class, which show where a network fails."""
 
 from __future__ import annotations
 

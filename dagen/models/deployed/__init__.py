@@ -1,1 +1,1 @@
-"""The deployed file: what it holds, how it is read, what it costs."""
+"""The deployed file: its content, its reader, and the cost of its network."""

@@ -1,4 +1,4 @@
-"""Max-pooling that remembers its places, and the unpooling that goes back to them."""
+"""Max-pooling that remembers the position of each maximum, and the matching unpooling."""
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ def pool_with_argmax(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def unpool(x: Tensor, where: Tensor) -> Tensor:
-    """Max-unpooling: each value goes back to where its maximum was, zeros elsewhere.
+    """Max-unpooling: each value returns to the position of its maximum, zeros elsewhere.
 
     Args:
         x: (B, C, h, w).
