@@ -7,6 +7,7 @@ from PIL import Image
 
 from dagen.scoring.overlay import COLOURS
 from dagen.scoring.prediction_sheets import draw
+from dagen.scoring.predictor import Predictor
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import Task
 from tests.scoring.by_hand import Brightness, Halves, Runtime
@@ -14,7 +15,8 @@ from tests.scoring.by_hand import Brightness, Halves, Runtime
 
 def test_every_predictor_has_a_column_and_is_asked_once_an_image(tmp_path: Path) -> None:
     exported = Runtime()
-    columns = {"exported": exported, "network": TorchPredictor(Brightness(), Task.BINARY, (16, 16))}
+    network = TorchPredictor(Brightness(), Task.BINARY, (16, 16))
+    columns: dict[str, Predictor] = {"exported": exported, "network": network}
     path = draw(Halves(), columns, tmp_path / "sheet.png", "Halves val")
     assert exported.calls == len(Halves())
     with Image.open(path) as sheet:
