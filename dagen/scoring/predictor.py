@@ -19,27 +19,26 @@ Probabilities = NDArray[np.float32]
 
 
 class Predictor(Protocol):
-    """Segments one image at a time; two threads may call it at once.
-
-    Attributes:
-        name: the network's name, such as ``enet``.
-        task: the task that it segments; its classes are those of the probabilities.
-        size: height and width in pixels that its input covers: an image is scaled, with its
-            aspect kept, until it covers them.
-        bytes: size of the deployed file; None without a file.
-    """
+    """Segments one image at a time; two threads may call it at once."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 (described above)
+    def name(self) -> str:
+        """The network's name, such as ``enet``."""
 
     @property
-    def task(self) -> Task: ...  # noqa: D102
+    def task(self) -> Task:
+        """The task that it segments; its classes are those of the probabilities."""
 
     @property
-    def size(self) -> tuple[int, int]: ...  # noqa: D102
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels that the network's input covers.
+
+        An image is scaled, with its aspect kept, until it covers them.
+        """
 
     @property
-    def bytes(self) -> int | None: ...  # noqa: D102
+    def bytes(self) -> int | None:
+        """Size of the deployed file; None without a file."""
 
     def __call__(self, image: Image) -> Probabilities:
         """Class probabilities of one image at its own size.
@@ -50,7 +49,6 @@ class Predictor(Protocol):
         Returns:
             (C, H, W) float32.
         """
-        ...
 
 
 class Prediction(NamedTuple):
