@@ -69,7 +69,7 @@ def adapt(
             in one of the two.
 
     Returns:
-        The adapted run, including its baseline's scores.
+        The adapted run; its ``baseline`` holds the scores of the run that it is compared with.
 
     Raises:
         UsageError: no ``tgt``, an unknown setting, a value outside its range, or contradictory

@@ -172,7 +172,6 @@ def measure(
         **scores_of(
             shipped,
             missing,
-            plan.task,
             job.runtime,
             progress,
             lambda name: ending.around(shipped.network, name),

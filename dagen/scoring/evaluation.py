@@ -14,7 +14,7 @@ from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Predictor, Probabilities
 from dagen.system.progress import Progress
-from dagen.types import Label, Task
+from dagen.types import Label
 
 logger = logging.getLogger("dagen")
 
@@ -57,7 +57,6 @@ def evaluate(
 def scores_of(
     predictor: Predictor,
     names: Sequence[str],
-    task: Task,
     runtime: Runtime,
     progress: Progress,
     around: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
@@ -67,7 +66,6 @@ def scores_of(
     Args:
         predictor: a predictor, on the device where it runs.
         names: the data sets.
-        task: the predictor's task.
         runtime: says where the data sets are.
         progress: display that gets a bar for each data set.
         around: makes a context manager for the scoring on a data set.
@@ -77,7 +75,7 @@ def scores_of(
     """
     scores: dict[str, dict[str, float]] = {}
     for name in names:
-        dataset = open_dataset(name, "val", task, runtime.data_root)
+        dataset = open_dataset(name, "val", predictor.task, runtime.data_root)
         if not dataset.has_labels:
             logger.warning("%s has no labels here; it is not scored.", name)
             continue

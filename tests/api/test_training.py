@@ -54,6 +54,7 @@ def test_adapting_from_a_file_that_says_what_to_do(
     assert tuple(result.config["method"]) == ("minent",)
     assert result.config["steps"] == 1 and result.config["init"] == str(trained.model)
     assert set(result.scores) == {"resortit", "taco"}
+    assert result.baseline is not None and set(result.baseline.scores) == set(result.scores)
 
 
 def test_a_grid_of_one_run(place: Path, runtime: dagen.Runtime) -> None:
