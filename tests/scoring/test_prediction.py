@@ -26,7 +26,7 @@ def test_images_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
 
 
 def test_nothing_to_predict_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no image"):
+    with pytest.raises(UsageError, match="has no image"):
         find_images(tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
         find_images(tmp_path / "none")
