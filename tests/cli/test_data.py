@@ -123,7 +123,7 @@ def test_a_data_set_of_another_package_has_options_too(
         (["my-album", "--year", "new"], r"my-album\.year is 'new': .*integer"),
         (["my-album", "--year"], "--year needs a value"),
         (["my-album", "2000"], "'2000' is not an option; write --name value"),
-        (["--year", "2000", "my-album"], "--year stands before the data set's name"),
+        (["--year", "2000", "my-album"], "--year comes before the data set's name"),
         (["taco", "--workers", "0"], r"taco\.workers is '0'"),
         (["resortit", "--edition", "bsic"], "did you mean 'basic'"),
         (["coco"], r"'coco' cannot be downloaded: put images/.* These can be: .*resortit, taco"),

@@ -114,7 +114,7 @@ def test_networks_that_cannot_share_a_map_are_named(
     for args, message in (
         ([runs[0], wide, "--tgt", "taco"], "channels"),
         ([runs[0]], "give --tgt"),
-        ([tmp_path], "holds no model.safetensors"),
+        ([tmp_path], "has no model.safetensors"),
         ([tmp_path / "none.safetensors", "--tgt", "taco"], "is not a file"),
     ):
         code, _, err = call(monkeypatch, capsys, *args, "--data-root", data, "--quiet")

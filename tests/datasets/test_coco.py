@@ -73,7 +73,7 @@ def test_paths_that_leave(tmp_path: Path) -> None:
 
 
 def test_missing_split(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no image: images belong in .*images/test"):
+    with pytest.raises(DataError, match=r"has no image: images belong in .*images/test"):
         Coco(make_coco(tmp_path), "test", Task.BINARY)
 
 

@@ -59,7 +59,7 @@ def test_missing_and_empty(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere is missing.*DAGEN_DATA"):
         ReSortIt(tmp_path / "nowhere", "train", Task.BINARY)
     folder = make_resortit(tmp_path, val=0)
-    with pytest.raises(DataError, match=r"split 'val' of .* holds no image: images belong in"):
+    with pytest.raises(DataError, match=r"split 'val' of .* has no image: images belong in"):
         ReSortIt(folder, "val", Task.BINARY)
     dataset = ReSortIt(folder, "train", Task.BINARY)
     (folder / "labels" / "train" / "00000.png").unlink()

@@ -124,7 +124,7 @@ def test_without_own_splits_every_photograph_is_in_one(tmp_path: Path) -> None:
         ("[]", "must hold"),
         ('{"train": "batch_1/000000.jpg"}', "must hold"),
         ('{"train": [3]}', "must hold"),
-        ('{"train": []}', "holds no image"),
+        ('{"train": []}', "has no image"),
         ('{"train": ["batch_1/0.jpg", "batch_1/0.jpg"]}', "1 file.* more than once"),
         (
             '{"train": ["../../../secret.jpg", "/x.jpg"]}',

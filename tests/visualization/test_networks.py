@@ -57,7 +57,7 @@ def test_wrong_networks_are_one_line(files: list[Path], tmp_path: Path) -> None:
     for given, message in (
         ([], "no network"),
         ([files[0], files[0].parent], "given twice"),
-        ([tmp_path], "holds no model.safetensors"),
+        ([tmp_path], "has no model.safetensors"),
         ([tmp_path / "none.safetensors"], "is not a file"),
         ([files[0], other], "binary and material"),
     ):

@@ -74,7 +74,7 @@ def test_empty_splits(tmp_path: Path) -> None:
     make_resortit(tmp_path, val=0)
     report = check("resortit", Task.BINARY, tmp_path)
     assert [(d.split, d.file) for d in report.defects] == [("val", None)]
-    assert "holds no image" in report.defects[0].problem
+    assert "has no image" in report.defects[0].problem
 
 
 def test_lists_with_defects(tmp_path: Path) -> None:
