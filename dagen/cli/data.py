@@ -54,6 +54,8 @@ def check(
     for defect in report.defects:
         where = f"{defect.split}/{defect.file}" if defect.file else defect.split
         typer.echo(f"{where}: {defect.problem}")
+    for warned in report.warnings:
+        typer.echo(f"{warned.split}: warning: {warned.problem}")
     if not report.ok:
         typer.echo(f"dagen: {len(report.defects)} defect(s) in {name}.", err=True)
         raise typer.Exit(1)

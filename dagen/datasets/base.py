@@ -27,6 +27,7 @@ class Dataset:
         on_disk: whether it reads files below ``root`` (procedural ones do not).
         Download: how to download it; None if ``dagen data get`` cannot.
         how_to_get: what to do if it cannot be downloaded, as a phrase for errors.
+        about_ignored: a sentence for users whose labels have no object but ignored pixels.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val")
@@ -34,6 +35,7 @@ class Dataset:
     on_disk: ClassVar[bool] = True
     Download: ClassVar[type[download.Download] | None] = None
     how_to_get: ClassVar[str] = "put its files into its folder"
+    about_ignored: ClassVar[str] = ""
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
         """Open one split.

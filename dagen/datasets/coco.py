@@ -1,4 +1,4 @@
-"""Your own images with COCO annotations.
+r"""Your own images with COCO annotations.
 
 Layout below the data set's folder::
 
@@ -9,10 +9,14 @@ SPLIT is train, val or test. If the folder ``images/SPLIT`` exists, its files ar
 ``FILE_NAME`` is relative to it: such a set can be a training target without any annotation.
 Otherwise the annotation file says which images belong to the split.
 
+``FILE_NAME`` may have sub-folders, with ``/`` or ``\``, and may repeat ``images/`` or
+``images/SPLIT/``. Accents may be stored composed or decomposed.
+
 Under ``material`` a category counts if its name is that of a class (background, aluminium, paper,
-bottle, nylon, in any case); any other is 255, ignored. Under ``binary`` every category but
-"background" is waste. Where objects overlap, the smaller one counts. Polygons and uncompressed run
-lengths are read.
+bottle, nylon, in any case); any other is 255, ignored. Under ``binary`` every category is waste
+except ``background`` and labelme's ``_background_``, and ``__ignore__`` is 255. Polygons are drawn
+by COCO's rule; run lengths are read as lists and in their compressed form. Where objects overlap,
+the smaller one counts. An object without an outline is not background: its box is 255.
 """
 
 from __future__ import annotations
@@ -24,8 +28,9 @@ from typing import ClassVar
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading import coco_json
+from dagen.datasets.reading.coco_entries import role_of
 from dagen.datasets.reading.files import Files
-from dagen.datasets.reading.paths import inside, list_images, stamp
+from dagen.datasets.reading.paths import canonical, inside, list_images, spelling_fault, stamp
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
 
@@ -42,6 +47,10 @@ class Coco(Files):
         return f"images/{self.split}/" if own else "images/"
 
     @property
+    def _folder(self) -> Path | None:
+        return None if self._prefix == "images/" else self.root / self._prefix
+
+    @property
     def _file(self) -> Path:
         folder = self.root / "annotations"
         plain = folder / f"{self.split}.json"
@@ -51,8 +60,26 @@ class Coco(Files):
         if self._prefix != "images/":
             names: Iterable[str] = list_images(self.root / self._prefix)
         else:
-            names = self._annotations.images if self.has_labels else ()
+            names = self._read.images if self.has_labels else ()
+            if spelling_fault(names):
+                self._read.require_sound()
+            return map(self._on_disk, names)
         return (self._prefix + name for name in names)
+
+    def _on_disk(self, name: str) -> str:
+        """Path below ``root`` of the image that the annotations name; it need not exist."""
+        # Label Studio writes "images/" before every name.
+        usual, *others = [f"images/{name}", *([name] if name.startswith("images/") else [])]
+        for path in (usual, *others):
+            if (self.root / path).is_file():
+                return path
+        found = (self._spellings.get(canonical(path)) for path in (usual, *others))
+        return next((path for path in found if path), usual)
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        names = [f"images/{name}" for name in list_images(self.root / "images")]
+        return {canonical(name): name for name in names}
 
     def _layout(self) -> str:
         return (
@@ -63,8 +90,9 @@ class Coco(Files):
     def _path(self, index: int) -> Path:
         return inside(self.root, self._names[index], str(self._file))
 
-    def _file_name(self, index: int) -> str:
-        return self._names[index].removeprefix(self._prefix)
+    def _declared(self, index: int) -> list[str]:
+        """Names under which an image may be declared: some repeat folders of the layout."""
+        return [self._names[index].removeprefix(part) for part in (self._prefix, "images/", "")]
 
     @property
     def has_labels(self) -> bool:
@@ -72,8 +100,12 @@ class Coco(Files):
         return self._file.is_file()
 
     @cached_property
+    def _read(self) -> coco_json.Annotations:
+        return coco_json.read(self._file)
+
+    @cached_property
     def _annotations(self) -> coco_json.Annotations:
-        found = coco_json.load(self._file)
+        found = self._read.require_sound()
         names = {name.casefold() for name in found.categories.values()}
         if self.task is Task.MATERIAL and not names & {*self.task.classes[1:]}:
             raise DataError(
@@ -88,22 +120,38 @@ class Coco(Files):
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
-        return self._annotations.draw(self._file_name(index), self.size(index), self._value)
+        return self._draw(index, self._annotations)
+
+    def inspect(self, index: int) -> Label:
+        """:meth:`label`, also if other entries of the annotation file are wrong."""
+        return self._draw(index, self._read)
+
+    def _draw(self, index: int, found: coco_json.Annotations) -> Label:
+        entry = found.entry(*self._declared(index))
+        return found.draw(entry, self.size(index), self._value)
 
     def _value(self, category: str) -> int:
         name = category.casefold()
+        if role := role_of(category):
+            return 0 if role == "background" else IGNORE
         if self.task is Task.BINARY:
-            return int(name != "background")
+            return 1
         return self.task.classes.index(name) if name in self.task.classes else IGNORE
 
     def instances(self, index: int) -> int:
         """Number of annotated objects in image ``index``."""
-        entry = self._annotations.entry(self._file_name(index))
-        return len(self._annotations.instances.get(entry.id, []))
+        entry = self._read.entry(*self._declared(index))
+        return len(self._read.instances.get(entry.id, []))
 
     def audit(self) -> Iterator[tuple[str, str]]:
-        """Declared images that are missing, which listing the folder cannot show."""
-        if self.has_labels and self._prefix != "images/":
-            for name in self._annotations.images:
-                if not (self.root / self._prefix / name).is_file():
+        """What is wrong with the annotation file; declared images that are missing."""
+        yield from super().audit()
+        if not self.has_labels:
+            return
+        yield from ((self._file.name, problem) for problem in self._read.problems())
+        if self._prefix != "images/":
+            found = [self._read.find(*self._declared(index)) for index in range(len(self))]
+            there = {entry.id for entry in found if entry}
+            for name, entry in self._read.images.items():
+                if entry.id not in there:
                     yield self._prefix + name, f"is declared in {self._file.name} but missing"

@@ -3,24 +3,26 @@
 Layout below the data set's folder::
 
     images/SPLIT/NAME.jpg   (or .png, .bmp, .tif, .webp)
-    masks/SPLIT/NAME.png
+    masks/SPLIT/NAME.png    (or .bmp, .tif)
 
-SPLIT is train, val or test; only ``images`` is needed to train on it as a target. A mask has one
-8-bit channel holding the class ids *of the task that is run*: 0 and 1 under ``binary``, 0 to 4
-under ``material``; 255 is ignored. Any other id is an error.
+SPLIT is train, val or test; only ``images`` is needed to train on it as a target. NAME may have
+sub-folders, the same below ``images`` and ``masks``, and suffixes may be in capitals. A mask has
+one channel holding the class ids *of the task that is run*: 0 and 1 under ``binary``, 0 to 4 under
+``material``; 255 is ignored. Any other id is an error, and so is a JPEG mask.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading.files import Files
-from dagen.datasets.reading.images import read_mask
-from dagen.datasets.reading.paths import list_images, stamp
+from dagen.datasets.reading.masks import MaskFolder, read_mask
+from dagen.datasets.reading.paths import canonical_stem, list_images, stamp
 from dagen.errors import DataError
 
 
@@ -29,10 +31,14 @@ class Folder(Files):
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
     how_to_get = "put images/<split>/ and masks/<split>/ into its folder"
+    about_ignored = (
+        "If 255 marks a class in your masks, declare it in dagen.toml: "
+        'ids = { "0" = "background", "255" = "waste" }.'
+    )
 
     def _listing(self) -> Iterable[str]:
         names = list_images(self.root / "images" / self.split)
-        stems = Counter(PurePosixPath(name).stem for name in names)
+        stems = Counter(canonical_stem(name) for name in names)
         if twice := sorted(stem for stem, count in stems.items() if count > 1):
             raise DataError(
                 f"{self.root / 'images' / self.split} holds images that would share one mask "
@@ -51,13 +57,20 @@ class Folder(Files):
         """Whether the split's folder of masks exists."""
         return (self.root / "masks" / self.split).is_dir()
 
+    @property
+    def _folder(self) -> Path:
+        return self.root / "images" / self.split
+
+    @cached_property
+    def _masks(self) -> MaskFolder:
+        return MaskFolder(self.root / "masks" / self.split)
+
     def _mask(self, index: int) -> Path:
-        stem = PurePosixPath(self._names[index]).stem
-        return self.root / "masks" / self.split / f"{stem}.png"
+        return self._masks.mask_of(self._names[index].removeprefix(f"images/{self.split}/"))
 
     def label_key(self, index: int) -> str:
-        """Path, size and modification time of the mask."""
-        return stamp(self._mask(index))
+        """Path, size and modification time of the mask, and the task."""
+        return f"{stamp(self._mask(index))}|{self.task}"
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""

@@ -4,24 +4,26 @@ Koskinopoulou et al., "Robotic Waste Sorting Technology" (IEEE RAM 28(2), 2021,
 doi 10.1109/MRA.2021.3066040). Layout below the data set's folder::
 
     train/NAME         val/NAME           images
-    labels/train/NAME  labels/val/NAME    index masks of the same name
+    labels/train/NAME  labels/val/NAME    index masks
 
-A mask may also be a PNG of the same stem, since a JPEG cannot hold ids. Ids: 0 background,
-1 aluminium, 2 paper (carton), 3 bottle, 4 nylon; 255 is ignored. (Older loaders of this data
-turned 255 into class 4; here it remains ignored.) Under the binary task every material is waste.
+A mask is a PNG (or BMP or TIFF) of the same stem; a JPEG changes ids and is refused. Images and
+masks may lie in sub-folders. Ids: 0 background, 1 aluminium, 2 paper (carton), 3 bottle, 4 nylon;
+255 is ignored. (Older loaders of this data turned 255 into class 4; here it remains ignored.) Under
+the binary task every material is waste.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading.files import Files
-from dagen.datasets.reading.images import read_mask
+from dagen.datasets.reading.masks import MaskFolder, read_mask
 from dagen.datasets.reading.paths import list_images, stamp
 from dagen.datasets.upkeep import download
 from dagen.types import IGNORE, Task
@@ -63,9 +65,16 @@ class ReSortIt(Files):
         """Whether the split's folder of masks exists."""
         return self._labels.is_dir()
 
+    @property
+    def _folder(self) -> Path:
+        return self.root / self.split
+
+    @cached_property
+    def _masks(self) -> MaskFolder:
+        return MaskFolder(self._labels)
+
     def _mask(self, index: int) -> Path:
-        same = self.root / "labels" / self._names[index]
-        return same if same.is_file() else same.with_suffix(".png")
+        return self._masks.mask_of(self._names[index].removeprefix(f"{self.split}/"))
 
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask, and the task."""

@@ -34,7 +34,7 @@ from pydantic import Field
 from dagen.datasets.base import Label
 from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.files import Files, MissingSplit
-from dagen.datasets.reading.paths import check_spelling, inside, list_images, stamp
+from dagen.datasets.reading.paths import inside, list_images, portable, spelling_fault, stamp
 from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.datasets.reading.taco_splits import split_of
 from dagen.datasets.upkeep import download
@@ -82,7 +82,8 @@ class Taco(Files):
 
     def _listing(self) -> Iterable[str]:
         if self._own_splits:
-            return [self._prefix + name for name in self._own_split(self._own_splits)]
+            names = map(portable, self._own_split(self._own_splits))
+            return [self._prefix + name for name in names]
         return [
             f"{self._prefix}{batch.name}/{name}"
             for batch in self._data.glob("batch_*")
@@ -104,7 +105,8 @@ class Taco(Files):
             raise DataError(
                 f'{path} must hold {{"{self.split}": ["batch_1/000006.jpg", ...]}}: correct it.'
             )
-        check_spelling(names, str(path))
+        if fault := spelling_fault(map(portable, names)):
+            raise DataError(f"{path} {fault}: correct the file.")
         return names
 
     def _layout(self) -> str:
@@ -126,8 +128,8 @@ class Taco(Files):
         return self._file.is_file()
 
     @cached_property
-    def _annotations(self) -> coco_json.Annotations:
-        return coco_json.load(self._file)
+    def _read(self) -> coco_json.Annotations:
+        return coco_json.read(self._file)
 
     def label_key(self, index: int) -> str:
         """The label's sources: the photograph, the annotation file and the task."""
@@ -135,7 +137,15 @@ class Taco(Files):
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
-        return self._annotations.draw(self._file_name(index), self.size(index), self._value)
+        return self._draw(index, self._read.require_sound())
+
+    def inspect(self, index: int) -> Label:
+        """:meth:`label`, also if other entries of the annotation file are wrong."""
+        return self._draw(index, self._read)
+
+    def _draw(self, index: int, found: coco_json.Annotations) -> Label:
+        entry = found.entry(self._file_name(index))
+        return found.draw(entry, self.size(index), self._value)
 
     def _value(self, category: str) -> int:
         if self.task is Task.BINARY:
@@ -146,13 +156,17 @@ class Taco(Files):
 
     def instances(self, index: int) -> int:
         """Number of annotated objects in photograph ``index``."""
-        entry = self._annotations.entry(self._file_name(index))
-        return len(self._annotations.instances.get(entry.id, []))
+        entry = self._read.entry(self._file_name(index))
+        return len(self._read.instances.get(entry.id, []))
 
     def audit(self) -> Iterator[tuple[str, str]]:
-        """Declared photographs that are missing, which listing the folders cannot show."""
-        if self.has_labels and not self._own_splits:
-            for name in self._annotations.images:
+        """What is wrong with the annotation file; declared photographs that are missing."""
+        yield from super().audit()
+        if not self.has_labels:
+            return
+        yield from ((self._file.name, problem) for problem in self._read.problems())
+        if not self._own_splits:
+            for name in self._read.images:
                 if split_of(name) == self.split and not (self._data / name).is_file():
                     yield self._prefix + name, "is declared in annotations.json but missing"
 
@@ -160,5 +174,5 @@ class Taco(Files):
         """TACO's first scene tag, such as ``"Pavement"``; None without annotations or a tag."""
         if not self.has_labels:
             return None
-        entry = self._annotations.entry(self._file_name(index))
-        return self._annotations.scenes.get(entry.id)
+        entry = self._read.entry(self._file_name(index))
+        return self._read.scenes.get(entry.id)

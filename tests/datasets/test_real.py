@@ -13,12 +13,13 @@ from dagen.types import Task
 
 pytestmark = pytest.mark.real
 
-# Per cent of pixels: background, aluminium, paper, bottle, nylon, ignore.
+# Per cent of pixels: background, aluminium, paper, bottle, nylon, ignore. The README drew TACO's
+# polygons half a pixel larger on each side than COCO's rule, which counts here.
 SHARES = {
     ("resortit", "train"): (85.29, 1.80, 4.42, 5.46, 3.02, 0),
     ("resortit", "val"): (84.13, 2.17, 5.19, 5.52, 2.99, 0),
-    ("taco", "train"): (92.79, 1.27, 1.96, 1.25, 1.16, 1.56),
-    ("taco", "val"): (93.52, 1.30, 1.84, 0.85, 1.33, 1.16),
+    ("taco", "train"): (92.90, 1.25, 1.94, 1.23, 1.14, 1.53),
+    ("taco", "val"): (93.65, 1.28, 1.82, 0.84, 1.30, 1.12),
 }
 COUNTS = {
     ("resortit", "train"): (480, None),

@@ -7,13 +7,13 @@ the training resolution allows, and keeps one file per image::
     FOLDER/ab/abcdef....npy     a NumPy array file, and the CRC-32 of all before in its last 4 bytes
 
 The file's name is the SHA-256 of everything that the array depends on: path, size and time of the
-image file, the resolution, and whether it is the image, its label or a kind of map. An entry is
-therefore never wrong, only unused: nothing is ever evicted, and the folder, or only its older files
-(``find FOLDER -mtime +30 -delete``), may be deleted at any time. Files are written under a
-temporary name (``.*.tmp``; a killed process leaves one), synced and renamed, so that several
-processes may share a folder; at worst two make the same file. A file is checked when a process
-first opens it, and made again if it is damaged. If nothing can be written, one warning is logged
-and the data set works without a cache.
+image file, the resolution, and whether it is the image, its label under a task or a kind of map. An
+entry is therefore never wrong, only unused: nothing is ever evicted, and the folder, or only its
+older files (``find FOLDER -mtime +30 -delete``), may be deleted at any time. Files are written
+under a temporary name (``.*.tmp``; a killed process leaves one), synced and renamed, so that
+several processes may share a folder; at worst two make the same file. A file is checked when a
+process first opens it, and made again if it is damaged. If nothing can be written, one warning is
+logged and the data set works without a cache.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from dagen.types import Pixels
 VARIABLE = "DAGEN_CACHE"
 """The environment variable that names the cache's folder."""
 
-_VERSION = 1  # part of each key: increase it when entries are made in another way
+_VERSION = 2  # part of each key: increase it when entries are made in another way
 _CHECKSUM = 4  # bytes
 _T = TypeVar("_T", bound=np.generic)
 
@@ -179,7 +179,11 @@ class CachedDataset(Wrapper):
             return self._shrink(self.dataset.label(index), cv2.INTER_NEAREST_EXACT)
 
         key = self.dataset.label_key(index)
-        return make() if key is None else self.cache.get(f"label|{self.limit}|{key}", make)
+        return (
+            make()
+            if key is None
+            else self.cache.get(f"label|{self.limit}|{self.dataset.task}|{key}", make)
+        )
 
     def map_of(self, index: int, kind: Map) -> Array:
         """The map of :meth:`image`'s result, in the kind's own type; read-only."""

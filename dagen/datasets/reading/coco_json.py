@@ -2,119 +2,167 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import ValidationError
 
 from dagen.datasets.base import Label
-from dagen.datasets.reading import polygons
-from dagen.datasets.reading.paths import check_spelling
+from dagen.datasets.reading import polygons, run_lengths
+from dagen.datasets.reading.coco_entries import Document, ImageEntry, Instance, Runs
+from dagen.datasets.reading.paths import canonical, spelling_fault
 from dagen.errors import DataError
-
-
-class Runs(BaseModel):
-    """Run lengths; a string of ``counts`` is COCO's compressed form, which is not read."""
-
-    size: tuple[int, int]
-    counts: list[int] | str
-
-
-class ImageEntry(BaseModel):
-    """One declared image; ``width`` and ``height`` are those of the upright image."""
-
-    # The tool that wrote ReSORT-IT's own files calls it "image_id".
-    id: int = Field(validation_alias=AliasChoices("id", "image_id"))
-    file_name: str
-    width: int
-    height: int
-    flickr_url: str | None = None
-    flickr_640_url: str | None = None
-
-
-class Instance(BaseModel):
-    """One labelled object."""
-
-    image_id: int
-    category_id: int
-    segmentation: list[list[FiniteFloat]] | Runs
-
-
-class Named(BaseModel):
-    """An id and its name."""
-
-    id: int
-    name: str
-
-
-class SceneTags(BaseModel):
-    """TACO's tags of the background of one image."""
-
-    image_id: int
-    background_ids: list[int]
-
-
-class Document(BaseModel):
-    """The parts of a COCO file that are used; the others are skipped."""
-
-    images: list[ImageEntry]
-    annotations: list[Instance] = []
-    categories: list[Named] = []
-    scene_annotations: list[SceneTags] = []
-    scene_categories: list[Named] = []
+from dagen.types import IGNORE
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """An annotation file, indexed by ``file_name``."""
+    """An annotation file, indexed by ``file_name``.
+
+    Attributes:
+        path: the file.
+        images: the declared images by name, with ``/``.
+        instances: the labelled objects by the id of their image.
+        categories: names by id.
+        scenes: TACO's scene tags by the id of the image.
+        faults: what is wrong with the file, one sentence each without its end; no label is read
+            from a file with faults.
+        outlineless: what is said about annotations without an outline; None if all have one.
+    """
 
     path: Path
     images: dict[str, ImageEntry]
     instances: dict[int, list[Instance]]
     categories: dict[int, str]
     scenes: dict[int, str]
+    faults: tuple[str, ...] = ()
+    outlineless: str | None = None
 
-    def entry(self, file_name: str) -> ImageEntry:
-        """The declaration of an image.
+    @cached_property
+    def _by_spelling(self) -> dict[str, ImageEntry]:
+        return {canonical(name): entry for name, entry in self.images.items()}
+
+    def require_sound(self) -> Annotations:
+        """The same annotations.
+
+        Raises:
+            DataError: the file has faults; all are named.
+        """
+        if self.faults:
+            raise DataError(f"{self.path} {'; it '.join(self.faults)}: correct the file.")
+        return self
+
+    def problems(self) -> Iterator[str]:
+        """All that is wrong with the file, a sentence each."""
+        yield from (f"{self.path} {fault}: correct the file." for fault in self.faults)
+        if self.outlineless:
+            yield self.outlineless
+
+    def find(self, *names: str) -> ImageEntry | None:
+        """The declaration of an image under the first of ``names`` that is declared.
+
+        Composed and decomposed letters are the same, and so are ``.JPG`` and ``.jpg``.
+        """
+        for name in names:
+            if entry := self.images.get(name) or self._by_spelling.get(canonical(name)):
+                return entry
+        return None
+
+    def entry(self, *names: str) -> ImageEntry:
+        """The declaration of an image; see :meth:`find`.
 
         Raises:
             DataError: the image is not declared.
         """
-        if file_name not in self.images:
-            raise DataError(
-                f"{self.path} has no entry for the image '{file_name}': add it, or remove the "
-                "image from the split."
-            )
-        return self.images[file_name]
+        if entry := self.find(*names):
+            return entry
+        raise DataError(
+            f"{self.path} has no entry for the image '{names[0]}': add it, or remove the "
+            "image from the split."
+        )
 
-    def draw(self, file_name: str, size: tuple[int, int], value_of: Callable[[str], int]) -> Label:
+    def draw(
+        self, entry: ImageEntry, size: tuple[int, int], value_of: Callable[[str], int]
+    ) -> Label:
         """The label of one image: large objects first, so that the smaller one counts.
 
+        An object without an outline lies somewhere in its box: the box is 255 where no outline of
+        another object is drawn. Without a box this holds for the whole image.
+
         Args:
-            file_name: the image's name in the file.
+            entry: the declaration of the image.
             size: (H, W) of the upright image.
             value_of: from a category's name to its class id (255 is ignored).
 
         Raises:
-            DataError: the image is not declared, or is of another size; a segmentation that
-                cannot be drawn.
+            DataError: the image is of another size, or segmentations cannot be drawn; all are
+                named.
         """
-        entry = self.entry(file_name)
         if (entry.height, entry.width) != size:
             raise DataError(
-                f"{self.path} declares '{file_name}' as {entry.width}x{entry.height} (W x H), "
-                f"but the upright image is {size[1]}x{size[0]}: get the image or the file again."
+                f"{self.path} declares '{entry.file_name}' as {entry.width}x{entry.height} "
+                f"(W x H), but the upright image is {size[1]}x{size[0]}: get the image or the file "
+                "again."
             )
         label = np.zeros(size, dtype=np.uint8)
-        try:
-            for instance in sorted(self.instances.get(entry.id, []), key=_area, reverse=True):
-                _fill(label, instance, value_of(self.categories[instance.category_id]))
-        except ValueError as error:
-            raise DataError(f"{self.path}: in the image '{file_name}', {error}.") from None
+        problems: dict[str, None] = {}
+        shapes: list[tuple[float, Runs | list[list[float]], int]] = []
+        for instance in self.instances.get(entry.id, []):
+            value = value_of(self.categories[instance.category_id])
+            if instance.segmentation is None or not instance.has_outline:
+                if value:
+                    _ignore_box(label, instance)
+                continue
+            try:
+                shape = _plain(instance.segmentation)
+                shapes.append((_area(shape), shape, value))
+            except ValueError as error:
+                problems[str(error)] = None
+        for _, shape, value in sorted(shapes, key=lambda each: each[0], reverse=True):
+            try:
+                _fill(label, shape, value)
+            except ValueError as error:
+                problems[str(error)] = None
+        if problems:
+            raise DataError(
+                f"{self.path}: in the image '{entry.file_name}', {'; '.join(problems)}."
+            )
         return label
+
+
+def read(path: Path) -> Annotations:
+    """Reads an annotation file as far as it can be read; ``faults`` says what is wrong.
+
+    Raises:
+        DataError: it is missing or not a COCO file.
+    """
+    document = _document(path)
+    categories = {category.id: category.name for category in document.categories}
+    names = {image.id: image.file_name for image in document.images}
+    instances: defaultdict[int, list[Instance]] = defaultdict(list)
+    for instance in document.annotations:
+        if instance.image_id in names and instance.category_id in categories:
+            instances[instance.image_id].append(instance)
+    tags = {tag.id: tag.name for tag in document.scene_categories}
+    scenes = {
+        scene.image_id: tags[scene.background_ids[0]]
+        for scene in document.scene_annotations
+        if scene.background_ids and scene.background_ids[0] in tags
+    }
+    return Annotations(
+        path,
+        {image.file_name: image for image in document.images},
+        dict(instances),
+        categories,
+        scenes,
+        tuple(_faults(document, names, categories)),
+        _outlineless(path, document, names),
+    )
 
 
 def load(path: Path) -> Annotations:
@@ -122,74 +170,112 @@ def load(path: Path) -> Annotations:
 
     Raises:
         DataError: it is missing or not a COCO file, names an image twice or outside the data set's
-            folder, or refers to an image or a category that it does not define.
+            folder, or refers to images or categories that it does not define; all are named.
     """
+    return read(path).require_sound()
+
+
+def _document(path: Path) -> Document:
     try:
-        document = Document.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        # Windows tools put a byte order mark before UTF-8, or write UTF-16.
+        return Document.model_validate_json(content.decode(json.detect_encoding(content)))
     except FileNotFoundError:
         raise DataError(f"the annotation file {path} is missing: get the data again.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not a valid COCO annotation file: {error}.") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(
-            f"{path} is not a valid COCO annotation file: {where}: {first['msg']}."
-        ) from None
-    _check_names(path, document)
-    categories = {category.id: category.name for category in document.categories}
-    known = {image.id for image in document.images}
-    instances: defaultdict[int, list[Instance]] = defaultdict(list)
-    for instance in document.annotations:
-        if instance.image_id not in known or instance.category_id not in categories:
-            raise DataError(
-                f"{path} has an annotation of the image {instance.image_id} and the category "
-                f"{instance.category_id}, which it does not both define."
-            )
-        instances[instance.image_id].append(instance)
-    tags = {tag.id: tag.name for tag in document.scene_categories}
-    scenes = {
-        scene.image_id: tags[scene.background_ids[0]]
-        for scene in document.scene_annotations
-        if scene.background_ids and scene.background_ids[0] in tags
-    }
-    images = {image.file_name: image for image in document.images}
-    return Annotations(path, images, dict(instances), categories, scenes)
+        raise DataError(f"{path} is not a valid COCO annotation file: {_wrong(error)}.") from None
 
 
-def _check_names(path: Path, document: Document) -> None:
-    names = [image.file_name for image in document.images]
-    check_spelling(names, str(path))
-    for what, values in (("file", names), ("image id", [image.id for image in document.images])):
+def _wrong(error: ValidationError) -> str:
+    """The entries of the wrong type: the first ones by name, and how many there are."""
+    found: dict[str, str] = {}
+    for each in error.errors(include_url=False, include_input=False, include_context=False):
+        where = ".".join(map(str, each["loc"][:3])) or "the file"
+        found.setdefault(where, f"{where}: {each['msg']}")
+    rest = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+    return "; ".join(list(found.values())[:5]) + rest
+
+
+def _faults(document: Document, names: dict[int, str], categories: dict[int, str]) -> Iterable[str]:
+    files = [image.file_name for image in document.images]
+    if fault := spelling_fault(files):
+        yield fault
+    for what, values in (
+        ("file", files),
+        ("image id", [image.id for image in document.images]),
+        ("category id", [category.id for category in document.categories]),
+    ):
         counted: Counter[str | int] = Counter(values)
-        if twice := [str(value) for value, count in counted.items() if count > 1]:
-            raise DataError(
-                f"{path} defines {len(twice)} {what}(s) more than once ({', '.join(twice[:5])})."
+        if twice := [value for value, count in counted.items() if count > 1]:
+            yield f"defines {len(twice)} {what}(s) more than once ({_some(twice)})"
+    for what, wanted, known in (
+        ("image", [each.image_id for each in document.annotations], {*names}),
+        ("category", [each.category_id for each in document.annotations], {*categories}),
+    ):
+        absent = [number for number in wanted if number not in known]
+        if absent:
+            plural = {"image": "images", "category": "categories"}[what]
+            yield (
+                f"has {len(absent)} annotation(s) of {plural} that it does not define "
+                f"({what} {_some(dict.fromkeys(absent))})"
             )
 
 
-def _area(instance: Instance) -> float:
-    segmentation = instance.segmentation
+def _outlineless(path: Path, document: Document, names: dict[int, str]) -> str | None:
+    bare = [each for each in document.annotations if not each.has_outline]
+    if not bare:
+        return None
+    where = dict.fromkeys(names[each.image_id] for each in bare if each.image_id in names)
+    boxless = sum(each.bbox is None for each in bare)
+    whole = f"; {boxless} of them have no box either, so their whole image is" if boxless else ""
+    return (
+        f"{len(bare)} of {len(document.annotations)} annotation(s) in {path} have no outline "
+        f"(in {_some(where)}): the pixels in their boxes are ignored{whole}. Draw outlines to "
+        "train on them."
+    )
+
+
+def _some(values: Iterable[object]) -> str:
+    listed = [str(value) for value in values]
+    return ", ".join(listed[:10]) + (", ..." if len(listed) > 10 else "")
+
+
+def _plain(segmentation: Runs | list[list[float]]) -> Runs | list[list[float]]:
+    if isinstance(segmentation, Runs) and isinstance(segmentation.counts, str):
+        counts = run_lengths.decompress(segmentation.counts)
+        return Runs(size=segmentation.size, counts=counts)
+    return segmentation
+
+
+def _area(segmentation: Runs | list[list[float]]) -> float:
     if isinstance(segmentation, Runs):
         counts = segmentation.counts
-        return polygons.runs_area(counts) if isinstance(counts, list) else 0.0
+        return run_lengths.runs_area(counts) if isinstance(counts, list) else 0.0
     return sum(polygons.polygon_area(polygon) for polygon in segmentation)
 
 
-def _fill(label: Label, instance: Instance, value: int) -> None:
-    segmentation = instance.segmentation
+def _fill(label: Label, segmentation: Runs | list[list[float]], value: int) -> None:
     if not isinstance(segmentation, Runs):
-        # One by one, so that the parts of an object add up; one call would cut out overlaps.
-        for polygon in segmentation:
-            polygons.fill_polygon(label, polygon, value)
-    elif isinstance(segmentation.counts, str):
-        raise ValueError(
-            "a mask is stored as compressed run lengths, which are not read: store polygons or "
-            "uncompressed run lengths (a list of numbers)"
-        )
+        polygons.fill_polygons(label, segmentation, value)
     elif segmentation.size != label.shape:
         raise ValueError(
             f"a mask of run lengths is {segmentation.size} (H, W), but the image is {label.shape}"
         )
-    else:
-        polygons.fill_runs(label, segmentation.counts, value)
+    elif isinstance(segmentation.counts, list):
+        run_lengths.fill_runs(label, segmentation.counts, value)
+
+
+def _ignore_box(label: Label, instance: Instance) -> None:
+    """Every pixel that the object's box touches becomes 255; without a box, the whole image."""
+    if instance.bbox is None:
+        label[...] = IGNORE
+        return
+    height, width = label.shape
+    x, y, w, h = instance.bbox
+    left, right = np.clip([np.floor(x), np.ceil(x + w)], 0, width).astype(int)
+    top, bottom = np.clip([np.floor(y), np.ceil(y + h)], 0, height).astype(int)
+    label[top:bottom, left:right] = IGNORE

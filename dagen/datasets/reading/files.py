@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dagen.datasets.base import Dataset, Image
+from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.reading.images import image_size, read_image
-from dagen.datasets.reading.paths import stamp
+from dagen.datasets.reading.paths import CONVERT, list_unread, stamp
 from dagen.errors import DataError, UsageError, unknown
 from dagen.types import Task
 
@@ -77,9 +77,21 @@ class Files(Dataset):
         """Path, size and modification time of the image file."""
         return stamp(self._path(index))
 
+    @property
+    def _folder(self) -> Path | None:
+        """The folder whose pictures are the split; None if a list names them."""
+        return None
+
     def audit(self) -> Iterator[tuple[str, str]]:
         """Defects that no single image shows, as (file, problem)."""
-        yield from ()
+        if self._folder:
+            below = self._folder.relative_to(self.root)
+            for name in list_unread(self._folder):
+                yield (below / name).as_posix(), f"is a picture that is not read: {CONVERT}."
+
+    def inspect(self, index: int) -> Label:
+        """:meth:`label`, drawn even if other labels in the same file are wrong; for checks only."""
+        return self.label(index)
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the names and file contents of the split's images, in order."""

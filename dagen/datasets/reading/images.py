@@ -1,27 +1,25 @@
-"""Image files as arrays: upright photographs and index masks."""
+"""Image files as arrays: upright photographs."""
 
 from __future__ import annotations
 
 import re
 import struct
 import warnings
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pil
 from PIL import ImageFile, ImageOps
 
-from dagen.datasets.base import Image, Label
+from dagen.datasets.base import Image
 from dagen.datasets.reading.paths import SUFFIXES
 from dagen.errors import DataError, UsageError
-from dagen.types import IGNORE
 
 _ORIENTATION = 0x0112
 _DEEP = re.compile(";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all channels together
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 # Errors of Pillow for a file that is not what it claims to be.
-_DAMAGED = (
+DAMAGED = (
     OSError,
     SyntaxError,
     ValueError,
@@ -46,9 +44,9 @@ def open_image(path: Path) -> ImageFile.ImageFile:
             return Pil.open(path)
     except FileNotFoundError:
         raise DataError(f"the image {path} is missing: restore it or get the data again.") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise DataError(
-            f"{path} cannot be read as an image ({_short(error)}): replace it."
+            f"{path} cannot be read as an image ({short(error)}): replace it."
         ) from None
 
 
@@ -67,9 +65,9 @@ def read_image(path: Path) -> Image:
         try:
             upright = ImageOps.exif_transpose(image)
             return np.array(upright.convert("RGB"), dtype=np.uint8)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise DataError(
-                f"the image {path} is damaged or truncated ({_short(error)}): replace it."
+                f"the image {path} is damaged or truncated ({short(error)}): replace it."
             ) from None
 
 
@@ -94,58 +92,13 @@ def image_size(path: Path) -> tuple[int, int]:
             return image.height, image.width
         try:
             turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
-        except _DAMAGED as error:
-            raise DataError(
-                f"{path} has damaged EXIF data ({_short(error)}): replace it."
-            ) from None
+        except DAMAGED as error:
+            raise DataError(f"{path} has damaged EXIF data ({short(error)}): replace it.") from None
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def read_mask(path: Path, allowed: Collection[int], size: tuple[int, int]) -> Label:
-    """Decodes an index mask: one channel whose values are class ids.
-
-    Args:
-        path: a file of mode L (grey), P (palette; its indices are the ids) or 1 (bits).
-        allowed: ids that it may contain besides 255.
-        size: (H, W) of the image that it belongs to.
-
-    Returns:
-        (H, W) uint8, the ids of the file.
-
-    Raises:
-        DataError: the mask is missing, damaged, of another size, not an index mask, or contains
-            another id.
-    """
-    if not path.is_file():
-        raise DataError(f"the mask {path} is missing: restore it or get the data again.")
-    with open_image(path) as image:
-        if image.mode not in ("L", "P", "1"):
-            raise DataError(
-                f"the mask {path} has mode {image.mode}; it must be an index mask, one 8-bit "
-                "channel holding class ids (mode L or P): convert its colours to ids."
-            )
-        try:
-            mask = np.array(image, dtype=np.uint8)
-        except _DAMAGED as error:
-            raise DataError(
-                f"the mask {path} is damaged or truncated ({_short(error)}): replace it."
-            ) from None
-    if mask.shape != size:
-        raise DataError(
-            f"the mask {path} is {mask.shape[1]}x{mask.shape[0]} (W x H), but its image is "
-            f"{size[1]}x{size[0]}: both must be of one size."
-        )
-    found = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
-    if strange := sorted({*found} - {*allowed, IGNORE}):
-        ids = ", ".join(map(str, strange[:5])) + (", ..." if len(strange) > 5 else "")
-        raise DataError(
-            f"the mask {path} holds the unknown id {ids}; allowed: "
-            f"{', '.join(map(str, sorted(allowed)))} and {IGNORE} (ignored)."
-        )
-    return mask
-
-
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
+    """The error's message on one line of at most 120 characters."""
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 

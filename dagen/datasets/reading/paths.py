@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from dagen.errors import DataError
@@ -10,12 +12,43 @@ from dagen.errors import DataError
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 """Suffixes of image files, in lower case."""
 
+UNREAD = frozenset(
+    {".heic", ".heif", ".avif", ".jp2", ".jxl", ".gif", ".psd", ".dng", ".cr2", ".cr3", ".nef"}
+    | {".arw", ".orf", ".raf", ".rw2"}
+)
+"""Suffixes of pictures that are not read, in lower case; they are named, not passed over."""
+
+CONVERT = "save it as JPEG or PNG"
+"""What to do with such a picture."""
+
+
+def portable(name: str) -> str:
+    """A path as another file names it, with ``/`` between its parts, and without ``.`` and ``//``.
+
+    Windows writes backslashes; ``a/./b`` and ``a//b`` are one file.
+    """
+    return PurePosixPath(name.replace("\\", "/")).as_posix() if name else name
+
+
+def canonical(name: str) -> str:
+    """One spelling for all spellings of a file's name that mean the same file to people.
+
+    macOS may store an accent apart from its letter, and the suffix may be ``.JPG`` or ``.jpg``.
+    """
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
+    return path.with_suffix(path.suffix.lower()).as_posix()
+
+
+def canonical_stem(name: str) -> str:
+    """:func:`canonical` without the suffix: an image and its mask share it."""
+    return PurePosixPath(unicodedata.normalize("NFC", name)).with_suffix("").as_posix()
+
 
 def lexically_inside(name: str) -> bool:
     """Whether a relative path with ``/`` stays below its root, judged by its spelling."""
     path = PurePosixPath(name)
     return not (
-        not name
+        not path.parts
         or path.is_absolute()
         or ".." in path.parts
         or "\\" in name  # a separator on some systems: a name must mean the same file everywhere
@@ -49,29 +82,48 @@ def inside(root: Path, name: str, source: str) -> Path:
     return path
 
 
-def check_spelling(names: Iterable[str], source: str) -> None:
-    """Refuse paths whose spelling leaves their folder, all in one error.
+def spelling_fault(names: Iterable[str]) -> str | None:
+    """What is wrong with the file that lists ``names``, if the spelling of some leaves its folder.
 
-    Raises:
-        DataError: ``names``, which ``source`` lists, contains such paths.
+    Returns:
+        The end of a sentence that begins with the file's name; None if nothing is wrong.
     """
-    if outside := [name for name in names if not lexically_inside(name)]:
-        raise DataError(
-            f"{source} names {len(outside)} file(s) that are not relative paths below the data "
-            f"set's folder ({', '.join(map(repr, outside[:5]))}): nothing outside is read; correct "
-            "them."
-        )
+    outside = [name for name in names if not lexically_inside(name)]
+    if not outside:
+        return None
+    return (
+        f"names {len(outside)} file(s) that are not relative paths below the data set's folder "
+        f"({', '.join(map(repr, outside[:5]))}), and nothing outside is read"
+    )
 
 
 def list_images(folder: Path) -> list[str]:
-    """Sorted names of the image files in ``folder`` without hidden ones; [] if it is missing."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    """Sorted names of the image files below ``folder``, with ``/``; [] if it is missing.
+
+    Files in sub-folders count, hidden files and folders do not.
+    """
+    return sorted(name for name in _files(folder) if PurePosixPath(name).suffix.lower() in SUFFIXES)
+
+
+def list_unread(folder: Path) -> list[str]:
+    """Sorted names of the pictures below ``folder`` whose format is not read, such as HEIC."""
+    return sorted(name for name in _files(folder) if PurePosixPath(name).suffix.lower() in UNREAD)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Names of the files below ``folder``, without hidden ones; links to folders are followed."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inner = Path(place).relative_to(folder)
+        for name in files:
+            if not name.startswith(".") and (Path(place) / name).is_file():
+                yield (inner / name).as_posix()
 
 
 def stamp(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dagen import plugins
 from dagen.datasets.base import Dataset
-from dagen.datasets.loading import opening
+from dagen.datasets.loading import foreground, opening
 from dagen.datasets.reading.files import Files, MissingSplit
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
@@ -29,6 +29,14 @@ class Defect:
 
     split: str
     file: str | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """What is not wrong in itself, but should be known before training or scoring."""
+
+    split: str
     problem: str
 
 
@@ -61,6 +69,7 @@ class Report:
     task: Task
     splits: dict[str, SplitSummary] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -73,10 +82,11 @@ def check(
 ) -> Report:
     """Open every image and every label of every split.
 
-    The check finds empty splits, names listed twice, missing, truncated or damaged images, sizes
-    other than declared, masks that are missing, of another size or with unknown ids, paths that
-    leave the folder, and images that are in two splits. Splits other than train and val may be
-    absent.
+    The check finds empty splits, names listed twice, missing, truncated or damaged images, pictures
+    of a format that is not read, sizes other than declared, masks that are missing, of another size
+    or with unknown ids, wrong entries of annotation files, objects without an outline, paths that
+    leave the folder, images that are in two splits, and splits whose labels have no object. Splits
+    other than train and val may be absent. It warns when a split has no pixel of a class.
 
     Args:
         name: the data set.
@@ -105,6 +115,7 @@ def check(
             checked.run(progress)
             report.splits[split] = checked.summary
             report.defects += checked.defects
+            report.warnings += checked.warnings
     return report
 
 
@@ -116,35 +127,45 @@ class _SplitCheck:
         self.seen = seen
         self.summary = SplitSummary(len(dataset))
         self.defects: list[Defect] = []
+        self.warnings: list[Warned] = []
         self._pixels = np.zeros(256, dtype=np.int64)
         self._told: set[str] = set()
 
     def run(self, progress: Progress | None) -> None:
         total = len(self.dataset)
-        for index in range(total):
-            name = self.dataset.name(index)
-            try:
-                self._image(index, name)
-                if self.dataset.has_labels:
-                    self._label(index)
-            except DataError as error:
-                self._tell(name, error)
-            if progress:
-                progress(self.dataset.split, index + 1, total)
         if isinstance(self.dataset, Files):
             try:
                 for file, problem in self.dataset.audit():
-                    self.defects.append(Defect(self.dataset.split, file, problem))
+                    self._tell(file, problem)
             except DataError as error:
-                self._tell(None, error)
+                self._tell(None, str(error))
+        for index in range(total):
+            name = self.dataset.name(index)
+            image, label = self._fault(self._image, index), self._fault(self._label, index)
+            if image:
+                self._tell(name, image)
+            # The label needs the image's size, so it complains of a damaged image as well.
+            if label and not (image and str(self.dataset.root / name) in label):
+                self._tell(name, label)
+            if progress:
+                progress(self.dataset.split, index + 1, total)
         self.summary.share = self._shares()
+        self._look_for_classes()
 
-    def _tell(self, file: str | None, error: DataError) -> None:
-        # The message names the damaged file: a broken annotation file is listed once, not for each
-        # of its images.
-        if str(error) not in self._told:
-            self._told.add(str(error))
-            self.defects.append(Defect(self.dataset.split, file, str(error)))
+    def _fault(self, part: Callable[[int, str], None], index: int) -> str | None:
+        try:
+            part(index, self.dataset.name(index))
+        except DataError as error:
+            return str(error)
+        return None
+
+    def _tell(self, file: str | None, problem: str) -> None:
+        # A message about a damaged file names it: a broken annotation file is listed once, not for
+        # each of its images.
+        key = problem if str(self.dataset.root) in problem else f"{file}: {problem}"
+        if key not in self._told:
+            self._told.add(key)
+            self.defects.append(Defect(self.dataset.split, file, problem))
 
     def _image(self, index: int, name: str) -> None:
         image = self.dataset.image(index)
@@ -156,16 +177,31 @@ class _SplitCheck:
             hashlib.sha256(image.tobytes()).digest(), (self.dataset.split, name)
         )
         if split != self.dataset.split:
-            problem = f"is the same image as {first} of the split '{split}'"
-            self.defects.append(Defect(self.dataset.split, name, problem))
+            self._tell(name, f"is the same image as {first} of the split '{split}'")
 
-    def _label(self, index: int) -> None:
-        label = self.dataset.label(index)
+    def _label(self, index: int, name: str) -> None:
+        if not self.dataset.has_labels:
+            return
+        found = self.dataset
+        label = found.inspect(index) if isinstance(found, Files) else found.label(index)
         count = self.dataset.instances(index)
         self._pixels += np.bincount(label.ravel(), minlength=256)
         self.summary.labelled += 1
         if count is not None:
             self.summary.instances = (self.summary.instances or 0) + count
+
+    def _look_for_classes(self) -> None:
+        if problem := foreground.fault(self.dataset, self._pixels):
+            self._tell(None, problem)
+            return
+        absent = [
+            name
+            for value, name in enumerate(self.dataset.task.classes)
+            if value and self.summary.labelled and not self._pixels[value]
+        ]
+        if absent:
+            problem = f"no label has a pixel of the class {', '.join(absent)}."
+            self.warnings.append(Warned(self.dataset.split, problem))
 
     def _shares(self) -> dict[str, float]:
         total = int(self._pixels.sum())

@@ -185,10 +185,11 @@ def _draw_masks(top: Path, split: str, file: Path) -> None:
     labels = top / "labels" / split
     labels.mkdir(parents=True)
     for name in list_images(top / split):
-        target = labels / f"{Path(name).stem}.png"
+        target = (labels / name).with_suffix(".png")
         if target.exists():
-            raise DataError(f"two images of '{split}' share the name {target.stem}: rename one.")
-        label = drawn.draw(name, image_size(top / split / name), _value(file))
+            raise DataError(f"two images of '{split}' share the name {target.name}: rename one.")
+        label = drawn.draw(drawn.entry(name), image_size(top / split / name), _value(file))
+        target.parent.mkdir(parents=True, exist_ok=True)
         Pil.fromarray(label).save(target)
 
 

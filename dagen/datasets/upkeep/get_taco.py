@@ -15,7 +15,8 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from dagen.datasets.reading.coco_json import ImageEntry, load
+from dagen.datasets.reading.coco_entries import ImageEntry
+from dagen.datasets.reading.coco_json import load
 from dagen.datasets.reading.images import image_size, open_image, read_image
 from dagen.datasets.reading.paths import inside
 from dagen.datasets.upkeep.download import Failure, Progress, Summary

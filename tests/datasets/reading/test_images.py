@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import dagen
-from dagen.datasets.reading.images import image_size, read_image, read_mask
+from dagen.datasets.reading.images import image_size, read_image
 from dagen.errors import DataError
 from tests.fuzz import FUZZ
 
@@ -125,34 +125,3 @@ def test_missing(tmp_path: Path) -> None:
     for read in (read_image, image_size):
         with pytest.raises(DataError, match=r"no.jpg is missing"):
             read(tmp_path / "no.jpg")
-    with pytest.raises(DataError, match=r"mask .*no.png is missing"):
-        read_mask(tmp_path / "no.png", range(2), (6, 9))
-
-
-IDS = np.array([[0, 1, 2], [255, 4, 3]], dtype=np.uint8)
-
-
-def test_masks_keep_their_ids(tmp_path: Path) -> None:
-    grey, palette = tmp_path / "grey.png", tmp_path / "palette.png"
-    Image.fromarray(IDS).save(grey)
-    coloured = Image.fromarray(IDS)
-    coloured.putpalette([7] * 768)  # the colours say nothing, the indices count
-    coloured.save(palette)
-    assert Image.open(palette).mode == "P"
-    for path in (grey, palette):
-        assert np.array_equal(read_mask(path, range(5), (2, 3)), IDS)
-
-
-def test_masks_that_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mask.png"
-    Image.fromarray(IDS).save(path)
-    with pytest.raises(DataError, match=r"mask\.png.*unknown id 2, 3, 4; allowed: 0, 1 and 255"):
-        read_mask(path, range(2), (2, 3))
-    with pytest.raises(DataError, match=r"mask\.png is 3x2 .*image is 2x3"):
-        read_mask(path, range(5), (3, 2))
-    Image.fromarray(PIXELS).save(path)
-    with pytest.raises(DataError, match=r"mask\.png has mode RGB"):
-        read_mask(path, range(5), (6, 9))
-    path.write_bytes(path.read_bytes()[:70])
-    with pytest.raises(DataError, match=r"mask\.png"):
-        read_mask(path, range(5), (6, 9))

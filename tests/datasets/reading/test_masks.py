@@ -1,0 +1,116 @@
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from dagen.datasets.reading.masks import MaskFolder, read_mask
+from dagen.errors import DataError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, size=(6, 9, 3), dtype=np.uint8)
+IDS = np.array([[0, 1, 2], [255, 4, 3]], dtype=np.uint8)
+
+
+def test_masks_keep_their_ids(tmp_path: Path) -> None:
+    grey, palette = tmp_path / "grey.png", tmp_path / "palette.png"
+    Image.fromarray(IDS).save(grey)
+    coloured = Image.fromarray(IDS)
+    coloured.putpalette([7] * 768)  # the colours say nothing, the indices count
+    coloured.save(palette)
+    assert Image.open(palette).mode == "P"
+    for path in (grey, palette):
+        assert np.array_equal(read_mask(path, range(5), (2, 3)), IDS)
+
+
+def test_masks_that_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(IDS).save(path)
+    with pytest.raises(DataError, match=r"mask\.png.*unknown id 2, 3, 4; allowed: 0, 1 and 255"):
+        read_mask(path, range(2), (2, 3))
+    with pytest.raises(DataError, match=r"mask\.png is 3x2 .*image is 2x3"):
+        read_mask(path, range(5), (3, 2))
+    Image.fromarray(PIXELS).save(path)
+    with pytest.raises(DataError, match=r"mask\.png has mode RGB"):
+        read_mask(path, range(5), (6, 9))
+    path.write_bytes(path.read_bytes()[:70])
+    with pytest.raises(DataError, match=r"mask\.png"):
+        read_mask(path, range(5), (6, 9))
+
+
+def test_a_missing_mask(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"mask .*no.png is missing"):
+        read_mask(tmp_path / "no.png", range(2), (6, 9))
+
+
+def test_everything_wrong_with_a_mask_is_told_at_once(tmp_path: Path) -> None:
+    Image.fromarray(IDS).save(tmp_path / "mask.png")
+    with pytest.raises(DataError, match=r"is 3x2 .*; it holds the unknown id 2, 3, 4; allowed: 0"):
+        read_mask(tmp_path / "mask.png", range(2), (3, 2))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_masks_of_sixteen_bits_keep_their_ids(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mask.{suffix}"
+    assert cv2.imwrite(str(path), IDS.astype(np.uint16))
+    assert np.array_equal(read_mask(path, range(5), (2, 3)), IDS)
+    assert cv2.imwrite(str(path), IDS.astype(np.uint16) * 257)
+    with pytest.raises(DataError, match="holds the unknown id 257, 514, 771, 1028, 65535"):
+        read_mask(path, range(5), (2, 3))
+
+
+def test_masks_of_32_bits_and_of_one_bit_keep_their_ids(tmp_path: Path) -> None:
+    Image.fromarray(IDS.astype(np.int32)).save(tmp_path / "deep.tif")
+    assert np.array_equal(read_mask(tmp_path / "deep.tif", range(5), (2, 3)), IDS)
+    Image.fromarray(IDS == 1).save(tmp_path / "bits.png")
+    assert np.array_equal(read_mask(tmp_path / "bits.png", range(2), (2, 3)), IDS == 1)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_of_few_bits_keeps_its_ids(tmp_path: Path, bits: int) -> None:
+    """PNG stores small ids in 2 or 4 bits, which Pillow stretches to the range of 8 bits."""
+    ids = np.array([[0, 1, 2, 3]], np.uint8)
+    path = tmp_path / "mask.png"
+    path.write_bytes(_grey_png(ids, bits))
+    with Image.open(path) as image:
+        assert image.mode == "L" and np.array(image)[0, 3] in (255, 51)
+    assert np.array_equal(read_mask(path, range(4), (1, 4)), ids)
+
+
+def _grey_png(ids: np.ndarray, bits: int) -> bytes:
+    row = "".join(f"{value:0{bits}b}" for value in ids[0].tolist())
+    packed = int(row, 2).to_bytes(len(row) // 8, "big")
+    header = struct.pack(">IIBBBBB", ids.shape[1], 1, bits, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("name", ["mask.jpg", "mask.png"])
+def test_jpeg_masks_are_refused_whatever_they_are_called(tmp_path: Path, name: str) -> None:
+    Image.fromarray(IDS).save(tmp_path / name, "JPEG", quality=100)
+    with pytest.raises(DataError, match=r"mask\..* is a JPEG file, which changes ids"):
+        read_mask(tmp_path / name, range(5), (2, 3))
+
+
+def test_masks_are_found_in_any_spelling(tmp_path: Path) -> None:
+    for name in ("a.PNG", "siteB/a.png", "b.Tif", "c.jpg", "mu\u0308ll.png", "d.png", "d.bmp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = MaskFolder(tmp_path)
+    for image, mask in {
+        "a.jpg": "a.PNG",
+        "siteB/a.JPG": "siteB/a.png",
+        "b.png": "b.Tif",
+        "c.png": "c.jpg",  # to be refused as a JPEG, not called missing
+        "m\u00fcll.jpg": "mu\u0308ll.png",
+        "e.jpg": "e.png",
+    }.items():
+        assert found.mask_of(image) == tmp_path / mask
+    with pytest.raises(DataError, match=r"d\.jpg has 2 masks in .*: keep one"):
+        found.mask_of("d.jpg")
