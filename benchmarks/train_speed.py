@@ -159,7 +159,7 @@ def feed(config: Config) -> Steps:
     feeds = {}
     limit = (round(config.size[0] * config.zoom), round(config.size[1] * config.zoom))
     for domain, name in (("source", config.src), ("target", str(config.tgt))):
-        images = cached(open_dataset(name, "train", Task(config.task)), limit)
+        images = cached(open_dataset(name, "train", Task.named(config.task)), limit)
         feeds[domain] = Feed(images, domain == "source")
     sampling = Sampling(config.size, config.batch, config.zoom, config.seed)
     return Steps(feeds, sampling, config.steps)  # type: ignore[arg-type]
@@ -169,8 +169,8 @@ def speed(steps: int) -> dict[str, float]:
     """Images per second of both steps, timed in turns over the same batches."""
     config = settings(steps + 3)
     source = feed(config)
-    plain = PlainStep(build_network(config), config)
-    ours = DagenStep(build_network(config), config)
+    plain = PlainStep(build_network(config, Task.named(config.task)), config)
+    ours = DagenStep(build_network(config, Task.named(config.task)), config)
     spent: dict[str, list[float]] = {"plain": [], "dagen": []}
     losses: dict[str, list[float]] = {"plain": [], "dagen": []}
     for step in range(config.steps):
@@ -200,12 +200,12 @@ def scores(steps: int, seeds: int, size: tuple[int, int]) -> Iterator[dict[str, 
         source = feed(config)
         row: dict[str, float] = {"seed": seed}
         for name, kind in kinds.items():
-            network = build_network(config)
+            network = build_network(config, Task.named(config.task))
             run = kind(network, config)
             for step in range(steps):
                 torch.manual_seed(step)
                 run(source[step], step)
-            target = open_dataset("taco-synth", "val", Task(config.task))
+            target = open_dataset("taco-synth", "val", Task.named(config.task))
             predictor = TorchPredictor(network, target.task, config.size)
             row[name] = evaluate(predictor, target).waste_iou
         print(json.dumps(row), flush=True)

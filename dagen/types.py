@@ -15,14 +15,17 @@ features    (B, D, h, w)   float32     what the classifier sees
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from dagen.colours import Colour, colours_of
+from dagen.errors import UsageError, unknown
 
 IGNORE = 255
 """The label that losses and scores ignore."""
@@ -37,23 +40,83 @@ Pixels = NDArray[np.uint8]
 """An :data:`Image`, a :data:`Label` or a drawing, for functions that take any of them."""
 
 
-class Task(StrEnum):
-    """The segmentation task."""
+@dataclass(frozen=True)
+class Task:
+    """What is segmented: the classes, in the order of their ids.
 
-    BINARY = "binary"
-    MATERIAL = "material"
+    Attributes:
+        name: ``binary``, ``material``, or ``classes`` for the classes of a data set.
+        classes: names of the classes.
+        colours: RGB of each class in pictures; by default those of :mod:`dagen.colours`.
+        background: whether class 0 is the background. Street scenes, for instance, have none:
+            every class is then foreground.
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of their ids; id 0 is the background."""
-        if self is Task.BINARY:
-            return ("background", "waste")
-        return ("background", "aluminium", "paper", "bottle", "nylon")
+    Raises:
+        UsageError: fewer than 2 classes or more than 255, a name without letters or given twice,
+            or another number of colours.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    colours: tuple[Colour, ...] = ()
+    background: bool = True
+
+    BINARY: ClassVar[Task]
+    """Background and waste."""
+    MATERIAL: ClassVar[Task]
+    """Background and four materials."""
+
+    def __post_init__(self) -> None:
+        count = len(self.classes)
+        if not 2 <= count <= IGNORE:
+            raise UsageError(
+                f"a task has 2 to {IGNORE} classes, background included; this one has {count}."
+            )
+        names = Counter(name.casefold() for name in self.classes)
+        if bad := [name for name in self.classes if not name.strip() or names[name.casefold()] > 1]:
+            raise UsageError(f"class names must differ and not be empty; see {bad[0]!r}.")
+        if not self.colours:
+            object.__setattr__(self, "colours", colours_of(self.classes))
+        if len(self.colours) != count:
+            raise UsageError(f"there are {len(self.colours)} colours for {count} classes.")
+
+    @classmethod
+    def named(cls, name: str) -> Task:
+        """A built-in task by its name.
+
+        Raises:
+            UsageError: there is no built-in task of that name.
+        """
+        for task in PRESETS:
+            if task.name == name:
+                return task
+        raise unknown("task", name, [task.name for task in PRESETS])
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def num_classes(self) -> int:
         """Number of classes, background included."""
         return len(self.classes)
+
+    @property
+    def foreground(self) -> range:
+        """The ids of all classes but the background."""
+        return range(int(self.background), self.num_classes)
+
+    @property
+    def key(self) -> str:
+        """A string that changes when the meaning of an id does: a built-in task's name."""
+        if self in PRESETS:
+            return self.name
+        return f"{self.name}:{int(self.background)}:{':'.join(map(repr, self.classes))}"
+
+
+Task.BINARY = Task("binary", ("background", "waste"))
+Task.MATERIAL = Task("material", ("background", "aluminium", "paper", "bottle", "nylon"))
+PRESETS = (Task.BINARY, Task.MATERIAL)
+"""The built-in tasks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from dagen.system.files import make_folder, write_atomically
 from dagen.types import Pixels, Task
 
 HERE = Path(__file__).resolve().parents[1]
-CLASSES = Task.MATERIAL.classes
+TASK = Task.MATERIAL
 CELL, GAP, HEAD = 336, 8, 40  # pixels
 WIPE = 9  # frames from one state to the next
 FRAME, HOLD = 55, 1900  # milliseconds
@@ -43,9 +43,7 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
     places = chosen(dataset)
     images = [dataset.image(i) for i in places]
     found: dict[str, list[Pixels]] = {
-        "synthetic photographs, no labels": [
-            laid_out(image, [], CLASSES, CELL)[0] for image in images
-        ]
+        "synthetic photographs, no labels": [laid_out(image, [], TASK, CELL)[0] for image in images]
     }
     for title, run in (
         ("learned on the belt alone", pair.baseline),
@@ -53,11 +51,9 @@ def states(runs: Path) -> dict[str, list[Pixels]]:
     ):
         predictor = TorchPredictor.load(run.model)
         marks = [mask(predictor(image)) for image in images]
-        found[title] = [
-            laid_out(i, [m], CLASSES, CELL)[1] for i, m in zip(images, marks, strict=True)
-        ]
+        found[title] = [laid_out(i, [m], TASK, CELL)[1] for i, m in zip(images, marks, strict=True)]
     found["truth"] = [
-        laid_out(image, [dataset.label(i)], CLASSES, CELL)[1]
+        laid_out(image, [dataset.label(i)], TASK, CELL)[1]
         for image, i in zip(images, places, strict=True)
     ]
     return found
@@ -91,7 +87,7 @@ def wiped(before: Image.Image, after: Image.Image, share: float) -> Image.Image:
 
 def finished(page: Image.Image) -> Image.Image:
     """The page with the legend below."""
-    key = legend(CLASSES, page.width, ignored=True, size=15)
+    key = legend(TASK, page.width, ignored=True, size=15)
     whole = Image.new("RGB", (page.width, page.height + GAP + key.height), "white")
     whole.paste(page, (0, 0))
     whole.paste(key, (0, page.height + GAP))

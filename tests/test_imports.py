@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dagen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
-types errors version
+colours errors version
+types
 parameters losses ops batch_norm plugins
 system
 models datasets methods

@@ -179,7 +179,7 @@ def make_folder(
         for i in range(count):
             image, mask, _ = _scene(rng, size, [1 + i % 4, 1 + (i + 1) % 4], GROUND)
             _save_jpeg(image, images / f"photo {i}.jpg")
-            if task is Task.BINARY:
+            if task == Task.BINARY:
                 mask = mask.point(lambda value: int(value > 0))
             mask.save(masks / f"photo {i}.png")
     return folder

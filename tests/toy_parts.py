@@ -54,8 +54,12 @@ class Needy(Method):
 
     requires = ("tint",)
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
-    tasks = (Task.MATERIAL,)
+
     needs_checkpoint = True
+
+    @classmethod
+    def refuses(cls, task: Task) -> str | None:
+        return None if task == Task.MATERIAL else "it knows materials alone"
 
 
 class Free(Method):

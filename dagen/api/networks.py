@@ -179,7 +179,7 @@ def profile(
         name = card.model
     else:
         name = str(model)
-        kind = Task(from_mapping({"task": task, "width": width}).task)  # checked there
+        kind = Task.named(from_mapping({"task": task, "width": width}).task)  # checked there
         network = create_network(name, kind, width, {}).eval()
     if enforce_cap:
         cost.enforce_cap(network, name)

@@ -145,8 +145,7 @@ def check(cells: Iterable[Cell]) -> None:
             continue
         seen.add(alike.name)
         try:
-            plan_run(cell.config)
-            check_start(cell.config)
+            check_start(cell.config, plan_run(cell.config).task)
         except UsageError as error:
             raise UsageError(f"{cell.label}: {error}") from None
 

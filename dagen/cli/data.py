@@ -30,7 +30,7 @@ def check(
     from dagen.system.progress import Progress
     from dagen.types import Task
 
-    kind = Task(from_mapping({"task": task}).task)
+    kind = Task.named(from_mapping({"task": task}).task)
     with Progress(quiet=quiet) as progress:
         bars: dict[str, Any] = {}
 

@@ -107,7 +107,7 @@ class Coco(Files):
     def _annotations(self) -> coco_json.Annotations:
         found = self._read.require_sound()
         names = {name.casefold() for name in found.categories.values()}
-        if self.task is Task.MATERIAL and not names & {*self.task.classes[1:]}:
+        if self.task == Task.MATERIAL and not names & {*self.task.classes[1:]}:
             raise DataError(
                 f"no category of {self._file} is a material ({', '.join(self.task.classes[1:])}): "
                 "rename those that are, or run the task 'binary'."
@@ -116,7 +116,7 @@ class Coco(Files):
 
     def label_key(self, index: int) -> str:
         """The label's sources: the image, the annotation file and the task."""
-        return f"{self.image_key(index)}|{stamp(self._file)}|{self.task}"
+        return f"{self.image_key(index)}|{stamp(self._file)}|{self.task.key}"
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
@@ -134,7 +134,7 @@ class Coco(Files):
         name = category.casefold()
         if role := role_of(category):
             return 0 if role == "background" else IGNORE
-        if self.task is Task.BINARY:
+        if self.task == Task.BINARY:
             return 1
         return self.task.classes.index(name) if name in self.task.classes else IGNORE
 

@@ -78,12 +78,12 @@ class ReSortIt(Files):
 
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask, and the task."""
-        return f"{stamp(self._mask(index))}|{self.task}"
+        return f"{stamp(self._mask(index))}|{self.task.key}"
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
         ids = range(Task.MATERIAL.num_classes)
         mask = read_mask(self._mask(index), ids, self.size(index))
-        if self.task is Task.BINARY:
+        if self.task == Task.BINARY:
             mask[(mask != 0) & (mask != IGNORE)] = 1
         return np.ascontiguousarray(mask)

@@ -133,7 +133,7 @@ class Taco(Files):
 
     def label_key(self, index: int) -> str:
         """The label's sources: the photograph, the annotation file and the task."""
-        return f"{self.image_key(index)}|{stamp(self._file)}|{self.task}"
+        return f"{self.image_key(index)}|{stamp(self._file)}|{self.task.key}"
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
@@ -148,7 +148,7 @@ class Taco(Files):
         return found.draw(entry, self.size(index), self._value)
 
     def _value(self, category: str) -> int:
-        if self.task is Task.BINARY:
+        if self.task == Task.BINARY:
             return 1
         # A name outside the table (of a later or an extended TACO) has no counterpart either.
         material = MATERIAL_OF.get(category)

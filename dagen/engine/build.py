@@ -19,11 +19,12 @@ from dagen.system.seeding import hash_seed
 from dagen.types import Task
 
 
-def build_network(config: Config) -> Network:
+def build_network(config: Config, task: Task) -> Network:
     """The student with its first weights: fresh ones by the seed, or those of ``init``.
 
     Args:
         config: configuration of the run; its ``init`` is a file.
+        task: what is segmented.
 
     Raises:
         UsageError: an unknown network or keyword, or an ``init`` with another network.
@@ -31,12 +32,10 @@ def build_network(config: Config) -> Network:
     # Fresh weights depend on the seed alone, whatever ran in this process before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hash_seed(config.seed, 0, "weights"))
-        network = create_network(
-            config.model, Task(config.task), config.width, config.model_options
-        )
+        network = create_network(config.model, task, config.width, config.model_options)
     if config.init is not None:
         start, card = load_deployed(config.init)
-        check_init(config, config.init, card)
+        check_init(config, task, config.init, card)
         given, own = start.deployed(), network.deployed()
         if _shapes(given) != _shapes(own):  # an option such as ibn changes the layers
             raise UsageError(
@@ -48,16 +47,21 @@ def build_network(config: Config) -> Network:
     return network
 
 
-def check_init(config: Config, init: str, card: Card) -> None:
+def check_init(config: Config, task: Task, init: str, card: Card) -> None:
     """Refuse a deployed file with another network than the run trains.
 
     Raises:
-        UsageError: network, task or width differ.
+        UsageError: network, task, classes or width differ.
     """
     if (card.model, card.task, card.width) != (config.model, config.task, config.width):
         raise UsageError(
             f"--init {init} holds {card.model} (width {card.width}, {card.task}); this run trains "
             f"{config.model} (width {config.width}, {config.task})."
+        )
+    if card.kind.classes != task.classes:
+        raise UsageError(
+            f"--init {init} segments {', '.join(card.kind.classes)}; this run segments "
+            f"{', '.join(task.classes)}: start from a network of the same classes."
         )
 
 

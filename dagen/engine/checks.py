@@ -11,6 +11,7 @@ from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.results import RUN
 from dagen.runs.runtime import Runtime
+from dagen.types import Task
 
 
 def check_files(plan: Plan, runtime: Runtime) -> None:
@@ -25,17 +26,17 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
         UsageError: ``init`` has another network.
         DataError: a data set to score is missing, which would otherwise show only after training.
     """
-    check_start(runtime.located(plan.config))
+    check_start(runtime.located(plan.config), plan.task)
     for name in plan.scored:
         require(name, runtime.data_root)
 
 
-def check_start(config: Config) -> None:
+def check_start(config: Config, task: Task) -> None:
     """Check that the run's initial file fits; ``run:NAME`` is not checked here.
 
     Raises:
         DagenError: the file is missing or damaged.
-        UsageError: it has another network.
+        UsageError: it has another network or other classes.
     """
     if config.init is not None and not config.init.startswith(RUN):
-        check_init(config, config.init, read_card(Path(config.init)))
+        check_init(config, task, config.init, read_card(Path(config.init)))

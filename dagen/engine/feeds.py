@@ -14,7 +14,6 @@ from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
-from dagen.types import Task
 
 
 def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
@@ -35,29 +34,30 @@ def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
     config, streams = plan.config, plan.parts.streams
     feeds: dict[Stream, Feed] = {}
     if "source" in streams and plan.reads_source:
-        own = [_training_images(config, n, data_root) for n in (config.src, *config.extra_src)]
+        own = [_training_images(plan, n, data_root) for n in (config.src, *config.extra_src)]
         source = own[0] if len(own) == 1 else Joined(own)
         feeds["source"] = Feed(source, True, _rare(config, source, config.src))
     if config.tgt is None:
         return feeds
     if "target" in streams:
-        images = _training_images(config, config.tgt, data_root)
+        images = _training_images(plan, config.tgt, data_root)
         maps = {name: plugins.get("maps", name)() for name in plan.parts.maps}
         feeds["target"] = Feed(images, False, maps=maps)
     if config.target_labels:
-        target = _training_images(config, config.tgt, data_root)
+        target = _training_images(plan, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
         few_labels.warn_of_missing_classes(chosen, config.tgt)
         feeds["labelled"] = Feed(chosen, True, _rare(config, chosen, config.tgt))
     return feeds
 
 
-def _training_images(config: Config, name: str, data_root: Path | None) -> CachedDataset:
-    dataset = open_dataset(name, "train", Task(config.task), data_root)
+def _training_images(plan: Plan, name: str, data_root: Path | None) -> CachedDataset:
+    dataset = open_dataset(name, "train", plan.task, data_root)
     require_images(dataset, name)
-    height, width = config.size
+    height, width = plan.config.size
     # Magnified crops never need more pixels than this.
-    return cached(dataset, (round(height * config.zoom), round(width * config.zoom)))
+    zoom = plan.config.zoom
+    return cached(dataset, (round(height * zoom), round(width * zoom)))
 
 
 def _rare(config: Config, dataset: Dataset, name: str) -> RareClasses | None:

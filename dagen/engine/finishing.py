@@ -90,15 +90,19 @@ class Sheets:
     caption: str
 
 
-def card_of(config: Config) -> Card:
+def card_of(plan: Plan) -> Card:
     """The metadata of a run's deployed file."""
+    config, task = plan.config, plan.task
     return Card(
         model=config.model,
-        task=config.task,
+        task=task.name,
         size=config.size,
         width=config.width,
         options=config.model_options,
         run=config.to_dict(),
+        classes=task.classes,
+        colours=task.colours,
+        background=task.background,
     )
 
 

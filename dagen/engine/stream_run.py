@@ -48,7 +48,8 @@ class StreamRun:
         self.init = job.runtime.located(self.config).init
         self.dataset = open_dataset(self.target, "val", job.plan.task, job.runtime.data_root)
         require_images(self.dataset, self.target)
-        self.stack = build_stack(job.plan, build_network(replace(self.config, init=self.init)))
+        network = build_network(replace(self.config, init=self.init), job.plan.task)
+        self.stack = build_stack(job.plan, network)
 
     def execute(self) -> RunResult:
         """Adapt and predict, score, log.
@@ -70,7 +71,7 @@ class StreamRun:
             rows = self._rows(answered, given, progress)
             network = self.stack.predictor()
             assert isinstance(network, Network)
-            save_deployed(job.folder / MODEL, network, card_of(self.config))
+            save_deployed(job.folder / MODEL, network, card_of(job.plan))
             result = finish(
                 job,
                 progress,

@@ -48,7 +48,7 @@ class TrainingRun:
                 with the network.
         """
         self.job, self.config = job, job.config
-        self.network = build_network(job.runtime.located(job.config))
+        self.network = build_network(job.runtime.located(job.config), job.plan.task)
         self.stack = build_stack(job.plan, self.network)
         self.feeds = open_feeds(job.plan, job.runtime.data_root)
         self.candidates = Candidates(job.folder, job.plan.kept)
@@ -122,7 +122,7 @@ class TrainingRun:
 
     def _keep(self, step: int) -> None:
         """Keep the network that would be deployed now."""
-        card = card_of(self.config)
+        card = card_of(self.job.plan)
         self.candidates.save(step, self._predictor(), card, self.stack.batch_norm)
 
     def _predictor(self) -> Network:
@@ -135,7 +135,7 @@ class TrainingRun:
     ) -> RunResult:
         path = self.job.folder / MODEL
         if choice is None:
-            save_deployed(path, self._predictor(), card_of(self.config))
+            save_deployed(path, self._predictor(), card_of(self.job.plan))
         else:
             write_atomically(path, self.candidates.path(choice.step).read_bytes())
         before = {}

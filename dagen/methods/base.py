@@ -87,7 +87,6 @@ class Method(nn.Module):
         online: whether it adapts to the images on which it is scored, in one pass over them
             (``dagen.engine.online``), instead of in a training run before.
         replaces: whether :meth:`predictor` discards the network of earlier parts.
-        tasks: the tasks that it can serve.
     """
 
     @dataclass(frozen=True)
@@ -102,7 +101,6 @@ class Method(nn.Module):
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
-    tasks: ClassVar[tuple[Task, ...]] = tuple(Task)
 
     def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:
         """Build the part.
@@ -130,6 +128,14 @@ class Method(nn.Module):
         Raises:
             UsageError: parameters that do not fit together, or do not fit the run.
         """
+
+    @classmethod
+    def refuses(cls, task: Task) -> str | None:
+        """Why the part cannot serve a task, as a phrase for an error; None if it can.
+
+        A part that tells objects from their surroundings refuses tasks without background.
+        """
+        return None
 
     @classmethod
     def predicts(cls, config: Any) -> bool:

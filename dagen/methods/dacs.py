@@ -70,8 +70,8 @@ class Dacs(Method):
         """Mixed images (B, 3, H, W), labels (B, H, W) and the weight of each pixel (B, H, W)."""
         label = source_label(ctx)
         draws = ctx.generator("dacs/mix")
-        if ctx.task.num_classes > 2:
-            pasted = class_mix(label, draws)
+        if ctx.task.num_classes > 2 or not ctx.task.background:
+            pasted = class_mix(label, draws, background=not ctx.task.background)
         else:
             pasted = half_of_the_objects(find_objects(label), draws)
         probabilities = teacher_of(ctx).probabilities(ctx)

@@ -41,7 +41,7 @@ from dagen.methods.shared import paste
 from dagen.methods.shared.mixing import Objects, disturb, find_objects
 from dagen.methods.shared.pseudo import source_label
 from dagen.parameters import Count, Fraction, NotNegative
-from dagen.types import IGNORE, Domain
+from dagen.types import IGNORE, Domain, Task
 
 _UpToHalf = Annotated[float, Field(ge=0, le=0.5)]
 
@@ -94,6 +94,11 @@ class ObjectPaste(Method):
     paper = "after Dwibedi et al., ICCV 2017"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source", "target"})
     requires = ("mean-teacher",)
+
+    @classmethod
+    def refuses(cls, task: Task) -> str | None:
+        """See :meth:`Method.refuses`: a background is needed."""
+        return None if task.background else "there is no background to paste on"
 
     @classmethod
     def check(cls, config: Config, facts: RunFacts) -> None:

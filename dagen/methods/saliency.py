@@ -32,7 +32,7 @@ from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method, RunFacts
 from dagen.methods.shared.mixing import disturb
 from dagen.parameters import Fraction, NotNegative
-from dagen.types import IGNORE, Domain
+from dagen.types import IGNORE, Domain, Task
 
 
 class Saliency(Method):
@@ -58,6 +58,11 @@ class Saliency(Method):
     paper = "after Wei et al., ECCV 2012"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     maps: ClassVar[frozenset[str]] = frozenset({"salience"})
+
+    @classmethod
+    def refuses(cls, task: Task) -> str | None:
+        """See :meth:`Method.refuses`: a background is needed."""
+        return None if task.background else "there is no background"
 
     @classmethod
     def check(cls, config: Config, facts: RunFacts) -> None:

@@ -29,7 +29,7 @@ from dagen.methods.shared.backgrounds import grounds
 from dagen.methods.shared.distractors import cast_shadow, strew
 from dagen.methods.shared.style import Dice, dice
 from dagen.parameters import Fraction, NotNegative, Steps
-from dagen.types import IGNORE, Batch, Domain
+from dagen.types import IGNORE, Batch, Domain, Task
 
 
 class Textures(Method):
@@ -60,6 +60,11 @@ class Textures(Method):
     family = "generalization"
     paper = "after Tobin et al., IROS 2017"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
+
+    @classmethod
+    def refuses(cls, task: Task) -> str | None:
+        """See :meth:`Method.refuses`: a background is needed."""
+        return None if task.background else "there is no background to replace"
 
     def transform(self, ctx: Context) -> Batch:
         """Source objects on new grounds. Ignored pixels keep their content."""

@@ -14,8 +14,6 @@ Scores = Mapping[str, float]
 
 SUMMARY = ("miou", "foreground_miou", "waste_iou")
 """The figures that summarise a data set, best known first."""
-HEADLINE = {"binary": "waste_iou", "material": "foreground_miou"}
-"""The headline figure of each task."""
 MISSING = "–"
 """The entry of tables for a figure that is not defined."""
 
@@ -27,6 +25,11 @@ _TITLES = {
     "pixel_accuracy": "accuracy",
     "ece": "ECE",
 }
+
+
+def headline(task: str) -> str:
+    """The headline figure of a task, given its name."""
+    return "waste_iou" if task == "binary" else "foreground_miou"
 
 
 def title(figure: str) -> str:

@@ -134,10 +134,8 @@ def _method(name: str) -> type[Method]:
 
 def _config(name: str, values: Mapping[str, Any], facts: RunFacts) -> Any:
     method = _method(name)
-    if facts.task not in method.tasks:
-        raise UsageError(
-            f"'{name}' cannot segment {facts.task}; it serves: {', '.join(method.tasks)}."
-        )
+    if (reason := method.refuses(facts.task)) is not None:
+        raise UsageError(f"'{name}' cannot segment {', '.join(facts.task.classes)}: {reason}.")
     return build_config(method.Config, values, name)
 
 

@@ -84,7 +84,7 @@ def plan_run(config: Config, processes: int = 1) -> Plan:
         )
     share = config.batch // processes
     facts = RunFacts(
-        task=Task(config.task),
+        task=Task.named(config.task),
         stride=network.stride,
         steps=config.steps,
         size=config.size,

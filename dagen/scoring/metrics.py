@@ -108,12 +108,17 @@ class Scores:
 
     @property
     def foreground_miou(self) -> float:
-        """Mean IoU of all classes but the background."""
-        return _mean(self.iou[1:])
+        """Mean IoU of all classes but the background, if the task has one."""
+        return _mean(self.iou[self.task.foreground.start :])
 
     @property
     def waste_iou(self) -> float:
-        """IoU of foreground against background, with all materials as one class."""
+        """IoU of foreground against background, with all foreground classes as one.
+
+        It is not defined for a task without background.
+        """
+        if not self.task.background:
+            return math.nan
         matrix = self.confusion
         hit = int(matrix[1:, 1:].sum())
         return _ratio(hit, int(matrix.sum() - matrix[0, 0]))

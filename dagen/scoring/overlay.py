@@ -1,30 +1,17 @@
 """Labels as colour images, and as overlays on their images.
 
-The colours are those of Okabe and Ito ("Color universal design", 2008), which readers with any
-common colour vision can distinguish. A class has the same colour in every image.
+A class has the same colour in every image: its colour in the task, see :mod:`dagen.colours`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dagen.errors import UsageError, unknown
-from dagen.types import IGNORE, Pixels
-
-COLOURS: dict[str, tuple[int, int, int]] = {
-    "background": (0, 0, 0),
-    "waste": (213, 94, 0),
-    "aluminium": (86, 180, 233),
-    "paper": (230, 159, 0),
-    "bottle": (0, 158, 115),
-    "nylon": (204, 121, 167),
-}
-"""RGB of every class of every task."""
+from dagen.errors import UsageError
+from dagen.types import IGNORE, Pixels, Task
 
 HATCH: tuple[tuple[int, int, int], tuple[int, int, int]] = ((170, 170, 170), (90, 90, 90))
 """The two greys of ignored pixels."""
@@ -32,24 +19,12 @@ HATCH: tuple[tuple[int, int, int], tuple[int, int, int]] = ((170, 170, 170), (90
 _STRIPE = 3  # width of a grey stripe in pixels
 
 
-def palette(classes: Sequence[str]) -> Pixels:
-    """The colours (C, 3) of ``classes`` in their order.
-
-    Raises:
-        UsageError: a class has no colour.
-    """
-    for name in classes:
-        if name not in COLOURS:
-            raise unknown("class", name, COLOURS)
-    return np.array([COLOURS[name] for name in classes], np.uint8)
-
-
-def colourise(label: Pixels, classes: Sequence[str]) -> Pixels:
+def colourise(label: Pixels, task: Task) -> Pixels:
     """A label as an image: one colour per class, ignored pixels hatched in two greys.
 
     Args:
-        label: (H, W) uint8 ids into ``classes``, or 255.
-        classes: class names by id, such as ``Task.MATERIAL.classes``.
+        label: (H, W) uint8 class ids of the task, or 255.
+        task: its classes and their colours.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -57,27 +32,26 @@ def colourise(label: Pixels, classes: Sequence[str]) -> Pixels:
     Raises:
         UsageError: an id that is neither a class nor 255.
     """
-    known = palette(classes)
-    wrong = np.setdiff1d(label, [*range(len(classes)), IGNORE])
+    wrong = np.setdiff1d(label, [*range(task.num_classes), IGNORE])
     if len(wrong):
         raise UsageError(
-            f"the label has the id {wrong[0]}; ids are 0 to {len(classes) - 1} "
-            f"({', '.join(classes)}) and {IGNORE} for ignored."
+            f"the label has the id {wrong[0]}; ids are 0 to {task.num_classes - 1} "
+            f"({', '.join(task.classes)}) and {IGNORE} for ignored."
         )
     table = np.zeros((256, 3), np.uint8)
-    table[: len(known)] = known
+    table[: task.num_classes] = task.colours
     colours = table[label]
     diagonal = np.add.outer(np.arange(label.shape[0]), np.arange(label.shape[1])) // _STRIPE % 2
     return np.where((label == IGNORE)[..., None], np.array(HATCH, np.uint8)[diagonal], colours)
 
 
-def overlay(image: Pixels, label: Pixels, classes: Sequence[str], alpha: float = 0.45) -> Pixels:
+def overlay(image: Pixels, label: Pixels, task: Task, alpha: float = 0.45) -> Pixels:
     """A label drawn over its image, with outlines of regions; background stays unchanged.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        label: (H, W) uint8 ids into ``classes``, or 255.
-        classes: class names by id.
+        label: (H, W) uint8 class ids of the task, or 255.
+        task: its classes and their colours.
         alpha: 0 shows the outlines alone, 1 hides the image under them.
 
     Returns:
@@ -93,10 +67,11 @@ def overlay(image: Pixels, label: Pixels, classes: Sequence[str], alpha: float =
         )
     if not 0 <= alpha <= 1:
         raise UsageError(f"alpha is {alpha}; it must be from 0 to 1.")
-    colours = colourise(label, classes)
+    colours = colourise(label, task)
     blend = np.rint(image * (1 - alpha) + colours * alpha).astype(np.uint8)
-    marked = (label > 0)[..., None]
-    return np.where(_outline(label)[..., None], colours, np.where(marked, blend, image))
+    marked = label >= task.foreground.start
+    outline = _outline(label) & marked
+    return np.where(outline[..., None], colours, np.where(marked[..., None], blend, image))
 
 
 def _outline(label: Pixels) -> NDArray[np.bool_]:
@@ -105,16 +80,14 @@ def _outline(label: Pixels) -> NDArray[np.bool_]:
     window = np.ones((reach, reach), np.uint8)
     # The largest and the smallest id nearby differ exactly where two labels meet.
     change = np.asarray(cv2.dilate(label, window)) != np.asarray(cv2.erode(label, window))
-    return np.asarray(change & (label > 0))
+    return np.asarray(change)
 
 
-def legend(
-    classes: Sequence[str], width: int, *, ignored: bool = False, size: int = 15
-) -> Image.Image:
+def legend(task: Task, width: int, *, ignored: bool = False, size: int = 15) -> Image.Image:
     """A strip that names the colours; background is left out.
 
     Args:
-        classes: class names by id.
+        task: its classes and their colours.
         width: width of the strip in pixels; entries that do not fit start a new line.
         ignored: whether to name the hatched grey too.
         size: height of the letters in pixels.
@@ -123,8 +96,8 @@ def legend(
         An RGB image of that width, black on white.
     """
     font = ImageFont.load_default(size=size)
-    ids = [*range(1, len(classes)), *([IGNORE] if ignored else [])]
-    names = [classes[i] if i != IGNORE else "ignored" for i in ids]
+    ids = [*task.foreground, *([IGNORE] if ignored else [])]
+    names = [task.classes[i] if i != IGNORE else "ignored" for i in ids]
     line, gap = round(1.6 * size), size // 2
     places, x, y = [], 0, 0
     for name in names:
@@ -136,7 +109,7 @@ def legend(
     strip = Image.new("RGB", (width, y + line), "white")
     draw = ImageDraw.Draw(strip)
     for i, name, (left, top) in zip(ids, names, places, strict=True):
-        swatch = colourise(np.full((size, size), i, np.uint8), classes)
+        swatch = colourise(np.full((size, size), i, np.uint8), task)
         strip.paste(Image.fromarray(swatch), (left, top + (line - size) // 2))
         draw.text((left + size + gap, top + line // 2), name, "black", font, anchor="lm")
     return strip

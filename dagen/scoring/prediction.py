@@ -59,7 +59,6 @@ def predict_files(
     base = images if images.is_dir() else images.parent
     written = {file: (out / file.relative_to(base)).with_suffix(".png") for file in files}
     _refuse_clashes(written)
-    classes = predictor.task.classes
     with Progress(quiet=quiet) as progress:
         bar = progress.task("segmenting", len(files))
         for file, path in written.items():
@@ -67,7 +66,7 @@ def predict_files(
             label = mask(predictor(image))
             make_folder(path.parent)
             Image.fromarray(label).save(path)
-            drawn = Image.fromarray(overlay(image, label, classes))
+            drawn = Image.fromarray(overlay(image, label, predictor.task))
             drawn.save(path.with_name(f"{path.stem}-overlay.jpg"), quality=92)
             bar.advance()
     return list(written.values())

@@ -32,5 +32,5 @@ def draw(dataset: Dataset, predictors: Mapping[str, Predictor], path: Path, capt
         image, label = dataset.image(index), dataset.label(index)
         rows.append((image, [label, *(mask(predict(image)) for predict in predictors.values())]))
     titles = ["image", "truth", *predictors]
-    sheet(rows, titles, caption, path, dataset.task.classes)
+    sheet(rows, titles, caption, path, dataset.task)
     return path

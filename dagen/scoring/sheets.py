@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dagen.errors import UsageError
 from dagen.scoring.overlay import legend, overlay
 from dagen.system.files import write_atomically
-from dagen.types import Pixels
+from dagen.types import Pixels, Task
 
 _GAP = 8  # pixels between images
 _MARGIN = 16
@@ -28,7 +28,7 @@ def sheet(
     titles: Sequence[str],
     caption: str,
     path: Path,
-    classes: Sequence[str],
+    task: Task,
     cell: int = 256,
 ) -> None:
     """Write a sheet of images and their labels (truth, source-only, adapted ...).
@@ -38,22 +38,20 @@ def sheet(
         titles: titles of the columns; the first is the image's.
         caption: what was run, on which data, with which seed; broken into lines as needed.
         path: the PNG file to write; its folder exists.
-        classes: class names by id.
+        task: its classes and their colours.
         cell: long side of an image in the sheet, in pixels.
 
     Raises:
         UsageError: no row, a row with another number of images than titles, or a wrong label.
         DagenError: the file cannot be written.
     """
-    cells = [laid_out(image, labels, classes, cell) for image, labels in rows]
+    cells = [laid_out(image, labels, task, cell) for image, labels in rows]
     ignored = any(255 in label for _, labels in rows for label in labels)
-    picture = grid(cells, titles, caption, legend_of=(classes, ignored), cell=cell)
+    picture = grid(cells, titles, caption, legend_of=(task, ignored), cell=cell)
     write_atomically(path, lambda file: picture.save(file, "png", optimize=True))
 
 
-def laid_out(
-    image: Pixels, labels: Sequence[Pixels], classes: Sequence[str], cell: int = 256
-) -> list[Pixels]:
+def laid_out(image: Pixels, labels: Sequence[Pixels], task: Task, cell: int = 256) -> list[Pixels]:
     """One row of a sheet: the image, then each label drawn over it.
 
     Labels are drawn at the sheet's own size, so that outlines stay thin and sharp.
@@ -61,7 +59,7 @@ def laid_out(
     Args:
         image: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8, of the image's size.
-        classes: class names by id.
+        task: its classes and their colours.
         cell: long side of the resulting images, in pixels.
 
     Raises:
@@ -71,7 +69,7 @@ def laid_out(
     small = np.asarray(_scaled(image, cell))
     nearest = Image.Resampling.NEAREST
     fine = [np.asarray(Image.fromarray(label).resize(fitted, nearest)) for label in labels]
-    return [small, *(overlay(small, label, classes) for label in fine)]
+    return [small, *(overlay(small, label, task) for label in fine)]
 
 
 def grid(
@@ -79,7 +77,7 @@ def grid(
     titles: Sequence[str],
     caption: str,
     *,
-    legend_of: tuple[Sequence[str], bool] | None = None,
+    legend_of: tuple[Task, bool] | None = None,
     cell: int = 256,
 ) -> Image.Image:
     """Images in rows and columns.
@@ -88,7 +86,7 @@ def grid(
         rows: images (H, W, 3) uint8 RGB; each is scaled to ``cell`` and centred in its place.
         titles: one per column; an empty string for none.
         caption: below everything, broken into lines as needed.
-        legend_of: class names by id and whether ignored pixels are named; None for no legend.
+        legend_of: the task and whether ignored pixels are named; None for no legend.
         cell: long side of an image, in pixels.
 
     Returns:

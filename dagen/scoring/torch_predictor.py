@@ -86,7 +86,7 @@ class TorchPredictor:
         network, card = load_deployed(path)
         return cls(
             network.to(device),
-            Task(card.task),
+            card.kind,
             card.size if size is None else size,
             name=card.model,
             bytes=path.stat().st_size,

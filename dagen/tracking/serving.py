@@ -88,13 +88,12 @@ def save_model(folder: Path, deployed: Path, mlflow_model: Model | None = None) 
 def _about(deployed: Path) -> dict[str, Any]:
     """What the signature cannot express: the input arrays and the meaning of the ids."""
     from dagen.models.deployed.file import read_card
-    from dagen.types import Task
 
     card = read_card(deployed)
     return {
         "images": "(N, H, W, 3) RGB, any H and W; uint8 from 0 to 255 or floats from 0 to 1",
         "masks": "(N, H, W) uint8 class ids",
-        "classes": list(Task(card.task).classes),
+        "classes": list(card.kind.classes),
         "model": card.model,
         "size": list(card.size),
     }

@@ -30,7 +30,9 @@ class MixVal(Validator):
         image, own = evidence.target_images, evidence.target.prediction
         if len(image) < 2:
             raise NotApplicable("mixing needs two target images, and there is one.")
-        pasted = class_mix(own, evidence.generator("mixval"))
+        pasted = class_mix(
+            own, evidence.generator("mixval"), background=not evidence.probes.task.background
+        )
         answer = evidence.ask(mix(image, pasted), "target").prediction
         expected = mix(own[:, None], pasted)[:, 0]
         return agreement(answer, expected, evidence.probes.task.num_classes)

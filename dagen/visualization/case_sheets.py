@@ -60,7 +60,7 @@ def draw(
                           cell=_CELL))  # fmt: skip
         on_image()
     inner = pages[0].width - 32  # the sheet's margins
-    key = _joined([legend(survey.classes, inner, ignored=ignored), _key(names, inner)])
+    key = _joined([legend(survey.task, inner, ignored=ignored), _key(names, inner)])
     caption = captions.of_figure(cases.title, survey, [survey.sides[1]])
     foot = grid([[np.asarray(key)]], [""], caption, cell=inner)
     page = _joined([*pages, foot])
@@ -81,7 +81,7 @@ def _row(survey: Survey, picture: Picture) -> tuple[list[Pixels], bool]:
     change = (
         changes(truth, answers[0], answers[-1]) if len(answers) > 1 else errors(truth, answers[0])
     )
-    cells = laid_out(image, [truth, *answers], survey.classes, _CELL)
+    cells = laid_out(image, [truth, *answers], survey.task, _CELL)
     height, width = cells[0].shape[:2]
     heat = _heat(cv2.resize(entropy, (width, height), interpolation=cv2.INTER_AREA))
     marks = transforms.resize_label(change, (height, width))

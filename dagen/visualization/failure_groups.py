@@ -82,7 +82,7 @@ def by_size(survey: Survey) -> list[Group]:
 
 
 def by_class(survey: Survey) -> list[Group]:
-    """IoU (marks: recall) of each class of waste over all target images."""
+    """IoU (marks: recall) of each foreground class over all target images."""
     totals = [survey.scores(k, 1) for k in range(len(survey.checkpoints))]
     pictures = [p for p in survey.pictures if p.domain == 1]
     return [
@@ -93,7 +93,7 @@ def by_class(survey: Survey) -> list[Group]:
             [_recall(t, i) for t in totals],
         )
         for i, name in enumerate(survey.classes)
-        if i
+        if i in survey.task.foreground
     ]
 
 

@@ -80,7 +80,7 @@ def visualize(
     where = choose_device(device)
     opened = networks.open_all([Path(each) for each in given], src)
     embedding.require_one_size([c.network.feature_channels for c in opened])
-    task = Task(opened[0].card.task)
+    task = opened[0].card.kind
     quota = points // (len(opened) * 2 * task.num_classes)
     if quota < 2:
         least = 4 * len(opened) * task.num_classes

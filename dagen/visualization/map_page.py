@@ -49,7 +49,7 @@ def write(survey: Survey, places: Floats, numbers: list[dict[str, float]], path:
     page = Template(_read("map_page.html")).substitute(
         title=escape(f"{source} and {target} in feature space"),
         style=_read("map_page.css"),
-        classes="".join(map(_class_box, survey.classes)),
+        classes="".join(map(_class_box, survey.classes, style.class_colours(survey.task))),
         domains="".join(_domain_box(k, side.name) for k, side in enumerate(survey.sides)),
         right=_ANSWER.format("right"),
         wrong=_ANSWER.format("wrong"),
@@ -81,7 +81,7 @@ def _data(survey: Survey, places: Floats) -> dict[str, Any]:
     return {
         "aspect": round(aspect, 4),
         "classes": survey.classes,
-        "colours": [style.class_colour(name) for name in survey.classes],
+        "colours": style.class_colours(survey.task),
         "domains": [
             {"name": side.name, "role": role}
             for side, role in zip(survey.sides, DOMAINS, strict=True)
@@ -139,8 +139,8 @@ _CHANGED = (
 )
 
 
-def _class_box(name: str) -> str:
-    swatch = f'<rect x="1" y="1" width="14" height="14" rx="3" fill="{style.class_colour(name)}"/>'
+def _class_box(name: str, colour: str) -> str:
+    swatch = f'<rect x="1" y="1" width="14" height="14" rx="3" fill="{colour}"/>'
     return _box("class", name, f'<svg class="mark class" viewBox="0 0 16 16" aria-hidden="true">'
                 f"{swatch}</svg>{escape(name)}")  # fmt: skip
 

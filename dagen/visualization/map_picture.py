@@ -61,7 +61,7 @@ def _told(numbers: dict[str, float]) -> str:
 
 
 def _class_colours(survey: Survey) -> Any:
-    return np.array([style.class_colour(name) for name in survey.classes])[survey.points.label]
+    return np.array(style.class_colours(survey.task))[survey.points.label]
 
 
 def _domain_colours(survey: Survey) -> Any:
@@ -118,7 +118,7 @@ def _legend(survey: Survey) -> list[Any]:
         for domain, side in enumerate(survey.sides)
     ]
     colours = [
-        Line2D([], [], ls="", marker="s", color=style.class_colour(name), label=name)
-        for name in survey.classes
+        Line2D([], [], ls="", marker="s", color=colour, label=name)
+        for name, colour in zip(survey.classes, style.class_colours(survey.task), strict=True)
     ]
     return [*colours, *shapes]

@@ -13,7 +13,6 @@ from dagen.models.deployed.file import Card, load_deployed
 from dagen.runs import describe
 from dagen.runs.history import LOG
 from dagen.scoring.torch_predictor import TorchPredictor
-from dagen.types import Task
 
 FILE = "model.safetensors"
 
@@ -37,7 +36,7 @@ class Checkpoint:
     @property
     def predictor(self) -> TorchPredictor:
         """The network with the input size of its file."""
-        return TorchPredictor(self.network, Task(self.card.task), self.card.size, name=self.title)
+        return TorchPredictor(self.network, self.card.kind, self.card.size, name=self.title)
 
     @property
     def run(self) -> Path | None:
@@ -63,11 +62,10 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
     if twice:
         raise UsageError(f"{twice[0]} is given twice; give each network once.")
     loaded = [load_deployed(path) for path in paths]
-    tasks = sorted({card.task for _, card in loaded})
+    tasks = list(dict.fromkeys(card.kind for _, card in loaded))
     if len(tasks) > 1:
-        raise UsageError(
-            f"the networks have the tasks {' and '.join(tasks)}; give networks of one task."
-        )
+        told = " and ".join(f"{task} ({', '.join(task.classes)})" for task in tasks[:2])
+        raise UsageError(f"the networks have the tasks {told}; give networks of one task.")
     names = titles([card for _, card in loaded], paths, src)
     return [
         Checkpoint(name, network, card, path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dagen.types import Label
+from dagen.types import Label, Task
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Object:
     Attributes:
         label: its class id.
         share: share of the image's pixels that it covers, 0 to 1.
-        found: share of its pixels that each network predicts as waste of any class.
+        found: share of its pixels that each network predicts as foreground of any class.
         right: share of its pixels that each network predicts as the object's class.
     """
 
@@ -28,7 +28,7 @@ class Object:
     right: tuple[float, ...]
 
 
-def objects(label: Label, predictions: Sequence[Label], num_classes: int) -> list[Object]:
+def objects(label: Label, predictions: Sequence[Label], task: Task) -> list[Object]:
     """The connected regions of every class but the background.
 
     Pixel labels cannot separate touching objects of one class; such a pair is one region here.
@@ -37,20 +37,21 @@ def objects(label: Label, predictions: Sequence[Label], num_classes: int) -> lis
     Args:
         label: (H, W) uint8 truth.
         predictions: (H, W) uint8 prediction of each network.
-        num_classes: number of classes, background included.
+        task: what is segmented; each of its foreground classes is looked for.
     """
     seen: list[Object] = []
-    for class_ in range(1, num_classes):
+    for class_ in task.foreground:
         mask = (label == class_).astype(np.uint8)
         if not mask.any():
             continue
         count, regions = cv2.connectedComponents(mask, connectivity=8)
         inside = mask.astype(bool)
         of = regions[inside]
+        first = task.foreground.start
         area = np.bincount(of, minlength=count)
         shares = [
             (
-                np.bincount(of, answer[inside] > 0, count) / np.maximum(area, 1),
+                np.bincount(of, answer[inside] >= first, count) / np.maximum(area, 1),
                 np.bincount(of, answer[inside] == class_, count) / np.maximum(area, 1),
             )
             for answer in predictions

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagen.scoring.overlay import COLOURS
 from dagen.system.files import write_atomically
+from dagen.types import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,11 +43,10 @@ _SETTINGS: Any = {  # matplotlib has a type for every setting's name
 }
 
 
-def class_colour(name: str) -> str:
-    """The colour of a class as ``#RRGGBB``, as in overlays, with background in grey."""
-    if name == "background":
-        return _GROUND
-    return "#{:02X}{:02X}{:02X}".format(*COLOURS[name])
+def class_colours(task: Task) -> list[str]:
+    """The colour of each class as ``#RRGGBB``, as in overlays, with background in grey."""
+    found = ["#{:02X}{:02X}{:02X}".format(*colour) for colour in task.colours]
+    return [_GROUND, *found[1:]] if task.background else found
 
 
 def run_style(k: int) -> dict[str, Any]:

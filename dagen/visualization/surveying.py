@@ -122,17 +122,17 @@ def look(
             answers.append(answer)
             scores.append(Scores(dataset.task))
             count(scores[k], [(probabilities, label)])
-        classes = dataset.task.classes
+        task = dataset.task
         return Picture(
             domain=domain,
             index=index,
             name=dataset.name(index),
             scene=dataset.scene(index),
             photo=thumbnails.photo(image),
-            truth=thumbnails.label(label, classes),
-            predictions=[thumbnails.label(found, classes) for found in answers],
+            truth=thumbnails.label(label, task),
+            predictions=[thumbnails.label(found, task) for found in answers],
             scores=scores,
-            objects=objects(label, answers, len(classes)) if domain == 1 else [],
+            objects=objects(label, answers, task) if domain == 1 else [],
         )
 
     pictures = []

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from dagen.scoring.overlay import palette
-from dagen.types import IGNORE, Pixels
+from dagen.types import IGNORE, Pixels, Task
 
 SIDE = 320
 """Longest side of a thumbnail in pixels."""
@@ -26,15 +24,16 @@ def photo(image: Pixels) -> bytes:
     return file.getvalue()
 
 
-def label(ids: Pixels, classes: Sequence[str]) -> bytes:
+def label(ids: Pixels, task: Task) -> bytes:
     """A label (H, W) uint8 as a small PNG of class colours, background transparent."""
     small = Image.fromarray(ids).resize(_fitted(ids), Image.Resampling.NEAREST)
     colours = np.zeros((256, 3), np.uint8)
-    colours[: len(classes)] = palette(classes)
+    colours[: task.num_classes] = task.colours
     colours[IGNORE] = _GREY
     small.putpalette(colours.tobytes())
     file = io.BytesIO()
-    small.save(file, "png", optimize=True, transparency=0)
+    clear = {"transparency": 0} if task.background else {}
+    small.save(file, "png", optimize=True, **clear)
     return file.getvalue()
 
 

@@ -22,7 +22,7 @@ CASES = [
     pytest.param(name, split, task, id=f"{name}-{split}-{task}")
     for name in NAMES
     for task in plugins.get("datasets", name).tasks
-    for split in (("train", "val") if task is Task.BINARY else ("train",))
+    for split in (("train", "val") if task == Task.BINARY else ("train",))
 ]
 
 

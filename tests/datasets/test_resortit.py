@@ -6,7 +6,7 @@ from PIL import Image
 
 from dagen.datasets.resortit import ReSortIt
 from dagen.errors import DataError
-from dagen.types import Task
+from dagen.types import PRESETS, Task
 from tests.tiny import make_resortit
 
 
@@ -40,7 +40,7 @@ def test_unknown_ids_name_the_file(tmp_path: Path) -> None:
     folder = make_resortit(tmp_path)
     path = folder / "labels" / "train" / "00002.png"
     Image.fromarray(np.full((48, 64), 5, np.uint8)).save(path)
-    for task in Task:  # waste or not, 5 is no id of this data set
+    for task in PRESETS:  # waste or not, 5 is no id of this data set
         with pytest.raises(DataError, match=r"labels/train/00002\.png holds the unknown id 5"):
             ReSortIt(folder, "train", task).label(2)
 

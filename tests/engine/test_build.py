@@ -28,11 +28,11 @@ def _config(model: str, init: Path | None) -> Config:
 @pytest.mark.parametrize("model", ["enet", "icnet", "bisenet"])
 def test_what_the_file_lacks_is_as_the_seed_makes_it(model: str, tmp_path: Path) -> None:
     path = _file(tmp_path, model)
-    fresh = build_network(_config(model, None)).state_dict()
+    fresh = build_network(_config(model, None), Task.BINARY).state_dict()
     held = load_deployed(path)[0].deployed()
     for noise in (1, 2):
         torch.manual_seed(noise)  # whatever ran in this process before
-        network = build_network(_config(model, path))
+        network = build_network(_config(model, path), Task.BINARY)
         found = network.state_dict()
         assert found.keys() > held.keys()
         for name, tensor in found.items():
@@ -42,4 +42,4 @@ def test_what_the_file_lacks_is_as_the_seed_makes_it(model: str, tmp_path: Path)
 def test_a_file_with_other_layers_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, "enet", ibn=True)
     with pytest.raises(UsageError, match="made with model_options"):
-        build_network(_config("enet", path))
+        build_network(_config("enet", path), Task.BINARY)

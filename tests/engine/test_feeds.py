@@ -186,7 +186,10 @@ def test_a_source_free_stack_learns_from_target_labels_alone(
     shutil.rmtree(data / "resortit")
     config = small(method="minent", target_labels=2)
     plan = plan_run(config)
-    assert list(build_stack(plan, build_network(config)).parts) == ["supervised", "minent"]
+    assert list(build_stack(plan, build_network(config, plan.task)).parts) == [
+        "supervised",
+        "minent",
+    ]
     feeds = open_feeds(plan, runtime.data_root)
     assert set(feeds) == {"target", "labelled"}
     config = small(method="minent")

@@ -13,8 +13,9 @@ import torch
 
 from dagen import plugins
 from dagen.engine.stack import Stack
+from dagen.errors import UsageError
 from dagen.methods.base import Family, Method
-from dagen.types import Batch
+from dagen.types import Batch, Task
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
 NAMES = plugins.names("methods")
@@ -22,12 +23,20 @@ LATE = (0, 1, 4, 5)
 """Steps of ten: parts that start late have started by then."""
 WITHOUT = (Method.losses, plugins.get("methods", "swad").losses)
 """Of parts without a loss of their own."""
+TASKS = [
+    Task("classes", tuple(map(str, range(count))), background=background)
+    for count, background in ((3, True), (7, True), (19, False), (2, False))
+]
+"""The classes that people's own data sets may have."""
 
 
 def build(
-    name: str, network: type[ToyNetwork] = ToyNetwork, seed: int = 0, freeze: float = 1.0
+    name: str,
+    network: type[ToyNetwork] = ToyNetwork,
+    seed: int = 0,
+    freeze: float = 1.0,
+    task: Task = Task.BINARY,
 ) -> Stack:
-    task = plugins.get("methods", name).tasks[0]
     torch.manual_seed(seed)
     return stacked(network(task.num_classes), [name], {}, setting(task), "target", freeze).train()
 
@@ -103,7 +112,7 @@ def test_class_attributes_are_valid(name: str) -> None:
     assert method.maps <= set(plugins.names("maps"))
     assert "target" in method.streams or not method.maps
     assert set(method.requires) <= set(NAMES) - {name}
-    assert method.tasks
+    assert method.refuses(Task.BINARY) is None
 
 
 @pytest.mark.parametrize("network", [ToyNetwork, AuxToyNetwork])
@@ -182,7 +191,7 @@ def test_no_network_answers_the_same_images_twice(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not plugins.get("methods", n).online])
 def test_a_stack_makes_no_pass_that_its_parts_do_not_need(name: str) -> None:
-    task = plugins.get("methods", name).tasks[0]
+    task = Task.BINARY
 
     def passes(names: list[str], step: int) -> tuple[list[torch.Tensor], Batch]:
         torch.manual_seed(0)
@@ -237,3 +246,25 @@ def test_the_predictor_answers_plain_images_like_the_student(name: str) -> None:
     assert network.state_dict().keys() == stack.student.state_dict().keys()
     after = stack.state_dict()
     assert all(torch.equal(value, after[key]) for key, value in before.items())
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: f"{t.num_classes}-{t.background}")
+@pytest.mark.parametrize("name", NAMES)
+def test_any_classes_are_learnt_or_refused_with_a_reason(name: str, task: Task) -> None:
+    method = plugins.get("methods", name)
+    if (reason := method.refuses(task)) is not None:
+        assert not task.background and "background" in reason
+        with pytest.raises(UsageError, match="cannot segment"):
+            build(name, task=task)
+        return
+    stack = build(name, task=task)
+    for step in LATE:
+        losses, _ = stack(streamed(stack, step), step)
+        total = torch.stack(list(losses.values())).sum()
+        assert torch.isfinite(total)
+        total.backward()
+        stack.after_step(step)
+    images = batch(task, seed=5).target.image  # type: ignore[union-attr]
+    with torch.no_grad():
+        out = stack.predictor(lambda: iter(images.split(1)))(images)
+    assert out.logits.shape[1] == task.num_classes and torch.isfinite(out.logits).all()

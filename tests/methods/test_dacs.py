@@ -42,7 +42,7 @@ def test_half_of_the_objects_or_of_the_classes_is_pasted() -> None:
         assert isinstance(part, Dacs)
         image, label, _ = part.mix(ctx)
         pasted = (image == ctx.source.image).all(1)
-        if task is Task.BINARY:
+        if task == Task.BINARY:
             assert pasted.sum((1, 2)).tolist() == [2 * 64, 100]
         else:
             kinds = [len(label[b][pasted[b]].unique()) for b in range(2)]

@@ -112,7 +112,7 @@ def _note(seen: list[int], module: nn.Module, inputs: tuple[torch.Tensor]) -> No
 
 @pytest.mark.parametrize("name", LABELLED)
 def test_every_part_keeps_the_domain_of_the_images(name: str) -> None:
-    task = plugins.get("methods", name).tasks[0]
+    task = Task.BINARY
     passes = []
     for rows in (0, 1):
         torch.manual_seed(0)

@@ -119,4 +119,4 @@ def test_weights_without_it_do_not_start_a_run_with_it(tmp_path: Path) -> None:
     save_deployed(path, create_network("enet", Task.BINARY, 0.25, {}), card)
     run = {"init": str(path), "task": "binary", "width": 0.25, "model_options": {"ibn": True}}
     with pytest.raises(UsageError, match=r"made with model_options .* other layers"):
-        build_network(from_mapping(run))
+        build_network(from_mapping(run), Task.BINARY)

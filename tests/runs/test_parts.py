@@ -45,7 +45,7 @@ def test_parts_that_require_each_other_are_refused(monkeypatch: pytest.MonkeyPat
     [
         (["minent", "minent"], {}, "'minent' is in the stack twice"),
         (["mnent"], {}, "unknown method 'mnent'; did you mean 'minent'"),
-        (["needy"], {}, "'needy' cannot segment binary; it serves: material"),
+        (["needy"], {}, "'needy' cannot segment background, waste: it knows materials alone"),
         (["minent"], {"minent": {"wieght": 1}}, "unknown minent parameter 'wieght'.*'weight'"),
         (["minent"], {"minent": {"weight": -1}}, "minent.weight is -1"),
         (["adabn", "swa"], {}, "the changes of adabn .* lost.* change the order to swa,adabn"),

@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 
 from dagen.errors import UsageError
-from dagen.scoring.overlay import COLOURS, HATCH, colourise, legend, overlay, palette
+from dagen.scoring.overlay import HATCH, colourise, legend, overlay
 from dagen.types import IGNORE, Task
 
-MATERIAL = Task.MATERIAL.classes
-
-
-def test_every_class_of_every_task_has_its_own_colour() -> None:
-    names = {name for task in Task for name in task.classes}
-    assert names == {*COLOURS}
-    assert len({*COLOURS.values()}) == len(COLOURS)
+MATERIAL = Task.MATERIAL
+STREET = Task("classes", ("road", "car"), ((9, 0, 0), (0, 9, 0)), background=False)
 
 
 def test_colourise_is_exact() -> None:
@@ -23,7 +18,7 @@ def test_colourise_is_exact() -> None:
         [(0, 158, 115), (204, 121, 167), (0, 0, 0)],
     ]
     assert np.array_equal(colourise(label, MATERIAL), np.array(expected, np.uint8))
-    binary = colourise(np.ones((1, 1), np.uint8), Task.BINARY.classes)
+    binary = colourise(np.ones((1, 1), np.uint8), Task.BINARY)
     assert binary.tolist() == [[[213, 94, 0]]]
 
 
@@ -68,15 +63,17 @@ def test_wrong_input_is_one_clear_line(label: np.ndarray, alpha: float, message:
     assert "\n" not in str(caught.value)
 
 
-def test_unknown_class_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="did you mean 'aluminium'"):
-        palette(["background", "aluminum"])
+def test_a_task_without_background_is_drawn_from_its_first_class_on() -> None:
+    drawn = overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8), STREET, alpha=1)
+    assert (drawn == (9, 0, 0)).all()
+    found = {tuple(pixel) for pixel in np.asarray(legend(STREET, 200)).reshape(-1, 3).tolist()}
+    assert {*STREET.colours} <= found
 
 
 def test_legend_shows_every_colour_and_wraps_where_it_must() -> None:
     wide, narrow = legend(MATERIAL, 600, ignored=True), legend(MATERIAL, 120, ignored=True)
     for strip, width in ((wide, 600), (narrow, 120)):
         found = {tuple(pixel) for pixel in np.asarray(strip).reshape(-1, 3).tolist()}
-        assert {*map(tuple, palette(MATERIAL)[1:].tolist()), *HATCH} <= found
+        assert {*MATERIAL.colours[1:], *HATCH} <= found
         assert strip.width == width
     assert narrow.height == 5 * wide.height

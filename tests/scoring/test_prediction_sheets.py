@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dagen.scoring.overlay import COLOURS
+from dagen.colours import NAMED
 from dagen.scoring.prediction_sheets import draw
 from dagen.scoring.predictor import Predictor
 from dagen.scoring.torch_predictor import TorchPredictor
@@ -24,4 +24,4 @@ def test_every_predictor_has_a_column_and_is_asked_once_an_image(tmp_path: Path)
     narrow = draw(Halves(), {"exported": exported}, tmp_path / "one.png", "Halves val")
     with Image.open(narrow) as other:
         assert other.width < pixels.shape[1]
-    assert (pixels == COLOURS["waste"]).all(2).any()  # in the legend at least
+    assert (pixels == NAMED["waste"]).all(2).any()  # in the legend at least

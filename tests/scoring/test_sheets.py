@@ -11,7 +11,7 @@ from dagen.scoring.overlay import HATCH
 from dagen.scoring.sheets import grid, laid_out, sheet
 from dagen.types import IGNORE, Task
 
-CLASSES = Task.MATERIAL.classes
+TASK = Task.MATERIAL
 
 
 def _row(height: int, width: int, labels: int) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -23,7 +23,7 @@ def _row(height: int, width: int, labels: int) -> tuple[np.ndarray, list[np.ndar
 def test_a_sheet_has_the_size_of_its_parts(tmp_path: Path) -> None:
     rows = [_row(30, 40, 2), _row(40, 30, 2)]
     path = tmp_path / "sheet.png"
-    sheet(rows, ["image", "truth", "adapted"], "resortit -> taco", path, CLASSES, cell=200)
+    sheet(rows, ["image", "truth", "adapted"], "resortit -> taco", path, TASK, cell=200)
     with Image.open(path) as picture:
         assert picture.format == "PNG" and picture.mode == "RGB"
         # 3 columns of 200, two gaps of 8, two margins of 16.
@@ -44,7 +44,7 @@ def test_the_legend_names_ignored_pixels_only_where_there_are_some(tmp_path: Pat
     ignoring[-6:] = IGNORE
     found = []
     for k, given in enumerate((label, ignoring)):
-        sheet([(image, [given])], ["", ""], "", tmp_path / f"{k}.png", CLASSES, cell=300)
+        sheet([(image, [given])], ["", ""], "", tmp_path / f"{k}.png", TASK, cell=300)
         with Image.open(tmp_path / f"{k}.png") as picture:
             below = np.asarray(picture)[16 + 300 :].reshape(-1, 3).tolist()
         found.append(list(HATCH[0]) in below)
@@ -53,7 +53,7 @@ def test_the_legend_names_ignored_pixels_only_where_there_are_some(tmp_path: Pat
 
 def test_labels_are_laid_on_at_the_size_of_the_sheet() -> None:
     image, (label,) = _row(8, 16, 1)
-    plain, marked = laid_out(image, [label], CLASSES, cell=64)
+    plain, marked = laid_out(image, [label], TASK, cell=64)
     assert plain.shape == marked.shape == (32, 64, 3)
     outline = (marked == (0, 158, 115)).all(axis=2)
     assert outline.any(axis=1).sum() == 1  # one pixel thin, though labels grew fourfold

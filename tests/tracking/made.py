@@ -82,7 +82,7 @@ def finish(
         parent: folder of the run that it belongs to.
     """
     folder = make_folder(runs / given.name)
-    task = Task(given.task)
+    task = Task.named(given.task)
     result = RunResult(
         name=given.name,
         folder=folder,

@@ -81,8 +81,8 @@ def test_objects_are_connected_regions_of_one_class() -> None:
     label[:2, :2], label[1:3, 2:4], label[6:8, 6:10], label[9] = 1, 1, 2, IGNORE
     answer = np.zeros_like(label)
     answer[:2, :2], answer[6:8, 6:8], answer[6:8, 8:10] = 2, 2, 1
-    found = objects(label, [answer, label], 5)
+    found = objects(label, [answer, label], Task.MATERIAL)
     assert [(o.label, round(100 * o.share)) for o in found] == [(1, 8), (2, 8)]
     assert found[0].found == (0.5, 1.0) and found[0].right == (0.0, 1.0)
     assert found[1].found == (1.0, 1.0) and found[1].right == (0.5, 1.0)
-    assert objects(np.zeros((4, 4), np.uint8), [label[:4, :4]], 5) == []
+    assert objects(np.zeros((4, 4), np.uint8), [label[:4, :4]], Task.MATERIAL) == []

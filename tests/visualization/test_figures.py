@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dagen.runs.log import RunLog
+from dagen.types import PRESETS
 from dagen.visualization import (
     captions,
     case_sheets,
@@ -157,7 +158,6 @@ def test_captions_admit_what_is_not_known(seen: Survey) -> None:
 
 
 def test_colours_differ_between_classes_and_between_runs() -> None:
-    for task_classes in (("background", "waste"), ("background", "aluminium", "paper", "bottle",
-                                                   "nylon")):  # fmt: skip
-        assert len({style.class_colour(name) for name in task_classes}) == len(task_classes)
+    for task in PRESETS:
+        assert len({*style.class_colours(task)}) == task.num_classes
     assert len(set(style.RUNS)) == len(style.RUNS) == len(style.HATCHES) == len(style.LINES)

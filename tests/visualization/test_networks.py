@@ -59,7 +59,7 @@ def test_wrong_networks_are_one_line(files: list[Path], tmp_path: Path) -> None:
         ([files[0], files[0].parent], "given twice"),
         ([tmp_path], "has no model.safetensors"),
         ([tmp_path / "none.safetensors"], "is not a file"),
-        ([files[0], other], "binary and material"),
+        ([files[0], other], r"material \(background, .*\) and binary"),
     ):
         with pytest.raises(DagenError, match=message) as error:
             open_all(given)

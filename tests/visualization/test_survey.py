@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from dagen.colours import NAMED
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
 from dagen.scoring.evaluation import evaluate
-from dagen.scoring.overlay import COLOURS
 from dagen.visualization import surveying, thumbnails
 from dagen.visualization.survey import Side, Survey
 from tests.visualization.tiny_survey import QUOTA
@@ -72,10 +72,10 @@ def test_the_grid_is_that_of_the_feature_map(seen: Survey) -> None:
 def test_thumbnails_are_small_and_show_their_label(seen: Survey) -> None:
     big = np.zeros((400, 800), np.uint8)
     big[:200, :400], big[200:, 400:] = 3, 255
-    with Image.open(io.BytesIO(thumbnails.label(big, seen.classes))) as found:
+    with Image.open(io.BytesIO(thumbnails.label(big, seen.task))) as found:
         assert found.format == "PNG" and found.size == (320, 160)
         pixels = np.asarray(found.convert("RGBA"))
-    assert pixels[10, 10].tolist() == [*COLOURS["bottle"], 255]
+    assert pixels[10, 10].tolist() == [*NAMED["bottle"], 255]
     assert pixels[10, 300, 3] == 0  # background lets the photograph through
     assert pixels[150, 300].tolist() == [128, 128, 128, 255]
     with Image.open(io.BytesIO(thumbnails.photo(np.zeros((30, 20, 3), np.uint8)))) as found:

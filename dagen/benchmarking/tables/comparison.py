@@ -13,17 +13,8 @@ from dagen.benchmarking.tables.statistics import Estimate, estimate, gap_closed
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures
 
-_SHOWN = {
-    "binary": ("waste_iou", "miou"),
-    "material": (
-        "iou/aluminium",
-        "iou/paper",
-        "iou/bottle",
-        "iou/nylon",
-        "foreground_miou",
-        "waste_iou",
-    ),
-}
+_MOST = 8
+"""More classes than this would make a table too wide: it then shows the means alone."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ def sections(records: Iterable[Record]) -> list[Section]:
 
 def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
     task, model, source, domain, extra = key
-    headline = figures.HEADLINE[task]
+    headline = figures.headline(task)
     means = {row: _mean(records, headline).mean for row, records in rows.items()}
     tops = [means[row] for row in CEILINGS if row in rows and not math.isnan(means[row])]
     below, top = means.get(SOURCE_ONLY, math.nan), max(tops, default=math.nan)
@@ -118,7 +109,7 @@ class Column:
 def _columns(section: Section) -> list[Column]:
     first = section.first
     columns = [Column("seeds", lambda _, records: Value(len(records), digits=0))]
-    for figure in _SHOWN[first.task]:
+    for figure in _shown(section):
         columns.append(_score(figure, None, 1))
         if figure == section.headline:
             columns.append(Column("gap closed", lambda row, _: in_percent(section.gaps[row], 0), 1))
@@ -131,6 +122,17 @@ def _columns(section: Section) -> list[Column]:
         Column("GMAC", lambda _, records: _weight(records, "macs", 1e9, 3)),
         Column("s", lambda _, records: _seconds(records)),
     ]
+
+
+def _shown(section: Section) -> tuple[str, ...]:
+    """The figures of the columns: those of single classes, if there are few, and the means."""
+    first = section.first
+    if first.task == "binary":
+        return ("waste_iou", "miou")
+    rows = [record.scores.get(record.domain, {}) for rs in section.rows.values() for record in rs]
+    classes = [name for name in figures.classes(rows) if name != "iou/background"]
+    means = [name for name in ("foreground_miou", "waste_iou") if any(name in row for row in rows)]
+    return (*(classes if len(classes) <= _MOST else ()), *means)
 
 
 def _score(figure: str, dataset: str | None, better: int) -> Column:

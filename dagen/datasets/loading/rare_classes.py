@@ -127,7 +127,7 @@ def class_pixels(dataset: Dataset, size: tuple[int, int]) -> NDArray[np.float64]
     if key is None or not isinstance(base, CachedDataset):
         return _count(dataset, size)
     return base.cache.get(
-        f"class pixels, float64|{size}|{base.limit}|{dataset.task}|{key}",
+        f"class pixels, float64|{size}|{base.limit}|{dataset.task.key}|{key}",
         lambda: _count(dataset, size),
     )
 

@@ -26,11 +26,11 @@ class Files(Dataset):
     """
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
-        super().__init__(Path(root), split, Task(task))
+        super().__init__(Path(root), split, task)
         if split not in self.splits:
             raise unknown("split", split, self.splits)
         if task not in self.tasks:
-            allowed = ", ".join(self.tasks)
+            allowed = ", ".join(map(str, self.tasks))
             raise UsageError(f"these labels cannot serve the task '{task}'; allowed: {allowed}.")
         if not self.root.is_dir():
             raise DataError(

@@ -45,7 +45,7 @@ def label_of(things: list[Thing], size: tuple[int, int], task: Task) -> Label:
     for thing in things:
         place, inside = _overlap(thing, size)
         label[place][thing.sprite.mask[inside] > 0.5] = thing.kind
-    if task is Task.BINARY:
+    if task == Task.BINARY:
         return (label > 0).astype(np.uint8)
     return label
 
@@ -167,7 +167,7 @@ class Twin(Dataset):
         """
         if split not in self.splits:
             raise unknown(f"split of {self.title}", split, self.splits)
-        super().__init__(root, split, Task(task))
+        super().__init__(root, split, task)
 
     def dice(self, index: int, purpose: int) -> Dice:
         """Draws for one purpose in image ``index``.

@@ -14,6 +14,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
+from dagen.colours import Colour
 from dagen.errors import DagenError
 from dagen.models.base import Network, create_network
 from dagen.system.files import write_atomically
@@ -31,6 +32,10 @@ class Card:
         width: the network's width.
         options: the network's own keyword arguments.
         run: the configuration of the run that made it; empty if no run did.
+        classes: names of the classes by id; empty in files of version 0.1, which knew built-in
+            tasks alone.
+        colours: RGB of each class.
+        background: whether class 0 is the background.
     """
 
     model: str
@@ -39,6 +44,20 @@ class Card:
     width: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
+    background: bool = True
+
+    @property
+    def kind(self) -> Task:
+        """The task that it segments.
+
+        Raises:
+            UsageError: a built-in task is unknown, or the classes cannot be a task.
+        """
+        if not self.classes:
+            return Task.named(self.task)
+        return Task(self.task, self.classes, self.colours, self.background)
 
 
 def save_deployed(path: Path, network: Network, card: Card) -> None:
@@ -60,7 +79,7 @@ def load_deployed(path: Path | str) -> tuple[Network, Card]:
     """
     path = Path(path)
     card = read_card(path)
-    network = create_network(card.model, Task(card.task), card.width, offline(card.options))
+    network = create_network(card.model, card.kind, card.width, offline(card.options))
     try:
         tensors = load_file(path)
         missing, unexpected = network.load_state_dict(tensors, strict=False)
@@ -93,6 +112,8 @@ def read_card(path: Path) -> Card:
         raise DagenError(f"{path} was not written by dagen: its metadata has no key 'dagen'.")
     values = json.loads(metadata["dagen"])
     values.pop("metrics", None)  # version 0.1 wrote it, always empty
+    values["classes"] = tuple(values.get("classes", ()))
+    values["colours"] = tuple(map(tuple, values.get("colours", ())))
     return Card(**{**values, "size": tuple(values["size"])})
 
 

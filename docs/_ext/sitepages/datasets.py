@@ -42,7 +42,7 @@ def _page(name: str, drawn: Drawn | None, advice: dict[str, Any], every: list[Li
             [
                 ("Use it as", f"``--src {name}`` or ``--tgt {name}``"),
                 ("Splits", ", ".join(found.splits)),
-                ("Tasks", ", ".join(found.tasks)),
+                ("Tasks", ", ".join(map(str, found.tasks))),
                 ("Where", f"``$DAGEN_DATA/{name}``" if found.on_disk else "made by code"),
                 ("How to get it", plain(how_to_get(name))),
             ]

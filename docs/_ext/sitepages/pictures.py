@@ -97,11 +97,10 @@ def _credits(root: Path, names: list[str]) -> str:
 
 
 def _png(dataset: Dataset) -> bytes:
-    classes = dataset.task.classes
     chosen = _spread(dataset)
-    pairs = [laid_out(dataset.image(i), [dataset.label(i)], classes, _CELL) for i in chosen]
+    pairs = [laid_out(dataset.image(i), [dataset.label(i)], dataset.task, _CELL) for i in chosen]
     rows = [[image for image, _ in pairs], [marked for _, marked in pairs]]
-    sheet = grid(rows, [""] * len(chosen), "", legend_of=(classes, True), cell=_CELL)
+    sheet = grid(rows, [""] * len(chosen), "", legend_of=(dataset.task, True), cell=_CELL)
     small = sheet.quantize(256, Image.Quantize.MEDIANCUT, kmeans=2)
     file = io.BytesIO()
     small.save(file, "png", optimize=True)

@@ -16,6 +16,7 @@ from dagen.benchmarking.tables.records import Record, read
 from dagen.benchmarking.tables.statistics import Estimate, estimate
 from dagen.errors import DagenError
 from dagen.runs import figures
+from dagen.types import PRESETS
 
 # Settings of `benchmarks/main_job.py`, whose lines are older than Record and lack them.
 _MAIN_JOB: dict[str, Any] = {
@@ -32,7 +33,7 @@ _MAIN_JOB_CONFIG = {"steps": 200, "batch": 4, "size": [224, 448]}
 
 
 SCORE = "score is " + " or ".join(
-    f"{figures.title(figure)} ({task})" for task, figure in figures.HEADLINE.items()
+    f"{figures.title(figures.headline(task.name))} ({task})" for task in PRESETS
 )
 """Caption of a column with each task's own figure."""
 
@@ -148,7 +149,7 @@ class Line:
     @property
     def headline(self) -> str:
         """The figure's name in words."""
-        return figures.title(figures.HEADLINE[self.first.task])
+        return figures.title(figures.headline(self.first.task))
 
     def weight(self, figure: str) -> float:
         """Mean of a figure of the deployed file, NaN if it was not measured."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from dagen import plugins
-from dagen.methods.base import Family
+from dagen.methods.base import Family, Method
 from dagen.runs.parts import resolve
 from dagen.runs.recipes import all_recipes
+from dagen.types import Task
 from sitepages import docstrings
 from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines
@@ -49,7 +50,7 @@ def _page(name: str, advice: dict[str, Any], every: list[Line]) -> str:
         ("Family", method.family),
         ("Paper", method.paper or "–"),
         ("Needs", _needs(name)),
-        ("Tasks", ", ".join(method.tasks)),
+        ("Tasks", _tasks(method)),
         ("Run it", f"``{_command(name)}``"),
     ]
     about = [advice["strategy"].get(name, ""), advice["family"].get(method.family, "")]
@@ -175,3 +176,9 @@ def _recipes() -> Iterator[str]:
             others += f"; for :doc:`{model} </networks/{model}>` also {_written(own)}"
         head = f"``{name}``\n" + indent(f"{plain(recipe.description)}. {plain(recipe.why.strip())}")
         yield head + "\n\n" + indent(f"Stands for {stack}{'; ' + others if others else ''}.")
+
+
+def _tasks(method: type[Method]) -> str:
+    """The tasks that a strategy serves."""
+    street = Task("classes", ("road", "car"), background=False)
+    return "any" if method.refuses(street) is None else "any with a background class"
