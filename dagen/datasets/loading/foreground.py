@@ -28,7 +28,7 @@ def fault(dataset: Dataset, pixels: _Counts) -> str | None:
         The rest of a sentence that begins with the split's name; None if there is an object.
     """
     total, ignored = int(pixels.sum()), int(pixels[IGNORE])
-    if pixels[1:IGNORE].any() or not total:
+    if pixels[dataset.task.foreground.start : IGNORE].any() or not total:
         return None
     hint = f". {dataset.about_ignored}" if dataset.about_ignored else "."
     if ignored == total:
@@ -50,7 +50,7 @@ def require_foreground(dataset: Dataset, what: str) -> None:
     pixels = np.zeros(256, dtype=np.int64)
     for index in range(len(dataset)):
         pixels += pixels_of(dataset, index)
-        if pixels[1:IGNORE].any():
+        if pixels[dataset.task.foreground.start : IGNORE].any():
             return
     if problem := fault(dataset, pixels):
         raise DataError(f"the split '{dataset.split}' of {what} {problem}")

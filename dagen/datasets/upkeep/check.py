@@ -197,7 +197,9 @@ class _SplitCheck:
         absent = [
             name
             for value, name in enumerate(self.dataset.task.classes)
-            if value and self.summary.labelled and not self._pixels[value]
+            if value in self.dataset.task.foreground
+            and self.summary.labelled
+            and not self._pixels[value]
         ]
         if absent:
             problem = f"no label has a pixel of the class {', '.join(absent)}."
