@@ -6,7 +6,8 @@ A refactoring must not change what a run computes. Each run below takes a few st
 synthetic twins, on the CPU, on one thread: every network, a strategy of each family, an online
 run, a chosen checkpoint, few labels. For each run the record has the name, the SHA-256 of its
 deployed tensors, and the SHA-256 of its scores, of its size and of its validators' scores. Digests
-differ between processor models, so record and check on the same machine.
+differ between processor models, so record and check on the same machine. The record in
+``benchmarks/results/digests.json`` was made before the package was restructured (commit 12896a1).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import argparse
 import hashlib
 import json
 import os
-import platform
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+import torch
+
+from dagen.system.device import describe
 
 COMMON = "--size 64x64 --steps 6 --batch 4 --no-track --quiet --device cpu --workers 1"
 TRAIN = f"train --src resortit-synth --score taco-synth {COMMON}"
@@ -67,19 +71,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = record(wanted, Path(folder))
     if not given.check:
-        about = {"processor": platform.processor() or platform.machine(), "runs": found}
-        given.file.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        about = {"hardware": describe(torch.device("cpu")), "torch": torch.__version__}
+        text = json.dumps({**about, "runs": found}, indent=1)
+        given.file.write_text(text + "\n", encoding="utf-8")
         return
     before = json.loads(given.file.read_text(encoding="utf-8"))["runs"]
-    changed = [title for title in found if found[title] != before.get(title)]
-    for title in changed:
-        print(f"{title}: was {before.get(title)}, is {found[title]}")
+    changed = [run for run in found if found[run] != before.get(run)]
+    for run in changed:
+        print(f"{run}: was {before.get(run)}, is {found[run]}")
     print(f"{len(found) - len(changed)} of {len(found)} runs are the same to the bit.")
     sys.exit(bool(changed))
 
 
-def record(wanted: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Make the runs below ``folder`` and describe each by its digests."""
+def record(wanted: dict[str, str], folder: Path) -> dict[str, dict[str, str]]:
+    """Make the runs below ``folder``; the digests of each, by its name."""
     runs = folder / "runs"
     environment = {
         **os.environ,
@@ -88,7 +93,7 @@ def record(wanted: dict[str, str], folder: Path) -> dict[str, Any]:
         "MKL_NUM_THREADS": "1",
     }
     start = ""
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, str]] = {}
     for title, command in {"train: enet": RUNS["train: enet"], **wanted}.items():
         before = _finished(runs)
         words = command.format(start=start).split()
@@ -100,13 +105,18 @@ def record(wanted: dict[str, str], folder: Path) -> dict[str, Any]:
         )
         made = sorted(_finished(runs) - before)
         start = start or made[0]
-        found[title] = [_described(runs / name) for name in made]
+        found |= {_name(runs / name): _described(runs / name) for name in made}
         print(f"{title}: {', '.join(made)}", flush=True)
     return found
 
 
 def _finished(runs: Path) -> set[str]:
     return {path.parent.name for path in runs.glob("*/result.json")}
+
+
+def _name(run: Path) -> str:
+    """A run's name; that of a checkpoint ends with a hash of its file, metadata included."""
+    return re.sub(r"^(given-.*)-[0-9a-f]{8}$", r"\1", run.name)
 
 
 def _described(run: Path) -> dict[str, str]:
@@ -121,7 +131,6 @@ def _described(run: Path) -> dict[str, str]:
     verdicts = {key: value for key, value in result["extra"].items() if key != "baseline"}
     judged = json.dumps(verdicts, sort_keys=True)
     return {
-        "run": run.name,
         "weights": weights.hexdigest(),
         "scores": hashlib.sha256(measured.encode()).hexdigest(),
         "verdicts": hashlib.sha256(judged.encode()).hexdigest(),
