@@ -63,6 +63,42 @@ def room(name: str) -> str:
     return name.split(".")[1]
 
 
+LOADERS = {"dagen", "dagen.plugins"}
+"""The modules that may import others under names made at run time."""
+DECLARED = {("runs", "validators")}
+"""A room, and plug-ins above it whose declarations it reads, such as ``Validator.domains``."""
+
+
+def hidden(text: str) -> Iterator[str]:
+    """The imports in a module's text that :func:`imports` cannot follow."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield f"line {node.lineno}: a relative import; write the module's whole name"
+            continue
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Name | ast.Attribute):
+            names = [ast.unparse(node)]
+        for name in names:
+            first, _, rest = name.partition(".")
+            dynamic = first == "importlib" and not rest.startswith(("metadata", "resources"))
+            if dynamic or first in ("__import__", "pkgutil", "runpy") or name == "sys.modules":
+                yield f"line {node.lineno}: {name} can import what no test sees"
+
+
+def kinds(text: str) -> set[str]:
+    """The kinds of plug-ins that a module asks ``dagen.plugins`` for."""
+    return {
+        str(node.args[0].value)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("plugins.")
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+
+
 def test_every_room_has_its_place() -> None:
     assert {room(name) for name in MODULES if name not in FACE} == set(FLOOR)
 
@@ -78,6 +114,31 @@ def test_imports_run_down(name: str) -> None:
         assert found not in FACE, f"{where}, the face of the package"
         if room(found) != room(name):
             assert FLOOR[room(found)] < FLOOR[room(name)], f"{where}, which is not below it"
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - LOADERS))
+def test_no_import_is_hidden(name: str) -> None:
+    text = MODULES[name].read_text(encoding="utf-8")
+    assert list(hidden(text)) == []
+    homes = {"maps": "datasets"}
+    for kind in kinds(text):
+        home = homes.get(kind, kind)
+        if (room(name), kind) not in DECLARED and room(name) != home:
+            assert FLOOR[home] < FLOOR[room(name)], f"{name} uses {kind}, which are not below it"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from ..engine import loop", "from .. import engine", "from . import loop",
+        "import importlib", "from importlib import import_module",
+        "__import__('dagen.engine.loop')", "sys.modules['dagen.engine.loop']",
+    ],
+)  # fmt: skip
+def test_hidden_imports_are_found(line: str) -> None:
+    assert list(hidden(f"def f():\n    {line}"))
+    assert not list(hidden("from importlib.metadata import version\nimport importlib.resources"))
+    assert kinds("plugins.get('methods', name)\nplugins.names(kind)") == {"methods"}
 
 
 def test_no_imports_run_in_a_circle() -> None:
