@@ -81,7 +81,8 @@ class Method(nn.Module):
         family: family of the strategy in tables.
         paper: short reference, such as ``"Vu et al., CVPR 2019"``.
         streams: the domains whose images it needs.
-        maps: the per-image maps of target images that it needs, by name (``View.maps``).
+        maps: the per-image maps that it needs, by name (``View.maps``). They come with the target's
+            training images, so not in an online part.
         requires: parts that must come before it in the stack (added if missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the images on which it is scored, in one pass over them

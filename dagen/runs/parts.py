@@ -136,6 +136,12 @@ def _config(name: str, values: Mapping[str, Any], facts: RunFacts) -> Any:
     method = _method(name)
     if (reason := method.refuses(facts.task)) is not None:
         raise UsageError(f"'{name}' cannot segment {', '.join(facts.task.classes)}: {reason}.")
+    if method.maps and (method.online or "target" not in method.streams):
+        raise UsageError(
+            f"'{name}' needs maps ({', '.join(sorted(method.maps))}), which come only with the "
+            "target's training images: the strategy must name target in streams, and cannot be "
+            "online."
+        )
     return build_config(method.Config, values, name)
 
 

@@ -74,6 +74,18 @@ def test_streams_and_checkpoint_are_the_parts_together() -> None:
     assert parts("fda", "minent").names == ("supervised", "fda", "minent")
 
 
+@pytest.mark.parametrize("change", [{"online": True}, {"streams": frozenset({"source"})}])
+def test_maps_come_only_with_training_images_of_the_target(
+    change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saliency = plugins.get("methods", "saliency")
+    assert arrange(["saliency"], {}, setting()).maps == {"salience"}
+    for name, value in change.items():
+        monkeypatch.setattr(saliency, name, value)
+    with pytest.raises(UsageError, match=r"'saliency' needs maps \(salience\), .* online"):
+        arrange(["saliency"], {}, setting())
+
+
 def test_parameters_are_checked_once_and_kept() -> None:
     parts = arrange(["minent"], {"minent": {"weight": 0.5}}, setting())
     assert parts.configs["minent"] == plugins.get("methods", "minent").Config(weight=0.5)
