@@ -140,7 +140,9 @@ class TrainingRun:
             write_atomically(path, self.candidates.path(choice.step).read_bytes())
         before = {}
         if self.job.baseline is not None:
-            before["source-only"] = TorchPredictor.load(self.job.baseline.model)
+            # A source-free run is compared with the network of --init, whatever trained that.
+            column = "source-only" if self.job.plan.reads_source else "before"
+            before[column] = TorchPredictor.load(self.job.baseline.model)
         return finish(
             self.job,
             progress,
