@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from dagen.scoring.metrics import Scores, confusion
+from dagen.scoring.evaluation import count
+from dagen.scoring.metrics import Scores
 from dagen.types import Domain
 from dagen.validators.base import Evidence, NotApplicable, Validator
 
@@ -25,9 +26,8 @@ class SourceVal(Validator):
     def score(self, evidence: Evidence) -> float:
         """In [0, 1]."""
         scores = Scores(evidence.probes.task)
-        scores.confusion += confusion(
-            evidence.source.prediction, evidence.source_label, scores.task.num_classes
-        )
+        probability, label = evidence.source.probability, evidence.source_label
+        count(scores, zip(probability.numpy(), label.byte().numpy(), strict=True))
         if math.isnan(scores.foreground_miou):
             raise NotApplicable("the source images show no foreground.")
         return scores.foreground_miou
