@@ -60,4 +60,4 @@ else:
         raise AttributeError(f"module 'dagen' has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
