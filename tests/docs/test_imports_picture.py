@@ -21,6 +21,14 @@ def test_the_page_gives_the_counts_of_the_code() -> None:
     assert draw_imports.read(ROOT / "dagen").counts() in page
 
 
+def test_the_page_describes_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("| room | what it is |")[1].split("\n\n")[0]
+    cells = [row.split("|")[1] for row in table.splitlines()[2:]]
+    described = {name.strip("`/ ") for cell in cells for name in cell.split(",")}
+    assert described == set(test_imports.FLOOR)
+
+
 def test_the_arrows_are_those_that_the_test_of_imports_finds() -> None:
     def box(name: str) -> str:
         return test_imports.room(name) if "." in name else "__init__"
