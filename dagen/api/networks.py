@@ -131,8 +131,10 @@ def predict(
 
     Raises:
         UsageError: an array of another shape or type, no image, no ``out`` for image files, two
-            images whose masks would share a name, or an invalid size or device.
-        DagenError: a deployed file or an image is missing or damaged.
+            images whose masks would share a name, a file in ``out`` that dagen did not write, or an
+            invalid size or device.
+        DataError: some images cannot be read; the others were segmented.
+        DagenError: the deployed file is missing or damaged, or a mask cannot be written.
     """
     from dagen.scoring.prediction import predict_files, predict_image
 

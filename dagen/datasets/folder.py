@@ -70,7 +70,7 @@ class Folder(Files):
 
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask, and the task."""
-        return f"{stamp(self._mask(index))}|{self.task}"
+        return f"{stamp(self._mask(index))}|{self.task.key}"
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""

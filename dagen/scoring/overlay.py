@@ -17,6 +17,7 @@ HATCH: tuple[tuple[int, int, int], tuple[int, int, int]] = ((170, 170, 170), (90
 """The two greys of ignored pixels."""
 
 _STRIPE = 3  # width of a grey stripe in pixels
+_BAND = 2 * _STRIPE * 100  # rows; whole pairs of stripes, so that they go on
 
 
 def colourise(label: Pixels, task: Task) -> Pixels:
@@ -67,11 +68,16 @@ def overlay(image: Pixels, label: Pixels, task: Task, alpha: float = 0.45) -> Pi
         )
     if not 0 <= alpha <= 1:
         raise UsageError(f"alpha is {alpha}; it must be from 0 to 1.")
-    colours = colourise(label, task)
-    blend = np.rint(image * (1 - alpha) + colours * alpha).astype(np.uint8)
-    marked = label >= task.foreground.start
+    drawn, marked = np.empty_like(image), label >= task.foreground.start
     outline = _outline(label) & marked
-    return np.where(outline[..., None], colours, np.where(marked[..., None], blend, image))
+    # In bands of rows: the sums take a hundred bytes a pixel.
+    for top in range(0, label.shape[0], _BAND):
+        rows = slice(top, top + _BAND)
+        colours = colourise(label[rows], task)
+        blend = np.rint(image[rows] * (1 - alpha) + colours * alpha).astype(np.uint8)
+        inside = np.where(marked[rows][..., None], blend, image[rows])
+        drawn[rows] = np.where(outline[rows][..., None], colours, inside)
+    return drawn
 
 
 def _outline(label: Pixels) -> NDArray[np.bool_]:

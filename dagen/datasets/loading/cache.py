@@ -182,7 +182,7 @@ class CachedDataset(Wrapper):
         return (
             make()
             if key is None
-            else self.cache.get(f"label|{self.limit}|{self.dataset.task}|{key}", make)
+            else self.cache.get(f"label|{self.limit}|{self.dataset.task.key}|{key}", make)
         )
 
     def map_of(self, index: int, kind: Map) -> Array:

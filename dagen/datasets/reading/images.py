@@ -12,12 +12,18 @@ from PIL import Image as Pil
 from PIL import ImageFile, ImageOps
 
 from dagen.datasets.base import Image
-from dagen.datasets.reading.paths import SUFFIXES
-from dagen.errors import DataError, UsageError
+from dagen.datasets.reading.paths import CONVERT
+from dagen.errors import DataError
+
+MOST = 2**27
+"""Pixels of the largest picture that is read; decoding it takes about 1.3 GB of memory."""
 
 _ORIENTATION = 0x0112
-_DEEP = re.compile(";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all channels together
+_DEEP = re.compile(r";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all channels together
+_DEEP_GREY = re.compile(r"\bI;16[BLN]?\b")
+_DIM = 16  # the upper 8 of 16 bits are below this in a picture of 12 bits or fewer
 _TRANSPOSED = frozenset({5, 6, 7, 8})
+_HEIC = re.compile(rb".{4}ftyp(hei|hev|mif1|msf1)", re.DOTALL)
 # Errors of Pillow for a file that is not what it claims to be.
 DAMAGED = (
     OSError,
@@ -27,7 +33,6 @@ DAMAGED = (
     EOFError,
     struct.error,
     OverflowError,
-    Pil.DecompressionBombError,
 )
 
 
@@ -35,50 +40,87 @@ def open_image(path: Path) -> ImageFile.ImageFile:
     """The opened image file, of which only the header is read.
 
     Raises:
-        DataError: the file is missing or not an image.
+        DataError: the file is missing, not an image, or has too many pixels.
     """
     try:
         with warnings.catch_warnings():
-            # Pillow warns at 89 megapixels and refuses twice that; the warning does not matter.
+            # Pillow warns at 89 megapixels and refuses twice that; the limit here is another.
             warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
-            return Pil.open(path)
+            image = Pil.open(path)
     except FileNotFoundError:
         raise DataError(f"the image {path} is missing: restore it or get the data again.") from None
+    except Pil.DecompressionBombError:
+        raise _too_large(path) from None
     except DAMAGED as error:
+        if _is_heic(path):
+            raise DataError(f"{path} is a HEIC file, which is not read: {CONVERT}.") from None
         raise DataError(
             f"{path} cannot be read as an image ({short(error)}): replace it."
         ) from None
+    if image.width * image.height > MOST:
+        image.close()
+        raise _too_large(path)
+    return image
+
+
+def _too_large(path: Path) -> DataError:
+    return DataError(
+        f"{path} has more than {MOST // 10**6} megapixels, which are not read: scale it down, or "
+        "cut it into parts."
+    )
+
+
+def _is_heic(path: Path) -> bool:
+    """Whether it is such a file under any suffix; phones write them."""
+    try:
+        with path.open("rb") as file:
+            return _HEIC.match(file.read(12)) is not None
+    except OSError:
+        return False
 
 
 def read_image(path: Path) -> Image:
-    """Decodes an image file.
+    """Decodes an image file, for training, scoring and predicting alike.
+
+    Of 16 bits a channel the upper 8 are kept, so a picture of 16 bits is the picture of 8 bits that
+    shows the same. The full range counts, not the range that the picture happens to use.
 
     Returns:
         (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
     Raises:
-        DataError: the file is missing, damaged, truncated, or has more than 8 bits a channel.
+        DataError: the file is missing, damaged, truncated or too large, holds floating-point or
+            32-bit numbers, or 16 bits a channel of which it uses 12 or fewer.
     """
     with open_image(path) as image:
-        if _is_deep(image):
-            raise DataError(f"{path} has more than 8 bits a channel: save it as 8-bit RGB.")
+        stored = [str(tile) for tile in image.tile]
+        deep_grey = any(_DEEP_GREY.search(tile) for tile in stored)
+        if image.mode.startswith(("I", "F")) and not deep_grey:
+            raise DataError(
+                f"{path} holds floating-point or 32-bit numbers, whose range is not known: save it "
+                "with 8 bits a channel."
+            )
         try:
-            upright = ImageOps.exif_transpose(image)
-            return np.array(upright.convert("RGB"), dtype=np.uint8)
+            flat = _upper_bits(image) if deep_grey else image
+            ImageOps.exif_transpose(flat, in_place=True)
+            pixels = np.array(flat if flat.mode == "RGB" else flat.convert("RGB"), dtype=np.uint8)
         except DAMAGED as error:
             raise DataError(
                 f"the image {path} is damaged or truncated ({short(error)}): replace it."
             ) from None
+    if any(_DEEP.search(tile) for tile in stored) and pixels.max() < _DIM:
+        raise DataError(
+            f"{path} has 16 bits a channel but no value of 4,096 or more of 65,535, so it would be "
+            "black: scale it to the full range, or save it with 8 bits a channel."
+        )
+    return pixels
 
 
-def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a channel has more than 8 bits, before the pixels are decoded.
-
-    Pillow opens 16-bit colours in mode RGB and drops the lower bits, so that a photograph that uses
-    few of the upper ones turns black: only the tiles show the stored depth.
-    """
-    stored = map(str, image.tile)
-    return image.mode.startswith(("I", "F")) or any(_DEEP.search(tile) for tile in stored)
+def _upper_bits(image: ImageFile.ImageFile) -> Pil.Image:
+    """A grey picture of 16 bits in 8; Pillow does the same with colours of 16 bits by itself."""
+    grey = Pil.fromarray((np.array(image).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
+    grey.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return grey
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -100,19 +142,3 @@ def image_size(path: Path) -> tuple[int, int]:
 def short(error: BaseException) -> str:
     """The error's message on one line of at most 120 characters."""
     return " ".join(str(error).split())[:120] or type(error).__name__
-
-
-def find_images(path: Path) -> list[Path]:
-    """The image at ``path``, or all images below it, sorted.
-
-    Raises:
-        UsageError: there is no image.
-    """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise UsageError(f"{path} does not exist; give an image or a folder of images.")
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not found:
-        raise UsageError(f"{path} has no image ({', '.join(sorted(SUFFIXES))}).")
-    return found

@@ -58,14 +58,55 @@ def test_every_common_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("name", ["x.png", "x.tif"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_sixteen_bits_are_refused(tmp_path: Path, name: str, channels: int) -> None:
-    deep = np.zeros((6, 9, channels), np.uint16)
-    deep[...] = PIXELS[..., :1]  # 8 bits of content: the upper bits alone would be black
-    assert cv2.imwrite(str(tmp_path / name), deep)
-    with pytest.raises(DataError, match=rf"{name} has more than 8 bits a channel: save it") as got:
-        read_image(tmp_path / name)
+def test_sixteen_bits_are_read_as_the_upper_eight(tmp_path: Path, name: str, channels: int) -> None:
+    shown = np.concatenate([PIXELS, PIXELS[..., :1]], axis=2)[..., :channels]
+    low = np.random.default_rng(1).integers(0, 256, shown.shape)
+    for deep in (shown.astype(np.uint16) * 257, shown.astype(np.uint16) * 256 + low):
+        assert cv2.imwrite(str(tmp_path / name), deep.astype(np.uint16))
+        expected = np.repeat(shown, 3, axis=2) if channels == 1 else shown[..., 2::-1]
+        assert np.array_equal(read_image(tmp_path / name), expected)
+        assert image_size(tmp_path / name) == (6, 9)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("largest", [255, 4095])
+def test_few_of_sixteen_bits_would_be_black(tmp_path: Path, channels: int, largest: int) -> None:
+    deep = np.full((6, 9, channels), largest, np.uint16)
+    assert cv2.imwrite(str(tmp_path / "x.png"), deep)
+    with pytest.raises(DataError, match=r"x\.png has 16 bits .* no value of 4,096") as got:
+        read_image(tmp_path / "x.png")
     assert "\n" not in str(got.value)
-    assert image_size(tmp_path / name) == (6, 9)
+
+
+def test_a_turned_picture_of_sixteen_bits(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    deep = Image.fromarray(np.rot90(PIXELS[..., 0].astype(np.uint16) * 257).copy())
+    deep.save(tmp_path / "x.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "x.png")[..., 0], PIXELS[..., 0])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_numbers_of_unknown_range_are_refused(tmp_path: Path, kind: type) -> None:
+    Image.fromarray(PIXELS[..., 0].astype(kind)).save(tmp_path / "x.tif")
+    with pytest.raises(DataError, match=r"x\.tif holds floating-point or 32-bit numbers.*8 bits"):
+        read_image(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("size", [(12_000, 12_000), (14_000, 13_500)])
+def test_huge_pictures_are_refused_before_they_are_decoded(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    Image.new("1", size).save(tmp_path / "x.png")
+    for read in (read_image, image_size):
+        with pytest.raises(DataError, match=r"x\.png has more than 134 megapixels.*scale it down"):
+            read(tmp_path / "x.png")
+
+
+def test_heic_files_are_named_under_any_suffix(tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    with pytest.raises(DataError, match=r"x\.jpg is a HEIC file, which is not read: save it as"):
+        read_image(tmp_path / "x.jpg")
 
 
 def test_a_bitmap_of_sixteen_bits_a_pixel_is_read(tmp_path: Path) -> None:
