@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from dagen.errors import UsageError, unknown
+from dagen.errors import UsageError, quoted, short, unknown
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """From 0 to 1, both included."""
@@ -72,8 +72,8 @@ def complaint(error: ErrorDetails, *where: str) -> str:
         error: one of :meth:`pydantic.ValidationError.errors`.
         where: owner of the parameter, if its own name does not say so.
     """
-    name = ".".join([*where, *map(str, error["loc"])])
-    message = error["msg"][0].lower() + error["msg"][1:]
+    name = short(".".join([*where, *map(str, error["loc"])])) or "it"
+    message = short(error["msg"][0].lower() + error["msg"][1:], 160)
     if error["type"] == "missing":
         return f"{name} is missing: {message}"
-    return f"{name} is {error['input']!r}: {message}"
+    return f"{name} is {quoted(error['input'])}: {message}"

@@ -8,7 +8,8 @@ import torch
 
 from dagen import plugins
 from dagen.engine.run import run
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets

@@ -27,7 +27,7 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
     found = {}
     for cell in benchmark.cells:
         key = (cell.row, cell.config.name)
-        if (result := results.load(runs / cell.config.name)) is not None:
+        if (result := results.intact(runs / cell.config.name)) is not None:
             found[key] = record(cell, result)
         elif key in known:
             found[key] = known[key]
@@ -67,7 +67,7 @@ def record(cell: Cell, result: RunResult) -> Record:
 def steps_done(cell: Cell, runs: Path) -> int:
     """Number of a run's steps in its log; all of them once it has a result."""
     folder = runs / cell.config.name
-    if results.load(folder) is not None:
+    if results.intact(folder) is not None:
         return cell.config.steps
     steps = [points[-1][0] for points in history(folder).values()]
     return min(max(steps, default=0), cell.config.steps)

@@ -156,7 +156,7 @@ def _missing(cells: Iterable[Cell], runs: Path, trusted: Iterable[Record] = ()) 
     A run with only a trusted record counts as done, unless a missing cell starts from its network.
     """
     unique = {cell.config.name: cell for cell in cells}
-    absent = {name: cell for name, cell in unique.items() if results.load(runs / name) is None}
+    absent = {name: cell for name, cell in unique.items() if results.intact(runs / name) is None}
     recorded = {record.run for record in trusted}
     missing = {name for name in absent if name not in recorded}
     missing |= {cell.needs for name, cell in absent.items() if name in missing and cell.needs}

@@ -87,4 +87,4 @@ class Queue:
         return name in self._running or any(cell.config.name == name for cell in self._waiting)
 
     def _done(self, cell: Cell) -> bool:
-        return results.load(self._runs / cell.config.name) is not None
+        return results.intact(self._runs / cell.config.name) is not None

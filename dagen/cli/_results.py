@@ -46,7 +46,8 @@ def result_table(rows: dict[str, RunResult]) -> None:
         console.print(
             f"{name}: {p['parameters']:,} parameters, {p['macs'] / 1e9:.3f} GMAC "
             f"({p['flops'] / 1e9:.3f} GFLOP, 2 per MAC), {p['bytes']:,} bytes, "
-            f"{run.seconds:.0f} s; {run.model}",
+            f"{run.seconds:.0f} s; {run.model}"
+            + (f" (weights {run.weights[:12]})" if run.weights else ""),
             soft_wrap=True,
         )
 

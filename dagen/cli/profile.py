@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ def profile(
     from rich.table import Table
 
     from dagen.api import networks
+    from dagen.models.deployed.file import read_card
 
     found = networks.profile(model, size=size, width=width, task=task, enforce_cap=enforce_cap)
     table = Table(title=f"{model} at {size}")
@@ -36,4 +38,7 @@ def profile(
     table.add_row("FLOPs (2 per MAC)", f"{found.flops:,}")
     table.add_row("bytes as deployed", f"{found.bytes:,}")
     table.add_row("latency here (median)", f"{found.latency_ms:.1f} ms")
+    if model.endswith(".safetensors"):
+        weights = read_card(Path(model)).weights
+        table.add_row("SHA-256 of the weights", weights or "none (written by version 0.1)")
     Console().print(table)

@@ -12,7 +12,8 @@ from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.methods.base import RunFacts, Setting
 from dagen.models.base import Network, create_network
-from dagen.models.deployed.file import Card, load_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.system.seeding import hash_seed

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dagen.datasets.loading.opening import require
 from dagen.engine.build import check_init
-from dagen.models.deployed.file import read_card
+from dagen.models.deployed.file import read_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.results import RUN
@@ -39,4 +39,4 @@ def check_start(config: Config, task: Task) -> None:
         UsageError: it has another network or other classes.
     """
     if config.init is not None and not config.init.startswith(RUN):
-        check_init(config, task, config.init, read_card(Path(config.init)))
+        check_init(config, task, config.init, read_deployed(Path(config.init))[1])

@@ -12,8 +12,9 @@ from torch import nn
 
 from dagen.datasets.loading.opening import open_dataset
 from dagen.engine.states import drop_states
+from dagen.models.deployed.card import Card
 from dagen.models.deployed.cost import profile
-from dagen.models.deployed.file import Card
+from dagen.models.deployed.file import read_card
 from dagen.runs.baseline import expected_baseline
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
@@ -190,6 +191,7 @@ def measure(
         seconds=ending.seconds,
         selection=ending.selection,
         stream=ending.stream,
+        weights=read_card(job.folder / MODEL).weights,
         baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
     )
     return result, shipped

@@ -32,11 +32,10 @@ def score_init(plan: Plan, runtime: Runtime) -> RunResult:
     """
     init = runtime.located(plan.config).init
     assert init is not None
-    content = Path(init).read_bytes()
-    folder = make_folder(runtime.runs / init_name(plan, content))
-    if (finished := results.load(folder)) is not None:
+    folder = make_folder(runtime.runs / init_name(plan, Path(init)))
+    if (finished := results.intact(folder)) is not None:
         return finished
-    write_atomically(folder / MODEL, content)
+    write_atomically(folder / MODEL, Path(init).read_bytes())
     job = Job(plan, runtime, folder, World(0, 1, choose_device(runtime.device)))
     config = replace(plan.config.source_only(), init=init)
     with Progress(quiet=runtime.quiet) as progress:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dagen.engine.checks import check_files
 from dagen.engine.finishing import Job
@@ -18,6 +20,8 @@ from dagen.runs.results import Baseline, RunResult
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import World, world
 from dagen.system.files import make_folder
+
+logger = logging.getLogger("dagen")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
     with world(runtime.device) as place:
         plan = plan_run(config, place.size)
-        if runtime.fresh or results.load(runtime.runs / config.name) is None:
+        if runtime.fresh or results.intact(runtime.runs / config.name) is None:
             check_files(plan, runtime)  # before the baseline is trained in vain
         source_free = config.init is not None and not plan.reads_source
         if source_free:
@@ -85,16 +89,34 @@ def _run(
     if runtime.fresh and place.main:
         shutil.rmtree(folder, ignore_errors=True)
     place.barrier()
-    if (finished := results.load(folder)) is not None:
+    if (finished := _finished(folder, place)) is not None:
         return finished
     check_files(plan, runtime)
     job = Job(plan, runtime, folder, place, baseline)
     if place.main:
         make_folder(folder)
-        return StreamRun(job).execute() if plan.online else TrainingRun(job).execute()
-    TrainingRun(job).train()
+    if plan.online:
+        return StreamRun(job).execute()
+    training = TrainingRun(job)
+    place.barrier()  # each process has seen which files are there; now they may change
+    if place.main:
+        return training.execute()
+    training.train()
     place.barrier()  # until rank 0 has scored and saved
     result = results.load(folder)
     if result is None:
         raise DagenError("rank 0 ended without a result; see its message.")
     return result
+
+
+def _finished(folder: Path, place: World) -> RunResult | None:
+    """The result of a finished run; a run that has lost its result or its model is not finished."""
+    try:
+        finished = results.load(folder)
+    except results.DamagedResult as error:
+        if place.main:
+            logger.warning("%s It is made again now.", error)
+        return None
+    if finished is None and place.main and (folder / results.FILE).is_file():
+        logger.warning("%s is gone; it is made again now.", folder / results.MODEL)
+    return finished

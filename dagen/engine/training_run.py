@@ -20,6 +20,7 @@ from dagen.engine.build import build_network, build_stack
 from dagen.engine.feeds import open_feeds
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks, fit
+from dagen.engine.trained import is_trained
 from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
 from dagen.runs.results import MODEL, RunResult
@@ -52,6 +53,7 @@ class TrainingRun:
         self.stack = build_stack(job.plan, self.network)
         self.feeds = open_feeds(job.plan, job.runtime.data_root)
         self.candidates = Candidates(job.folder, job.plan.kept)
+        self.trained = is_trained(job, self.candidates)
 
     def execute(self) -> RunResult:
         """Train, choose, score the deployed file, log. Rank 0 only."""
@@ -86,7 +88,11 @@ class TrainingRun:
         return result
 
     def train(self, log: Tracked | None = None, progress: Progress | None = None) -> None:
-        """Run the loop from the newest state."""
+        """Run the loop from the newest state; nothing if only the result is missing."""
+        if self.trained:
+            if log:
+                log.resumed(self.config.steps)
+            return
         release_freed_memory()
         job, place = self.job, self.job.place
         steps = Steps(self.feeds, self._sampling(), self.config.steps)
@@ -134,7 +140,9 @@ class TrainingRun:
         self, seconds: float, choice: Choice | None, log: Tracked, progress: Progress
     ) -> RunResult:
         path = self.job.folder / MODEL
-        if choice is None:
+        if self.trained:
+            pass  # the deployed file is there; the choice, if there is one, is the same
+        elif choice is None:
             save_deployed(path, self._predictor(), card_of(self.job.plan))
         else:
             write_atomically(path, self.candidates.path(choice.step).read_bytes())

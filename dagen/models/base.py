@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen import plugins
-from dagen.errors import UsageError
+from dagen.errors import UsageError, short
 from dagen.types import SegOut, Task
 
 _MEAN = (0.485, 0.456, 0.406)
@@ -116,5 +116,5 @@ def create_network(model: str, task: Task, width: float, options: dict[str, Any]
     try:
         network: Network = plugins.get("models", model)(task.num_classes, width=width, **options)
     except TypeError as error:
-        raise UsageError(f"network {model}: {error}.") from None
+        raise UsageError(f"network {model}: {short(str(error), 200)}.") from None
     return network

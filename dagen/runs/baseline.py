@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from dagen.errors import DagenError
+from dagen.models.deployed.file import identity
 from dagen.runs import results
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.plan import Plan, plan_run
@@ -49,17 +50,20 @@ def expected_baseline(config: Config, runs: Path) -> RunResult | None:
         return results.load(runs / config.source_only().name)
     init = results.located(config.init, runs)
     assert init is not None
-    return results.load(runs / init_name(plan, Path(init).read_bytes()))
+    return results.load(runs / init_name(plan, Path(init)))
 
 
-def init_name(plan: Plan, content: bytes) -> str:
+def init_name(plan: Plan, init: Path) -> str:
     """The name under which the scores of a checkpoint are stored.
 
     Args:
         plan: plan of a run that starts from it; its scored data sets are part of the name.
-        content: content of the checkpoint's file.
+        init: the checkpoint's file.
+
+    Raises:
+        DagenError: it is missing or damaged.
     """
     config = plan.config
     scored = json.dumps([plan.scored, config.size]).encode()
-    digest = hashlib.blake2b(content + scored, digest_size=4).hexdigest()
+    digest = hashlib.blake2b(identity(init) + scored, digest_size=4).hexdigest()
     return f"given-{config.model}-{config.task}-{digest}"

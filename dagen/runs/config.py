@@ -8,34 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, PositiveInt, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
 
-from dagen.errors import UsageError, unknown
-from dagen.parameters import Fraction, NotNegative, Positive, Steps, complaint
-from dagen.runs import recipes
+from dagen.errors import UsageError, short, unknown
+from dagen.parameters import Fraction, NotNegative, Positive, complaint
+from dagen.runs import recipes, values
 
-
-def _images(value: object) -> int | str:
-    """A number of images from a value of TOML or a command line."""
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-        return value
-    raise PydanticCustomError("images", "write a number of images (0 or more), or all")
-
-
-def _temperature(value: object) -> float | str:
-    if value == "off":
-        return "off"
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
-        return float(value)
-    raise PydanticCustomError("temperature", "write a temperature above 0, such as 0.01, or off")
+_Side = Annotated[int, Field(ge=1, le=16384)]
+_Steps = Annotated[int, Field(ge=0, lt=values.MANY)]
+_Images = Annotated[int | Literal["all"], PlainValidator(values.images)]
+_Temperature = Annotated[float | Literal["off"], PlainValidator(values.temperature)]
 
 
 @dataclass(frozen=True)
@@ -92,21 +78,23 @@ class Config:
     model: str = "enet"
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
     task: Literal["binary", "material"] = "material"
-    size: tuple[PositiveInt, PositiveInt] = (224, 448)
-    steps: PositiveInt = 200
-    batch: PositiveInt = 4
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    size: tuple[_Side, _Side] = (224, 448)
+    steps: Annotated[int, Field(ge=1, lt=values.MANY)] = 200
+    batch: Annotated[int, Field(ge=1, le=65536)] = 4
+    seed: Annotated[int, Field(ge=0, lt=values.MANY)] = 0
     batch_norm: Literal["shared", "source", "target", "separate"] = "target"
     freeze_batch_norm: Fraction = 1.0
     zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
     augment: Literal["none", "camera"] = "none"
-    target_labels: Annotated[int | Literal["all"], PlainValidator(_images)] = 0
-    rare_class_sampling: Annotated[float | Literal["off"], PlainValidator(_temperature)] = "off"
+    target_labels: Annotated[int | Literal["all"], PlainValidator(values.images)] = 0
+    rare_class_sampling: Annotated[float | Literal["off"], PlainValidator(values.temperature)] = (
+        "off"
+    )
     candidates: Annotated[int, Field(ge=1, le=100)] = 1
     select: str = "last"
     lr: Positive = 2e-3
     weight_decay: NotNegative = 1e-2
-    warmup: Steps = 50
+    warmup: _Steps = 50
     power: NotNegative = 0.9
     clip: Positive = 5.0
     init: str | None = None
@@ -128,12 +116,12 @@ class Config:
         Settings that were added after the first runs are left out at their defaults, so that those
         runs keep their names and files.
         """
-        values = asdict(self)
-        del values["recipe"]
+        plain = asdict(self)
+        del plain["recipe"]
         for name, default in _LATER.items():
-            if values[name] == default:
-                del values[name]
-        return values
+            if plain[name] == default:
+                del plain[name]
+        return plain
 
     def to_json(self) -> str:
         """The settings as one line of JSON with sorted keys."""
@@ -187,21 +175,22 @@ _LATER = {
 _ADAPTER = TypeAdapter(Config)
 
 
-def from_mapping(values: Mapping[str, Any]) -> Config:
+def from_mapping(settings: Mapping[str, Any]) -> Config:
     """A checked configuration.
 
     Raises:
         UsageError: an unknown key (the nearest is named) or a value outside its range.
     """
     allowed = [f.name for f in fields(Config) if f.name != "recipe"]
-    for key in values:
+    for key in settings:
         if key not in allowed:
-            raise unknown("setting", key, allowed)
-    given = dict(values)
-    if isinstance(given.get("method"), str):
-        given["method"] = [name.strip() for name in given["method"].split(",") if name.strip()]
-    if isinstance(given.get("extra_src"), str):
-        given["extra_src"] = [n.strip() for n in given["extra_src"].split(",") if n.strip()]
+            raise unknown("setting", str(key), allowed)
+    given = dict(settings)
+    for name in ("method", "extra_src"):
+        if name in given:
+            given[name] = values.names(name, given[name])
+    values.check_parts(given.get("parts", {}))
+    values.check_table("model_options", given.get("model_options", {}))
     given, recipe = recipes.expand(given, Config.model)
     if given.get("select", "last") != "last":
         given.setdefault("candidates", 5)
@@ -223,6 +212,8 @@ def parse_size(text: str) -> tuple[int, int]:
         UsageError: anything else.
     """
     height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise UsageError(f"size is '{text}'; write height x width in pixels, such as 224x448.")
+    if not all(side.isdecimal() and len(side) < 10 and int(side) for side in (height, width)):
+        raise UsageError(
+            f"size is '{short(text)}'; write height x width in pixels, such as 224x448."
+        )
     return int(height), int(width)

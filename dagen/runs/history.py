@@ -14,6 +14,17 @@ LOG = "log.jsonl"
 
 Record = dict[str, Any]
 """One line of the log."""
+_FIELDS: dict[str, dict[str, type]] = {
+    "params": {"values": dict},
+    "tags": {"values": dict},
+    "metrics": {"values": dict, "step": int},
+    "artifact": {"path": str, "folder": str},
+    "model": {"path": str},
+    "dataset": {"name": str, "fingerprint": str, "role": str},
+    "rewind": {"step": int},
+    "status": {"status": str},
+}
+"""The fields that a record of each kind must have, besides its time."""
 Curve = list[tuple[int, float]]
 """One metric: (step, value), by step."""
 
@@ -42,16 +53,29 @@ def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
         begin, end = end, end + len(line.encode()) + 1
         try:
             record = json.loads(line)
-            kind = record["kind"]
-        except (ValueError, TypeError, KeyError):
-            kind = None
-        if not isinstance(kind, str):
+        except (ValueError, RecursionError):
+            record = None
+        if not _is_record(record):
             raise DagenError(
                 f"{path} is damaged at byte {begin}: there is no log record. Remove that line, or "
                 "move the file away to start a new log."
             )
         records.append((record, end))
     return records
+
+
+def _is_record(record: object) -> bool:
+    """Whether a line has what its kind needs; kinds of newer versions are left to the reader."""
+    if not isinstance(record, dict) or not isinstance(kind := record.get("kind"), str):
+        return False
+    needed = {"time": int, **_FIELDS.get(kind, {})}
+    if not all(isinstance(record.get(name), own) for name, own in needed.items()):
+        return False
+    return kind != "metrics" or all(map(_is_number, record["values"].values()))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) or value in ("nan", "inf", "-inf")
 
 
 def history(folder: Path) -> dict[str, Curve]:

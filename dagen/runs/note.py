@@ -26,6 +26,8 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
         f"{profile['macs'] / 1e9:.3f} GMAC for an image of {describe.text(config['size'])}, "
         f"{result.seconds:.0f} s of training.",
     ]
+    if result.weights is not None:
+        parts.append(f"SHA-256 of the weights: `{result.weights}`")
     if (selection := result.selection) is not None:
         parts.append(
             f"Deployed: the checkpoint of step {selection.step}, chosen by `{selection.select}`."

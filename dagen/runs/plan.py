@@ -10,7 +10,7 @@ import inspect
 from dataclasses import dataclass
 
 from dagen import plugins
-from dagen.errors import UsageError
+from dagen.errors import UsageError, short
 from dagen.methods.base import RunFacts
 from dagen.models.base import Network
 from dagen.runs import checks, recipes
@@ -134,5 +134,5 @@ def _network(config: Config) -> type[Network]:
     try:
         inspect.signature(network).bind(2, width=config.width, **config.model_options)
     except TypeError as error:
-        raise UsageError(f"network {config.model}: {error}.") from None
+        raise UsageError(f"network {config.model}: {short(str(error), 200)}.") from None
     return network

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from dagen import plugins
-from dagen.errors import UsageError, unknown
+from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.values import check_parts
+from dagen.runs.values import names as names_of
 
 _ONLY = "method."
 """Key of parameters of the only strategy until its name is known."""
@@ -46,7 +48,11 @@ def load(
         if "." in key:
             table, name = key.split(".", 1)
             table = _ONLY if table == "method" else table
-            values.setdefault(table, {})[name] = value
+            if not isinstance(own := values.setdefault(table, {}), dict):
+                raise UsageError(
+                    f"--set {short(key)}: {short(table)} is {quoted(own)}, which has no parameters."
+                )
+            own[name] = value
     values = _gather_parts(values)
     return from_mapping({**_of_checkpoint(values.get("init")), **values})
 
@@ -73,10 +79,11 @@ def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:
     for name in tables:
         if name not in strategies:
             raise unknown("setting", name, [*known, *strategies])
+    check_parts({k: v for k, v in values.items() if k in strategies and k not in known})
+    check_parts(values.get("parts", {}))
     parts = {**values.get("parts", {}), **tables}
     if only:
-        names = values.get("method", ())
-        names = recipes.strategies(names.split(",") if isinstance(names, str) else list(names))
+        names = recipes.strategies(names_of("method", values.get("method", ())))
         if len(names) != 1:
             raise UsageError(
                 "method.<name>=... needs exactly one method; with a stack write the strategy's "
@@ -96,20 +103,23 @@ def read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not valid TOML: {error}.") from None
+        reason = error.strerror or "it is no file"
+        raise UsageError(f"cannot read {short(file, 200)}: {reason}.") from None
+    except (ValueError, RecursionError) as error:  # also numbers too long, and tables too deep
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(f"{short(file, 200)} is not valid TOML: {short(reason)}.") from None
 
 
 def _split(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
-        raise UsageError(f"--set {text}: write key=value, such as lr=0.001.")
+        raise UsageError(f"--set {short(text)}: write key=value, such as lr=0.001.")
     return key.strip(), value.strip()
 
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"x = {text}")
+    except (ValueError, RecursionError):
         return text  # a bare word is a string: --set task=binary
+    return found["x"] if len(found) == 1 else text  # a second line would be another setting

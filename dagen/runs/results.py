@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagen.errors import DagenError
+from dagen.errors import DagenError, short
+from dagen.runs import stored
 from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
 
 FILE = "result.json"
+FORMAT = 2
+"""Version of ``result.json``. Version 0.1 wrote none, which is format 1."""
 MODEL = "model.safetensors"
 """Name of the deployed file in a run's folder."""
 RUN = "run:"
@@ -102,6 +105,7 @@ class RunResult(Findings):
             split.
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
         seconds: seconds of training, all attempts together.
+        weights: SHA-256 of the deployed file's tensors; None in a result of version 0.1.
     """
 
     name: str
@@ -110,6 +114,7 @@ class RunResult(Findings):
     scores: dict[str, dict[str, float]]
     profile: dict[str, float]
     seconds: float
+    weights: str | None = None
 
     @property
     def model(self) -> Path:
@@ -133,26 +138,74 @@ class RunResult(Findings):
     def save(self) -> None:
         """Write ``result.json``; its presence marks the run as finished."""
         values = {
+            "format": FORMAT,
             "name": self.name,
             "folder": None,
             "config": self.config,
             "scores": self.scores,
             "profile": self.profile,
             "seconds": self.seconds,
+            "weights": self.weights,
             "extra": self.findings(),
         }
         text = json.dumps(values, indent=2, default=list)
         write_atomically(self.folder / FILE, text.encode() + b"\n")
 
 
+class DamagedResult(DagenError):
+    """A ``result.json`` that cannot be read; the run's command makes it again."""
+
+
 def load(folder: Path) -> RunResult | None:
-    """The result of a finished run; None if the run is not finished."""
+    """The result of a finished run; None if the run is not finished.
+
+    A run without its deployed file is not finished: its command makes the file again.
+
+    Raises:
+        DamagedResult: the result is damaged.
+        DagenError: it cannot be read, or a newer dagen wrote it.
+    """
     path = folder / FILE
-    if not path.is_file():
+    if not path.is_file() or not (folder / MODEL).is_file():
         return None
-    values = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        _check_format(path, values)
+        stored.check_result(values)
+        del values["format"]
+    except OSError as error:
+        raise DagenError(f"{path} cannot be read: {str(error.strerror).lower()}.") from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedResult(
+            f"{path} is damaged ({short(str(error), 200)}); run the same command again, which "
+            "scores the run once more."
+        ) from None
     found = read_findings(values.pop("extra", {}))
     return RunResult(**{**values, "folder": folder}, **found)
+
+
+def intact(folder: Path) -> RunResult | None:
+    """Like :func:`load`; None also if the result is damaged, because the run has to end again.
+
+    Raises:
+        DagenError: it cannot be read, or a newer dagen wrote it.
+    """
+    try:
+        return load(folder)
+    except DamagedResult:
+        return None
+
+
+def _check_format(path: Path, values: object) -> None:
+    """Refuse a result of a newer version, and add the format that version 0.1 left out."""
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
+    written = values.setdefault("format", 1)
+    if isinstance(written, int) and written > FORMAT:
+        raise DagenError(
+            f"{path} has format {short(written)}; this dagen reads up to {FORMAT}. Update dagen, "
+            "or give another folder with --runs."
+        )
 
 
 def located(init: str | None, runs: Path) -> str | None:

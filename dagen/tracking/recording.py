@@ -30,7 +30,8 @@ from dagen.version import __version__
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
 
-_SECONDS = "seconds"
+TIME = "train/seconds"
+"""The metric of the seconds of training so far."""
 
 
 class Tracked:
@@ -84,14 +85,14 @@ class Tracked:
     def metrics(self, figures: Mapping[str, float], step: int) -> None:
         """Log values of a training step."""
         values = {f"train/{name}": value for name, value in figures.items()}
-        self._log.metrics({**values, f"train/{_SECONDS}": self.seconds}, step)
+        self._log.metrics({**values, TIME: self.seconds}, step)
         if self._delivery:
             self._delivery.poll()
 
     def resumed(self, step: int) -> None:
         """Training resumes at ``step``: later values of earlier attempts no longer count."""
         self._log.rewind(step)
-        spent = history(self._log.folder).get(f"train/{_SECONDS}", [])
+        spent = history(self._log.folder).get(TIME, [])
         self._before = spent[-1][1] if spent else 0.0
         self._started = time.monotonic()
 

@@ -96,6 +96,7 @@ def _about(deployed: Path) -> dict[str, Any]:
         "classes": list(card.kind.classes),
         "model": card.model,
         "size": list(card.size),
+        "weights_sha256": card.weights,
     }
 
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagen.errors import UsageError
+from dagen.errors import DagenError, UsageError
 from dagen.models.base import Network
-from dagen.models.deployed.file import Card, load_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed
 from dagen.runs import describe
 from dagen.runs.history import LOG
+from dagen.runs.stored import check_config
 from dagen.scoring.torch_predictor import TorchPredictor
 
 FILE = "model.safetensors"
@@ -62,6 +64,8 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
     if twice:
         raise UsageError(f"{twice[0]} is given twice; give each network once.")
     loaded = [load_deployed(path) for path in paths]
+    for (_, card), path in zip(loaded, paths, strict=True):
+        _check_run(card, path)
     tasks = list(dict.fromkeys(card.kind for _, card in loaded))
     if len(tasks) > 1:
         told = " and ".join(f"{task} ({', '.join(task.classes)})" for task in tasks[:2])
@@ -81,6 +85,15 @@ def _file(path: Path) -> Path:
             f"{path} has no {FILE}; give the folder of a finished run, or a deployed file."
         )
     return path / FILE
+
+
+def _check_run(card: Card, path: Path) -> None:
+    """Check the configuration in a card, from which the network's title is made."""
+    try:
+        if card.run:
+            check_config(card.run)
+    except ValueError as error:
+        raise DagenError(f"{path} has a card with a damaged configuration: {error}.") from None
 
 
 def titles(cards: Sequence[Card], paths: Sequence[Path], src: str | None = None) -> list[str]:

@@ -10,7 +10,8 @@ from PIL import Image
 import dagen
 from dagen.errors import UsageError
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.types import Task
 from tests import tiny
 

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from dagen import cli
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.types import Task
 from tests import tiny
 

@@ -6,7 +6,8 @@ import torch
 from dagen.engine.build import build_network
 from dagen.errors import UsageError
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed, save_deployed
 from dagen.runs.config import Config, from_mapping
 from dagen.types import Task
 

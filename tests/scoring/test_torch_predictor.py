@@ -10,7 +10,8 @@ import torch
 from dagen.datasets.loading import transforms
 from dagen.errors import DagenError
 from dagen.models.base import create_network, upsample
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.scoring.predictor import Predictor, mask
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import Task

@@ -12,7 +12,8 @@ from PIL import Image
 
 from dagen.datasets.base import Dataset
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.runs.baseline import baseline_of
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.plan import plan_run

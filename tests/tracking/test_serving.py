@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from dagen.errors import UsageError
 from dagen.models.base import Network, create_network, upsample
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed, save_deployed
 from dagen.runs.log import RunLog
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.tracking.delivery import Delivery, deliver

@@ -7,7 +7,8 @@ import torch
 
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.types import Task
 from dagen.visualization.networks import open_all, titles
 from tests.visualization.tiny_survey import deployed

@@ -6,7 +6,8 @@ import torch
 
 from dagen.datasets.loading.opening import open_dataset
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import save_deployed
 from dagen.types import Task
 from dagen.visualization import networks, surveying
 from dagen.visualization.survey import Side, Survey

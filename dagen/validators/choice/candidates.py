@@ -11,13 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from dagen.batch_norm import BatchNormPolicy
-from dagen.errors import DagenError
+from dagen.errors import DagenError, short
 from dagen.models.base import Network
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.card import KEY, Card, digest
+from dagen.models.deployed.file import load_deployed, read_deployed, save_deployed
 from dagen.system.files import make_folder, write_atomically
 
 _ANEW = "run again with --fresh to train from the start"
@@ -54,8 +55,18 @@ class Candidates:
         make_folder(self.folder)
         # Written first, so that an existing candidate is complete.
         if batch_norm.source_statistics:
-            write_atomically(self._beside(step), save(_whole(batch_norm)))
+            statistics = _whole(batch_norm)
+            write_atomically(self._beside(step), save(statistics, {KEY: digest(statistics)}))
         save_deployed(self.path(step), network, card)
+
+    def check(self) -> None:
+        """Check that all candidates are there and whole.
+
+        Raises:
+            DagenError: a file is missing or damaged.
+        """
+        for step in self.steps:
+            read_deployed(_existing(self.path(step)))
 
     def load(self, step: int) -> Network:
         """The candidate on the CPU, in evaluation mode.
@@ -63,7 +74,11 @@ class Candidates:
         Raises:
             DagenError: the file is missing or damaged.
         """
-        network, _ = load_deployed(_existing(self.path(step)))
+        path = _existing(self.path(step))
+        try:
+            network, _ = load_deployed(path)
+        except DagenError as error:
+            raise DagenError(f"{error} To make this candidate again, {_ANEW}.") from None
         return network
 
     def restore(self, step: int, batch_norm: BatchNormPolicy) -> None:
@@ -75,9 +90,9 @@ class Candidates:
         if batch_norm.source_statistics:
             path = _existing(self._beside(step))
             try:
-                batch_norm.load_state_dict(load_file(path))
-            except (SafetensorError, RuntimeError) as error:
-                reason = str(error).splitlines()[0]
+                batch_norm.load_state_dict(_read(path))
+            except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+                reason = short((str(error).splitlines() or ["no reason given"])[0])
                 raise DagenError(f"{path} is damaged ({reason}); {_ANEW}.") from None
 
     def _beside(self, step: int) -> Path:
@@ -88,6 +103,16 @@ def _existing(path: Path) -> Path:
     if not path.is_file():
         raise DagenError(f"{path} is missing; {_ANEW}.")
     return path
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file of statistics; version 0.1 wrote it without a checksum."""
+    with safe_open(path, "pt") as file:
+        expected = (file.metadata() or {}).get(KEY)
+    tensors = load_file(path)
+    if expected is not None and digest(tensors) != expected:
+        raise ValueError("its values differ from their checksum")
+    return tensors
 
 
 def _whole(batch_norm: BatchNormPolicy) -> dict[str, torch.Tensor]:

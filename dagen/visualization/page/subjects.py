@@ -113,17 +113,13 @@ def _folder(given: str, runs: Path) -> Path:
 
 
 def _load(folder: Path) -> RunResult:
-    try:
-        result = results.load(folder)
-        assert result is not None
-        for key in ("method", "model", "src", "tgt", "task", "size", "seed", "steps", "batch"):
-            result.config[key]
-        return result
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    result = results.load(folder)
+    if result is None:
         raise DagenError(
-            f"{folder / results.FILE} is damaged ({error}); remove it and run the same command "
-            "again to score the run once more."
-        ) from None
+            f"{folder} is not the folder of a finished run: it has no {results.MODEL}. Run the "
+            "same command again to make it."
+        )
+    return result
 
 
 def _subject(title: str, result: RunResult, added: bool) -> Subject:

@@ -103,6 +103,7 @@ def costs(
     rows = [
         ("parameters", [f"{p['parameters']:,.0f}" for p in profiles]),
         ("deployed file", [f"{p['bytes'] / 1e6:.2f} MB" for p in profiles]),
+        ("SHA-256 of the weights", [(s.result.weights or "–")[:12] for s in subjects]),
         ("multiply-accumulates", [f"{p['macs'] / 1e9:.3f} G" for p in profiles]),
         ("FLOPs (2 per MAC)", [f"{p['flops'] / 1e9:.3f} G" for p in profiles]),
         ("input", [describe.text(s.result.config["size"]) for s in subjects]),

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed, save_deployed
 from dagen.types import Task
 
 CARD = Card(model="enet", task="binary", size=(64, 64), width=0.25)

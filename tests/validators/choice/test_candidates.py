@@ -7,7 +7,7 @@ from dagen import plugins
 from dagen.batch_norm import BatchNormPolicy, layers
 from dagen.errors import DagenError
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card
+from dagen.models.deployed.card import Card
 from dagen.types import Task
 from dagen.validators.choice.candidates import Candidates
 from tests.toy import ToyNetwork, batch, setting, stacked

@@ -1,0 +1,157 @@
+"""The card of a deployed file: how to build its network, and the checksums of the file.
+
+The card is a JSON object under the one metadata key ``dagen``. One key, because safetensors writes
+several in random order, and equal networks must give equal files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dagen.errors import listed, quoted, short
+from dagen.types import Task
+
+KEY = "dagen"
+"""The metadata key of the card."""
+FORMAT = 2
+"""Version of the card. Version 0.1 wrote none, which is format 1: it has no checksums."""
+
+_CHECKS = ("format", "weights", "sha256")
+_DROPPED = ("metrics",)
+"""Written by version 0.1, always empty."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The metadata of a deployed file.
+
+    Attributes:
+        model: the network's plug-in name.
+        task: name of the task that it segments.
+        size: height and width in pixels at which the network is scored.
+        width: the network's width.
+        options: the network's own keyword arguments.
+        run: the configuration of the run that made it; empty if no run did.
+        weights: SHA-256 of the tensors, see :func:`digest`; None in a file of version 0.1. It is
+            computed when the file is written.
+    """
+
+    model: str
+    task: str
+    size: tuple[int, int]
+    width: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = field(default=None, compare=False)
+
+
+class CardError(ValueError):
+    """A card that is damaged, incomplete or from a newer version; the text says which and why."""
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of tensors, independent of their order."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        plain = tensor.detach().cpu().contiguous()
+        found.update(json.dumps([name, str(plain.dtype), list(plain.shape)]).encode())
+        found.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def to_text(card: Card, weights: str) -> str:
+    """The card as JSON, with its format and checksums."""
+    values = {**asdict(card), "format": FORMAT, "weights": weights}
+    return json.dumps({**values, "sha256": _checksum(values)}, sort_keys=True)
+
+
+def from_text(text: str) -> Card:
+    """The inverse of :func:`to_text`, checked.
+
+    Raises:
+        CardError: it is damaged, incomplete, or a newer version wrote it.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CardError("its card is no JSON") from None
+    if not isinstance(values, dict):
+        raise CardError("its card is no JSON object")
+    _check_format(values)
+    own = {k: v for k, v in values.items() if k not in ("format", "sha256", *_DROPPED)}
+    _check_fields(own)
+    return Card(**{**own, "size": tuple(own["size"])})
+
+
+def as_first_written(text: str) -> str | None:
+    """The card as version 0.1 would have written it; None if it did write it.
+
+    Names of some runs contain a hash of a deployed file; they must not change with the format.
+    """
+    values = json.loads(text)
+    if not values.keys() & set(_CHECKS):
+        return None
+    return json.dumps({k: v for k, v in values.items() if k not in _CHECKS}, sort_keys=True)
+
+
+def _check_format(values: dict[str, Any]) -> None:
+    """Refuse a newer card, and one that differs from its checksum."""
+    if not values.keys() & set(_CHECKS):  # version 0.1
+        return
+    given = values.get("format")
+    if isinstance(given, int) and given > FORMAT:
+        raise CardError(f"its card has format {short(given)}; this dagen reads up to {FORMAT}")
+    expected = _checksum({name: value for name, value in values.items() if name != "sha256"})
+    if values.get("sha256") != expected:
+        raise CardError("its card differs from its checksum")
+    if given != FORMAT or not isinstance(values.get("weights"), str):
+        raise CardError("its card lacks its format or the checksum of the weights")
+
+
+def _check_fields(values: dict[str, Any]) -> None:
+    known = [each.name for each in fields(Card)]
+    if extra := sorted(values.keys() - set(known)):
+        raise CardError(f"its card has the unknown field '{short(extra[0])}'")
+    for name in ("model", "task", "size"):
+        if name not in values:
+            raise CardError(f"its card lacks the field {name}")
+    for name, value in values.items():
+        if not _CHECKED[name](value):
+            raise CardError(f"its card has {name} {quoted(value)}")
+    if values["task"] not in list(Task):
+        raise CardError(f"its task is {quoted(values['task'])}; allowed: {listed(Task)}")
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _is_size(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(side, int) and 0 < side < 2**16 for side in value)
+    )
+
+
+def _is_width(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 4
+
+
+_CHECKED: dict[str, Callable[[object], bool]] = {
+    "model": lambda value: isinstance(value, str),
+    "task": lambda value: isinstance(value, str),
+    "size": _is_size,
+    "width": _is_width,
+    "options": lambda value: isinstance(value, dict),
+    "run": lambda value: isinstance(value, dict),
+    "weights": lambda value: isinstance(value, str),
+}
+"""Whether a field has a value of its kind."""
