@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import torch
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Stream
-from dagen.errors import Stopped
+from dagen.errors import DagenError, Stopped
 from dagen.runs import describe
 from dagen.runs.figures import SUMMARY
 from dagen.runs.history import history
@@ -202,17 +202,18 @@ def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
         delivery = Delivery(
             folder, runtime.experiment, name, parent=runtime.parent, runs=runtime.runs
         )
-    status: str = "FAILED"
     try:
         yield Tracked(plan, log, delivery, device.describe(choose_device(runtime.device)))
-        status = "FINISHED"
-    except (KeyboardInterrupt, Stopped):
-        status = "KILLED"
+    except BaseException as error:
+        killed = isinstance(error, KeyboardInterrupt | Stopped)
+        with suppress(DagenError):  # a full disk, for instance; the first error tells it
+            log.finish("KILLED" if killed else "FAILED")
+            if delivery:
+                delivery.close()
         raise
-    finally:
-        log.finish(status)  # type: ignore[arg-type]
-        if delivery:
-            delivery.close()
+    log.finish()
+    if delivery:
+        delivery.close()
 
 
 def commit() -> str | None:

@@ -17,7 +17,8 @@ from dagen.engine.init_baseline import score_init
 from dagen.engine.run import run, run_pair
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import create_network
-from dagen.models.deployed.file import Card, load_deployed, save_deployed
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed, save_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
 from dagen.runs.history import history

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dagen.errors import listed, quoted, short
+from dagen.colours import Colour
+from dagen.errors import UsageError, quoted, short
 from dagen.types import Task
 
 KEY = "dagen"
@@ -24,8 +25,12 @@ FORMAT = 2
 """Version of the card. Version 0.1 wrote none, which is format 1: it has no checksums."""
 
 _CHECKS = ("format", "weights", "sha256")
-_DROPPED = ("metrics",)
+_FIRST = ("model", "task", "size", "width", "options", "run")
+"""The fields of format 1."""
+_DROPPED = "metrics"
 """Written by version 0.1, always empty."""
+_TUPLES = ("size", "classes", "colours")
+"""Fields that JSON gives as lists."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Card:
         width: the network's width.
         options: the network's own keyword arguments.
         run: the configuration of the run that made it; empty if no run did.
+        classes: names of the classes by id; empty in files of version 0.1, which knew built-in
+            tasks alone.
+        colours: RGB of each class.
+        background: whether class 0 is the background.
         weights: SHA-256 of the tensors, see :func:`digest`; None in a file of version 0.1. It is
             computed when the file is written.
     """
@@ -49,7 +58,21 @@ class Card:
     width: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
+    background: bool = True
     weights: str | None = field(default=None, compare=False)
+
+    @property
+    def kind(self) -> Task:
+        """The task that it segments.
+
+        Raises:
+            UsageError: a built-in task is unknown, or the classes cannot be a task.
+        """
+        if not self.classes:
+            return Task.named(self.task)
+        return Task(self.task, self.classes, self.colours, self.background)
 
 
 class CardError(ValueError):
@@ -85,20 +108,32 @@ def from_text(text: str) -> Card:
     if not isinstance(values, dict):
         raise CardError("its card is no JSON object")
     _check_format(values)
-    own = {k: v for k, v in values.items() if k not in ("format", "sha256", *_DROPPED)}
+    own = {k: v for k, v in values.items() if k not in ("format", "sha256", _DROPPED)}
     _check_fields(own)
-    return Card(**{**own, "size": tuple(own["size"])})
+    card = Card(**{**own, **{name: _tuples(own[name]) for name in _TUPLES if name in own}})
+    try:
+        _ = card.kind
+    except UsageError as error:
+        raise CardError(f"its card is refused: {str(error).rstrip('.')}") from None
+    return card
 
 
 def as_first_written(text: str) -> str | None:
     """The card as version 0.1 would have written it; None if it did write it.
 
     Names of some runs contain a hash of a deployed file; they must not change with the format.
+    Further fields count only where the name of the task does not say what they say.
     """
     values = json.loads(text)
     if not values.keys() & set(_CHECKS):
         return None
-    return json.dumps({k: v for k, v in values.items() if k not in _CHECKS}, sort_keys=True)
+    built_in = values["task"] in ("binary", "material")
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name in _FIRST or not (built_in or name in _CHECKS)
+    }
+    return json.dumps({**kept, _DROPPED: {}}, sort_keys=True)
 
 
 def _check_format(values: dict[str, Any]) -> None:
@@ -125,8 +160,6 @@ def _check_fields(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if not _CHECKED[name](value):
             raise CardError(f"its card has {name} {quoted(value)}")
-    if values["task"] not in list(Task):
-        raise CardError(f"its task is {quoted(values['task'])}; allowed: {listed(Task)}")
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
@@ -141,6 +174,24 @@ def _is_size(value: object) -> bool:
     )
 
 
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _are_colours(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(colour, list)
+        and len(colour) == 3
+        and all(isinstance(part, int) and 0 <= part < 256 for part in colour)
+        for colour in value
+    )
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, because JSON has no tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 def _is_width(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 4
 
@@ -152,6 +203,9 @@ _CHECKED: dict[str, Callable[[object], bool]] = {
     "width": _is_width,
     "options": lambda value: isinstance(value, dict),
     "run": lambda value: isinstance(value, dict),
+    "classes": _are_names,
+    "colours": _are_colours,
+    "background": lambda value: isinstance(value, bool),
     "weights": lambda value: isinstance(value, str),
 }
 """Whether a field has a value of its kind."""
