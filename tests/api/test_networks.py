@@ -37,7 +37,7 @@ def image() -> np.ndarray:
 
 def test_a_predictor_says_what_it_is(model: str) -> None:
     found = dagen.load(model, device="cpu")
-    assert (found.name, found.task, found.size) == ("enet", "binary", SIZE)
+    assert (found.name, found.task, found.size) == ("enet", Task.BINARY, SIZE)
     assert found.bytes == Path(model).stat().st_size
     assert dagen.load(model, size="64x64").size == dagen.load(Path(model), size=(64, 64)).size
     with pytest.raises(UsageError, match="size"):
