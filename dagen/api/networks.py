@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 from dagen.api.settings import Size
 from dagen.errors import UsageError
-from dagen.runs.config import from_mapping
+from dagen.runs.config import Config, from_mapping
 
 if TYPE_CHECKING:
     from dagen.models.deployed.cost import Profile
@@ -151,7 +151,7 @@ def predict(
 def profile(
     model: Path | str,
     *,
-    size: Size = "224x448",
+    size: Size | None = None,
     width: float = 1.0,
     task: str = "material",
     enforce_cap: bool = False,
@@ -160,7 +160,7 @@ def profile(
 
     Args:
         model: a network's name, or a deployed file (``.safetensors``).
-        size: height and width of the image in pixels.
+        size: height and width of the image in pixels; None is a file's own, and 224x448 for a name.
         width: multiplies the channels; for a name only.
         task: ``material`` or ``binary``; for a name only.
         enforce_cap: refuse more than 10,000,000 bytes.
@@ -175,7 +175,7 @@ def profile(
     from dagen.models.deployed.file import load_deployed
     from dagen.types import Task
 
-    shape = _pixels(size)
+    shape = input_size(model, size)
     if str(model).endswith(".safetensors"):
         network, card = load_deployed(model)
         name = card.model
@@ -186,6 +186,15 @@ def profile(
     if enforce_cap:
         cost.enforce_cap(network, name)
     return cost.profile(network, shape)
+
+
+def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:
+    """Height and width at which a network is profiled; see :func:`profile`."""
+    from dagen.models.deployed.file import read_card
+
+    if size is not None:
+        return _pixels(size)
+    return read_card(Path(model)).size if str(model).endswith(".safetensors") else Config.size
 
 
 def _pixels(size: Size) -> tuple[int, int]:

@@ -43,13 +43,19 @@ def check(
     console = Console()
     table = Table(title=f"{name}, task {kind}; shares in % of labelled pixels")
     classes = [*kind.classes, "ignore"]
-    for column in ("split", "images", "labelled", "instances", "smallest", "largest", *classes):
-        table.add_column(column, justify="left" if column == "split" else "right")
-    for split, found in report.splits.items():
+    figures = ["images", "labelled", "instances", "smallest", "largest", *classes]
+    columns = []
+    for found in report.splits.values():
         sizes = ["–" if s is None else f"{s[0]}x{s[1]}" for s in (found.smallest, found.largest)]
         instances = "–" if found.instances is None else str(found.instances)
         shares = [percent(found.share.get(c)) for c in classes]
-        table.add_row(split, str(found.images), str(found.labelled), instances, *sizes, *shares)
+        columns.append([str(found.images), str(found.labelled), instances, *sizes, *shares])
+    # A row for each figure: no name is cut off in a narrow terminal.
+    table.add_column("")
+    for split in report.splits:
+        table.add_column(split, justify="right")
+    for row in zip(figures, *columns, strict=True):
+        table.add_row(*row)
     console.print(table)
     for defect in report.defects:
         where = f"{defect.split}/{defect.file}" if defect.file else defect.split

@@ -11,7 +11,9 @@ import typer
 if TYPE_CHECKING:
     from dagen.plugins import Kind
 
-app = typer.Typer(help="List strategies, recipes, networks and data sets.", no_args_is_help=True)
+app = typer.Typer(
+    help="List strategies, recipes, networks, data sets and validators.", no_args_is_help=True
+)
 Family = Annotated[str | None, typer.Option(help="Only this family, such as adversarial.")]
 
 

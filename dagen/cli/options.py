@@ -30,20 +30,38 @@ Cover = Annotated[
 
 @dataclass(frozen=True)
 class Settings:
-    """Options that decide a run's result, besides its data sets, for ``train`` and ``adapt``."""
+    """Options that decide a run's result, besides its data sets, for ``train`` and ``adapt``.
+
+    None is what the file of ``--config`` says, or else the default of ``Config``, which the help
+    shows. The defaults are written here again because the help must not wait for ``Config``.
+    """
 
     method: Annotated[
-        str | None, typer.Option(help="A strategy, a stack such as minent,advent, or a recipe.")
+        str | None,
+        typer.Option(
+            help="A strategy, a stack such as minent,advent, or a recipe with its settings."
+        ),
     ] = None
-    model: Annotated[str | None, typer.Option(help="Network; see `dagen list models`.")] = None
-    task: Annotated[str | None, typer.Option("--task", help="material or binary.")] = None
-    size: Annotated[str | None, typer.Option(help="Height x width, such as 224x448.")] = None
-    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None
+    model: Annotated[
+        str | None, typer.Option(help="Network; see `dagen list models`.", show_default="enet")
+    ] = None
+    task: Annotated[
+        str | None, typer.Option("--task", help="material or binary.", show_default="material")
+    ] = None
+    size: Annotated[
+        str | None, typer.Option(help="Height x width in pixels.", show_default="224x448")
+    ] = None
+    steps: Annotated[int | None, typer.Option(help="Training steps.", show_default="200")] = None
     batch: Annotated[
-        int | None, typer.Option("--batch", help="Images of each domain per step.")
+        int | None,
+        typer.Option("--batch", help="Images of each domain per step.", show_default="4"),
     ] = None
-    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None
+    lr: Annotated[
+        float | None, typer.Option("--lr", help="Peak learning rate.", show_default="0.002")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", show_default="0")
+    ] = None
     init: Annotated[str | None, typer.Option(help="Start from this deployed file.")] = None
     candidates: Annotated[
         int | None,

@@ -15,9 +15,12 @@ def add_to(app: typer.Typer) -> None:
 
 def profile(
     model: Annotated[str, typer.Argument(help="A network's name or a deployed file.")],
-    size: Annotated[str, typer.Option(help="Height x width.")] = "224x448",
-    width: Annotated[float, typer.Option(help="Multiplies the channels.")] = 1.0,
-    task: Annotated[str, typer.Option(help="material or binary.")] = "material",
+    size: Annotated[
+        str | None,
+        typer.Option(help="Height x width; otherwise the file's own, and 224x448 for a name."),
+    ] = None,
+    width: Annotated[float, typer.Option(help="Multiplies the channels; for a name only.")] = 1.0,
+    task: Annotated[str, typer.Option(help="material or binary; for a name only.")] = "material",
     enforce_cap: Annotated[
         bool, typer.Option("--enforce-cap", help="Refuse more than 10,000,000 bytes.")
     ] = False,
@@ -29,8 +32,9 @@ def profile(
     from dagen.api import networks
     from dagen.models.deployed.file import read_card
 
-    found = networks.profile(model, size=size, width=width, task=task, enforce_cap=enforce_cap)
-    table = Table(title=f"{model} at {size}")
+    shape = networks.input_size(model, size)
+    found = networks.profile(model, size=shape, width=width, task=task, enforce_cap=enforce_cap)
+    table = Table(title=f"{model} at {shape[0]}x{shape[1]}")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_row("parameters", f"{found.parameters:,}")

@@ -1,4 +1,4 @@
-"""BiSeNet with ResNet-18: 13 M parameters (53 MB), ImageNet weights on request, stride 8.
+"""BiSeNet with ResNet-18: 13 M parameters (52 MB), ImageNet weights on request, stride 8.
 
 Source: Yu et al., ECCV 2018, arXiv:1808.00897, the paper's more accurate variant, with its
 auxiliary heads of 256 channels. At width 1 it exceeds 10 MB; use it as a teacher, or with a smaller

@@ -1,4 +1,4 @@
-"""ICNet, slim: three image resolutions, ResNet-18 encoder, 2.2 M parameters, stride 4.
+"""ICNet, slim: three image resolutions, ResNet-18 encoder, 2.1 M parameters, stride 4.
 
 Source: Zhao et al., "ICNet for Real-Time Semantic Segmentation on High-Resolution Images", ECCV
 2018, arXiv:1704.08545. The deep network sees the image at a quarter of its size, its first

@@ -167,6 +167,15 @@ def test_check_lists_every_defect_at_once(call: Call, data: Path) -> None:
     assert code == 1 and all(name in out for name in names) and "defect(s)" in err
 
 
+def test_check_names_every_figure_in_a_narrow_terminal(
+    call: Call, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    _, out, _ = call("data", "check", "resortit", "--quiet")
+    names = ["images", "labelled", "instances", "smallest", "largest", "background", "aluminium"]
+    assert all(name in out for name in names) and "…" not in out
+
+
 def test_evaluate_prints_json(call: Call, data: Path, model: Path) -> None:
     code, out, err = call("evaluate", model, "--data", "taco", "--json", "--quiet")
     assert code == 0, err

@@ -78,6 +78,19 @@ def test_flags_win_over_set_and_the_commands_own_are_among_them() -> None:
     assert {field.name for field in fields(options.Settings)} <= known
 
 
+def test_the_help_shows_the_defaults_of_a_run() -> None:
+    program = typer.main.get_command(app)
+    for command in ("train", "adapt"):
+        shown = {
+            parameter.name: parameter.show_default
+            for parameter in program.commands[command].params  # type: ignore[attr-defined]
+            if isinstance(getattr(parameter, "show_default", None), str)
+        }
+        assert {"model", "task", "size", "steps", "batch", "lr", "seed"} <= set(shown)
+        read = options.Settings(set_=[f"{name}={text}" for name, text in shown.items()]).load()
+        assert read == Config()
+
+
 def test_a_shared_option_is_the_same_in_every_command() -> None:
     program = typer.main.get_command(app)
     commands = [program.commands[name] for name in ("train", "adapt", "benchmark")]  # type: ignore[attr-defined]

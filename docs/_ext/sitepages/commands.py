@@ -70,6 +70,8 @@ def _place(parameter: Any) -> str:
 
 
 def _default(parameter: Any) -> str:
+    if isinstance(written := getattr(parameter, "show_default", None), str):
+        return f"``{written}``"
     value = parameter.default
     if value is None or value is False or value == () or callable(value):
         return "–"
