@@ -6,6 +6,7 @@ pixels and, separately, its label, so that training on a target never opens a la
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -35,7 +36,7 @@ class Dataset:
     on_disk: ClassVar[bool] = True
     Download: ClassVar[type[download.Download] | None] = None
     how_to_get: ClassVar[str] = "put its files into its folder"
-    about_ignored: ClassVar[str] = ""
+    about_ignored: str = ""
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
         """Open one split.
@@ -81,6 +82,10 @@ class Dataset:
     def has_labels(self) -> bool:
         """Whether labels can be read; opens none of them."""
         return True
+
+    def label_remarks(self) -> Iterable[str]:
+        """What should be said before these labels teach or score anything; may open them all."""
+        return ()
 
     def image_key(self, index: int) -> str:
         """A string that changes when the pixels of image ``index`` do (path, size, time)."""

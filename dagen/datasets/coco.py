@@ -143,6 +143,10 @@ class Coco(Files):
         entry = self._read.entry(*self._declared(index))
         return len(self._read.instances.get(entry.id, []))
 
+    def label_remarks(self) -> Iterable[str]:
+        """Says how many objects have no outline."""
+        return [self._read.outlineless] if self._read.outlineless else []
+
     def audit(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the annotation file; declared images that are missing."""
         yield from super().audit()

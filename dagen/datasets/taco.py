@@ -159,6 +159,10 @@ class Taco(Files):
         entry = self._read.entry(self._file_name(index))
         return len(self._read.instances.get(entry.id, []))
 
+    def label_remarks(self) -> Iterable[str]:
+        """Says how many objects have no outline."""
+        return [self._read.outlineless] if self._read.outlineless else []
+
     def audit(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the annotation file; declared photographs that are missing."""
         yield from super().audit()

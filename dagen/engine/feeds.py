@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from dagen import plugins
@@ -9,11 +10,14 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
 from dagen.datasets.loading.batches import Feed, Stream
 from dagen.datasets.loading.cache import CachedDataset, cached
+from dagen.datasets.loading.foreground import require_foreground
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
+
+logger = logging.getLogger("dagen")
 
 
 def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
@@ -35,6 +39,10 @@ def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
     feeds: dict[Stream, Feed] = {}
     if "source" in streams and plan.reads_source:
         own = [_training_images(plan, n, data_root) for n in (config.src, *config.extra_src)]
+        for name, images in zip((config.src, *config.extra_src), own, strict=True):
+            for remark in images.dataset.label_remarks():
+                logger.warning(remark)
+            require_foreground(images, name)
         source = own[0] if len(own) == 1 else Joined(own)
         feeds["source"] = Feed(source, True, _rare(config, source, config.src))
     if config.tgt is None:

@@ -123,6 +123,9 @@ class StreamRun:
         if answered is None:
             logger.warning("%s has no labels here; it is not scored.", self.target)
             return {}
+        if not answered.confusion.any():
+            logger.warning("every label of %s is ignored; it is not scored.", self.target)
+            return {}
         rows = {}
         baseline = self.job.baseline
         if baseline is not None and self.target in baseline.scores:

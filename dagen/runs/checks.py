@@ -33,8 +33,14 @@ def check_target(config: Config, parts: Parts, processes: int) -> None:
     """Check that target, checkpoint and processes suit the strategies.
 
     Raises:
-        UsageError: one of them is missing, or there are too many processes.
+        UsageError: one of them is missing, the target is the source, or there are too many
+            processes.
     """
+    if config.tgt == config.src:
+        raise UsageError(
+            f"src and tgt are both '{config.src}', of which both train on the train split: there "
+            "is nothing to adapt to; give the data set of another place as tgt, or leave it out."
+        )
     names = "+".join(config.method)
     if "target" in parts.streams and config.tgt is None:
         raise UsageError(f"{names} needs a target; give --tgt, such as --tgt taco.")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
+import numpy as np
 import torch
 
 from dagen.datasets.base import Dataset
+from dagen.datasets.loading import foreground
 from dagen.datasets.loading.opening import open_dataset
+from dagen.errors import DataError
 from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Predictor, Probabilities
@@ -17,6 +21,10 @@ from dagen.system.progress import Progress
 from dagen.types import Label
 
 logger = logging.getLogger("dagen")
+
+
+class NothingToScore(DataError):
+    """A split whose labels are all ignored."""
 
 
 def count(scores: Scores, answers: Iterable[tuple[Probabilities, Label]]) -> None:
@@ -45,13 +53,29 @@ def evaluate(
         on_image: called after each image.
 
     Raises:
+        NothingToScore: every pixel of every label is ignored.
         DataError: an image or label is missing or damaged.
     """
     scores = Scores(dataset.task)
+    pixels = np.zeros(256, dtype=np.int64)
+    for remark in dataset.label_remarks():
+        _warn_once(remark)
     for index in range(len(dataset)):
-        count(scores, [(predictor(dataset.image(index)), dataset.label(index))])
+        label = dataset.label(index)
+        count(scores, [(predictor(dataset.image(index)), label)])
+        pixels += foreground.count(label)
         on_image()
+    if problem := foreground.fault(dataset, pixels):
+        told = f"the split '{dataset.split}' in {dataset.root} {problem}"
+        if not scores.confusion.any():
+            raise NothingToScore(told)
+        _warn_once(f"{told} Its scores say nothing about objects.")
     return scores
+
+
+@cache
+def _warn_once(message: str) -> None:
+    logger.warning(message)
 
 
 def scores_of(
@@ -81,5 +105,8 @@ def scores_of(
             continue
         bar = progress.task(f"scoring on {name}", len(dataset))
         with around(name):
-            scores[name] = evaluate(predictor, dataset, on_image=bar.advance).to_dict()
+            try:
+                scores[name] = evaluate(predictor, dataset, on_image=bar.advance).to_dict()
+            except NothingToScore as error:
+                logger.warning("%s is not scored: %s", name, error)
     return scores

@@ -6,6 +6,7 @@ from dagen import plugins
 from dagen.errors import UsageError
 from dagen.runs.checks import applicable, check_choice
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.plan import plan_run
 
 BOTH = {"source", "target"}
 
@@ -65,3 +66,12 @@ def test_what_may_choose_is_not_refused() -> None:
     check_choice(config(candidates=1), {"source"})
     assert applicable({"source"}) == ["source-val"]
     assert applicable(BOTH) == plugins.names("validators")  # type: ignore[arg-type]
+
+
+def test_the_target_is_not_the_source() -> None:
+    with pytest.raises(
+        UsageError, match=r"src and tgt are both 'taco'.*nothing to adapt to"
+    ) as got:
+        plan_run(config(src="taco"))
+    assert "\n" not in str(got.value)
+    plan_run(config(src="taco", tgt=None, method="supervised"))

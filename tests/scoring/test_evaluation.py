@@ -7,7 +7,8 @@ import pytest
 
 import dagen
 from dagen.datasets.base import Label
-from dagen.scoring.evaluation import count, evaluate
+from dagen.scoring import evaluation
+from dagen.scoring.evaluation import NothingToScore, count, evaluate
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Predictor, Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
@@ -69,3 +70,28 @@ def test_one_loop_alone_fills_a_confusion_matrix() -> None:
             ):
                 found.append(path.relative_to(package).as_posix())
     assert found == ["scoring/evaluation.py"]
+
+
+class Filled(Halves):
+    """Every pixel of every label has one id."""
+
+    def label(self, index: int) -> Label:
+        return np.full_like(super().label(index), self.stripe)
+
+
+def test_labels_that_are_all_ignored_have_no_score(predictor: Predictor) -> None:
+    with pytest.raises(NothingToScore, match=r"the split 'val' in .* has no labelled pixel: all"):
+        evaluate(predictor, Filled(255))
+
+
+def test_scores_without_any_object_are_warned_of(
+    predictor: Predictor, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluation._warn_once.cache_clear()
+    for _ in range(2):
+        assert evaluate(predictor, Filled(0)).pixel_accuracy == pytest.approx(0.5)
+    assert len(caplog.messages) == 1
+    assert "has no pixel of any class but the background. Its scores say nothing" in caplog.text
+    caplog.clear()
+    evaluate(predictor, Halves())
+    assert not caplog.messages

@@ -156,6 +156,7 @@ class CachedDataset(Wrapper):
         super().__init__(dataset)
         self.dataset = dataset
         self.limit = limit
+        self.about_ignored = dataset.about_ignored
         self.cache = cache
 
     def __len__(self) -> int:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dagen.datasets.base import Dataset
+from dagen.datasets.base import Dataset, Label
 from dagen.errors import DataError
 from dagen.types import IGNORE
 
 _Counts = NDArray[np.int64]
 
 
-def pixels_of(dataset: Dataset, index: int) -> _Counts:
-    """(256,) int64: how many pixels of label ``index`` have each id."""
-    return np.bincount(dataset.label(index).ravel(), minlength=256)
+def count(label: Label) -> _Counts:
+    """(256,) int64: how many pixels of a label have each id."""
+    return np.bincount(label.ravel(), minlength=256)
 
 
 def fault(dataset: Dataset, pixels: _Counts) -> str | None:
@@ -49,7 +49,7 @@ def require_foreground(dataset: Dataset, what: str) -> None:
     """
     pixels = np.zeros(256, dtype=np.int64)
     for index in range(len(dataset)):
-        pixels += pixels_of(dataset, index)
+        pixels += count(dataset.label(index))
         if pixels[dataset.task.foreground.start : IGNORE].any():
             return
     if problem := fault(dataset, pixels):

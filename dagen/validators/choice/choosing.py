@@ -16,7 +16,7 @@ from dagen.runs.checks import applicable
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.selection import Candidate, Selection
-from dagen.scoring.evaluation import evaluate
+from dagen.scoring.evaluation import NothingToScore, evaluate
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.progress import Progress
 from dagen.validators.base import Evidence, Probes
@@ -91,7 +91,10 @@ def choose(
             network = load(step)
             with batch_norm.swapped("source" if name == config.src else "target", network):
                 predictor = TorchPredictor(network, plan.task, config.size, name=config.model)
-                scores[step] = evaluate(predictor, dataset).to_dict()
+                try:
+                    scores[step] = evaluate(predictor, dataset).to_dict()
+                except NothingToScore:
+                    break  # said when the chosen checkpoint is scored
             bar.advance()
     candidates.restore(chosen, batch_norm)
     return Choice(
