@@ -8,9 +8,10 @@ from typing import Any
 
 from dagen import plugins
 from dagen.benchmarking.cells import Cell
-from dagen.errors import UsageError, unknown
+from dagen.errors import UsageError, listed, quoted, short, unknown
 from dagen.runs import reading, recipes, results
 from dagen.runs.config import Config
+from dagen.runs.values import names
 
 NO_TARGET = "none"
 """Value of ``tgt`` in a row that never sees the target."""
@@ -41,7 +42,7 @@ def expand(base: _Table, grid: _Grid, rows: dict[str, _Table]) -> Iterator[Cell]
             try:
                 point.add(name)
             except UsageError as error:
-                raise UsageError(f"row '{name}': {error}") from None
+                raise UsageError(f"row '{short(name)}': {error}") from None
         yield from point.cells.values()
 
 
@@ -85,8 +86,8 @@ class _Point:
                 raise UsageError(f"{axis} is empty; name values of the axis, or leave it out.")
             for value in kept:
                 if value not in points:
-                    have = ", ".join(map(str, points))
-                    raise UsageError(f"{axis} {value!r} is not on the axis; it has {have}.")
+                    have = listed(map(str, points))
+                    raise UsageError(f"{axis} {quoted(value)} is not on the axis; it has {have}.")
             if self._at[axis] not in kept:
                 return False
         return True
@@ -143,7 +144,7 @@ def _select(shared: _Table, values: _Table) -> str:
 def _scored(shared: _Table, src: str, tgt: str | None) -> list[str]:
     """The data sets on which a row is scored besides its own, the target first."""
     target = shared.get("tgt")
-    table = [target, shared.get("src", Config.src), *shared.get("score", ())]
+    table = [target, shared.get("src", Config.src), *names("score", shared.get("score", ()))]
     # An oracle is a run that is scored on its training data set; see Config.ceiling.
     own = {tgt} if tgt is None and src == target else {src, tgt}
     return [name for name in dict.fromkeys(table) if name not in own | {None, NO_TARGET}]
@@ -165,6 +166,6 @@ def _know(config: Config) -> None:
 def _stack(method: str | Sequence[str]) -> tuple[str, ...]:
     from dagen.runs.parts import resolve
 
-    names = [name.strip() for name in (method.split(",") if isinstance(method, str) else method)]
-    recipes.check(names)
-    return resolve(recipes.strategies(names))
+    given = names("method", method)
+    recipes.check(given)
+    return resolve(recipes.strategies(given))

@@ -33,12 +33,14 @@ from typing import Any
 
 from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.expansion import expand
-from dagen.errors import UsageError, unknown
+from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs.config import Config
 from dagen.runs.reading import read_toml
+from dagen.runs.values import names
 
 _KEYS = ("title", "note", "base", "grid", "row")
 _SETTINGS = tuple(f.name for f in fields(Config) if f.name != "recipe")
+_NAMES = ("src", "tgt", "model", "task", "select", "init")
 _Table = dict[str, Any]
 FOLDER = Path("benchmarks")
 """Folder below the working folder where names without ``.toml`` are looked up before dagen's."""
@@ -78,7 +80,7 @@ def load(file: Path) -> Benchmark:
     values = read_toml(file)
     for key in values:
         if key not in _KEYS:
-            raise UsageError(f"{file}: {unknown('key', key, _KEYS)}")
+            raise UsageError(f"{short(file, 200)}: {unknown('key', key, _KEYS)}")
     base, grid, rows = _tables(file, values)
     try:
         cells = tuple(expand(base, grid, rows))
@@ -100,17 +102,35 @@ def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], d
         if axis not in _SETTINGS:
             raise UsageError(f"{file}, [grid]: {unknown('axis', axis, _SETTINGS)}")
         if not isinstance(points, list) or not points:
-            raise UsageError(f"{file}, [grid]: {axis} is {points!r}; give a list of values.")
+            raise UsageError(f"{file}, [grid]: {axis} is {quoted(points)}; give a list of values.")
+        for point in points:
+            _check_kinds(file, "[grid]", {axis: point})
         if axis in base:
             raise UsageError(f"{file}: {axis} is in [base] and in [grid]; keep one of them.")
         if any(points.count(point) > 1 for point in points):
-            raise UsageError(f"{file}, [grid]: {axis} is {points!r}; name every value once.")
+            raise UsageError(f"{file}, [grid]: {axis} is {quoted(points)}; name every value once.")
+    _check_kinds(file, "[base]", base)
     named: dict[str, _Table] = {}
     for position, row in enumerate(rows, 1):
         name = row.get("name")
         if not isinstance(name, str) or not name.strip():
             raise UsageError(f'{file}: row {position} has no name; give it one, name = "...".')
         if name in named:
-            raise UsageError(f"{file}: two rows are called '{name}'; rename one of them.")
+            raise UsageError(f"{file}: two rows are called '{short(name)}'; rename one of them.")
         named[name] = {key: value for key, value in row.items() if key != "name"}
+        # The values of an axis are compared with the axis instead.
+        own = {key: value for key, value in named[name].items() if key not in grid}
+        _check_kinds(file, f"row '{short(name)}'", own)
     return base, grid, named
+
+
+def _check_kinds(file: Path, where: str, table: _Table) -> None:
+    """Check the settings that expanding reads before the configuration is checked as a whole."""
+    for key in table.keys() & set(_NAMES):
+        if not isinstance(table[key], str):
+            raise UsageError(f"{file}, {where}: {key} is {quoted(table[key])}; write a name.")
+    for key in table.keys() & {"method", "score"}:
+        try:
+            names(key, table[key])
+        except UsageError as error:
+            raise UsageError(f"{file}, {where}: {error}") from None

@@ -186,7 +186,7 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
         if key not in allowed:
             raise unknown("setting", str(key), allowed)
     given = dict(settings)
-    for name in ("method", "extra_src"):
+    for name in ("method", "extra_src", "score"):
         if name in given:
             given[name] = values.names(name, given[name])
     values.check_parts(given.get("parts", {}))

@@ -95,7 +95,17 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     assert history(tmp_path) == {"loss": [(1, 1.0), (2, 2.0)]}
 
 
-@pytest.mark.parametrize("line", [b"{]\n", b"[1]\n", b"{}\n", b'{"kind": 3}\n', b"\0\0\0\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{]\n", b"[1]\n", b"{}\n", b'{"kind": 3}\n', b"\0\0\0\n", b"[" * 100_000 + b"\n",
+        b'{"kind": "new"}\n', b'{"kind": "metrics", "time": 1, "step": 1}\n',
+        b'{"kind": "metrics", "time": 1, "step": 1, "values": {"loss": "low"}}\n',
+        b'{"kind": "metrics", "time": 1, "step": "x", "values": {"loss": 1}}\n',
+        b'{"kind": "rewind", "time": 1}\n', b'{"kind": "tags", "time": 1, "values": 3}\n',
+        b'{"kind": "dataset", "time": 1}\n', b'{"kind": "status"}\n',
+    ],
+)  # fmt: skip
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, line: bytes) -> None:
     RunLog.open(tmp_path).metrics({"loss": 1.0}, 1)
     whole = (tmp_path / LOG).read_bytes()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.errors import UsageError
+from dagen.errors import UsageError, quoted
 
 
 class InstanceBatchNorm(nn.Module):
@@ -44,7 +44,7 @@ def check_switch(name: str, value: object) -> None:
         UsageError: ``value`` is something else.
     """
     if not isinstance(value, bool):
-        raise UsageError(f"{name} is {value!r}; it must be true or false.")
+        raise UsageError(f"{name} is {quoted(value)}; it must be true or false.")
 
 
 def conv_norm_act(
