@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dagen import plugins
+from dagen.datasets.loading.opening import declared
 from dagen.engine.run import run
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import save_deployed
@@ -14,7 +15,7 @@ from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
 from dagen.types import Task
-from tests import tiny
+from tests import own, tiny
 from tests.toy import ToyNetwork
 
 _KINDS = ("honest", "noise", "deleted")
@@ -48,7 +49,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def _start(folder: Path, task: Task) -> Path:
     torch.manual_seed(0)
     path = folder / "start.safetensors"
-    card = Card("toy", task.name, (32, 64), 1.0, {}, {})
+    card = Card("toy", task.name, (32, 64), 1.0, {}, {}, task.classes, task.colours)
     save_deployed(path, ToyNetwork(task.num_classes), card)
     return path
 
@@ -73,4 +74,52 @@ def test_target_labels_cannot_reach_the_checkpoint(
         result = run(from_mapping(values), runtime)
         files[kind], scores[kind] = result.model.read_bytes(), result.scores.get("taco")
     assert files["honest"] == files["noise"] == files["deleted"]
+    assert scores["honest"] != scores["noise"] and scores["deleted"] is None
+
+
+_COUNTS = (3, 7, 19)
+
+
+@pytest.fixture(scope="module")
+def own_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """People's own data sets of 3, 7 and 19 classes; the target's labels honest, noise, none."""
+    found = {kind: tmp_path_factory.mktemp(kind) for kind in _KINDS}
+    for kind, root in found.items():
+        for count in _COUNTS:
+            values = [*range(1, count)]
+            names = ["background", *(f"c{value}" for value in values)]
+            ids = ", ".join(f'"{value}" = "{name}"' for value, name in enumerate(names))
+            toml = f"ids = {{{ids}}}\nsplits = {{val = 0.2}}\n"
+            own.make_masks(root / f"belt{count}", toml, values)
+            site = own.make_masks(root / f"site{count}", toml, values, labels=kind != "deleted")
+            if kind == "noise":
+                own.reverse_ids(site, count)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [(n, _COUNTS[i % len(_COUNTS)]) for i, n in enumerate(plugins.names("methods"))],
+)
+def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
+    name: str, count: int, own_roots: dict[str, Path], tmp_path: Path
+) -> None:
+    values = {
+        "src": f"belt{count}", "tgt": f"site{count}", "model": "toy", "method": name,
+        "size": [32, 64], "steps": 4, "batch": 2, "warmup": 1,
+    }  # fmt: skip
+    if plugins.get("methods", name).needs_checkpoint:
+        task = declared(f"belt{count}", own_roots["honest"])
+        assert task is not None
+        values["init"] = str(_start(tmp_path, task))
+    files, scores = {}, {}
+    for kind in _KINDS:
+        runtime = Runtime(
+            runs=tmp_path / kind, data_root=own_roots[kind], device="cpu", workers=0, track=False,
+            quiet=True,
+        )  # fmt: skip
+        result = run(from_mapping(values), runtime)
+        files[kind], scores[kind] = result.model.read_bytes(), result.scores.get(f"site{count}")
+    assert files["honest"] == files["noise"] == files["deleted"]
+    assert scores["honest"] is not None and len(scores["honest"]) > 3
     assert scores["honest"] != scores["noise"] and scores["deleted"] is None

@@ -26,7 +26,7 @@ class Settings(TypedDict, total=False):
     method: Names
     model: str
     width: float
-    task: Literal["binary", "material"]
+    task: Literal["binary", "material", "classes"]
     size: Size
     steps: int
     batch: int

@@ -103,7 +103,7 @@ def run_benchmark(
     path = _lines(benchmark, out)
     before = records.read(path)
     missing = _missing(cells, runtime.runs, before if trust_records else ())
-    check(missing)
+    check(missing, runtime.data_root)
     make_folder(out)
 
     def save() -> list[Record]:
@@ -130,7 +130,7 @@ def run_benchmark(
     return final
 
 
-def check(cells: Iterable[Cell]) -> None:
+def check(cells: Iterable[Cell], data_root: Path | None = None) -> None:
     """Refuse cells that cannot run, before any cell runs; each is checked for one seed.
 
     Raises:
@@ -145,7 +145,7 @@ def check(cells: Iterable[Cell]) -> None:
             continue
         seen.add(alike.name)
         try:
-            check_start(cell.config, plan_run(cell.config).task)
+            check_start(cell.config, plan_run(cell.config, data_root=data_root).task)
         except UsageError as error:
             raise UsageError(f"{cell.label}: {error}") from None
 

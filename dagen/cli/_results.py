@@ -11,6 +11,7 @@ from rich.table import Table
 
 from dagen.runs import figures
 from dagen.runs.figures import percent, points
+from dagen.runs.results import sheet_of
 
 if TYPE_CHECKING:
     from dagen.engine.run import Comparison
@@ -59,9 +60,11 @@ def comparison(pair: Comparison, runs: Path) -> None:
     result_table(_columns(pair, method, target))
     console = Console()
     if target in pair.adapted.scores and target in pair.baseline.scores:
-        gain = points(pair.adapted.score(target), pair.baseline.score(target))
-        console.print(f"{method} changes waste IoU on {target} by {gain} points.")
-    sheet = pair.adapted.folder / f"predictions-{target}.png"
+        figure = figures.headline(pair.adapted.config["task"])
+        gain = points(*(run.scores[target].get(figure) for run in (pair.adapted, pair.baseline)))
+        named = figures.title(figure)
+        console.print(f"{method} changes {named} on {target} by {gain} points.")
+    sheet = sheet_of(pair.adapted.folder, target)
     if sheet.exists():
         console.print(f"Images: {sheet}", soft_wrap=True)
     console.print(f"Compare runs: dagen ui --runs {runs}", soft_wrap=True)

@@ -16,7 +16,9 @@ DataSet = Annotated[str, typer.Argument(help="Data set; see `dagen list datasets
 @app.command()
 def check(
     name: DataSet,
-    task: Annotated[str, typer.Option("--task", help="material or binary.")] = "material",
+    task: Annotated[
+        str | None, typer.Option("--task", help="material, binary or classes (its own).")
+    ] = None,
     data_root: options.DataRoot = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -24,13 +26,18 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
+    from dagen.datasets.loading.opening import declared
     from dagen.datasets.upkeep.check import check as check_data
     from dagen.runs.config import from_mapping
     from dagen.runs.figures import percent
+    from dagen.runs.plan import task_of
     from dagen.system.progress import Progress
     from dagen.types import Task
 
-    kind = Task.named(from_mapping({"task": task}).task)
+    settings = {"src": name} if task is None else {"src": name, "task": task}
+    own = from_mapping(settings).task == "classes"
+    unlabelled = task is None and own and declared(name, data_root) is None
+    kind = Task.BINARY if unlabelled else task_of(from_mapping(settings), data_root)
     with Progress(quiet=quiet) as progress:
         bars: dict[str, Any] = {}
 

@@ -24,10 +24,11 @@ class Dataset:
 
     Attributes:
         splits: the splits that exist.
-        tasks: the tasks that its labels can serve.
+        tasks: the built-in tasks that its labels can serve.
         on_disk: whether it reads files below ``root`` (procedural ones do not).
         Download: how to download it; None if ``dagen data get`` cannot.
         how_to_get: what to do if it cannot be downloaded, as a phrase for errors.
+        takes_declaration: whether a ``dagen.toml`` in its folder replaces its fixed layout.
         about_ignored: a sentence for users whose labels have no object but ignored pixels.
     """
 
@@ -36,6 +37,7 @@ class Dataset:
     on_disk: ClassVar[bool] = True
     Download: ClassVar[type[download.Download] | None] = None
     how_to_get: ClassVar[str] = "put its files into its folder"
+    takes_declaration: ClassVar[bool] = False
     about_ignored: str = ""
 
     def __init__(self, root: Path, split: str, task: Task) -> None:
@@ -53,6 +55,18 @@ class Dataset:
         self.root = root
         self.split = split
         self.task = task
+
+    @classmethod
+    def declares(cls, root: Path) -> Task | None:
+        """The data set's own classes, for ``--task classes``; None if it has none.
+
+        Args:
+            root: the data set's own folder.
+
+        Raises:
+            DataError: the file that names the classes is missing or damaged.
+        """
+        return None
 
     def __len__(self) -> int:
         """Number of images of the split."""

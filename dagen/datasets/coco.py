@@ -9,6 +9,8 @@ SPLIT is train, val or test. If the folder ``images/SPLIT`` exists, its files ar
 ``FILE_NAME`` is relative to it: such a set can be a training target without any annotation.
 Otherwise the annotation file says which images belong to the split.
 
+With a ``dagen.toml`` in the folder, that file says what is where and what the classes are called.
+
 ``FILE_NAME`` may have sub-folders, with ``/`` or ``\``, and may repeat ``images/`` or
 ``images/SPLIT/``. Accents may be stored composed or decomposed.
 
@@ -22,42 +24,67 @@ the smaller one counts. An object without an outline is not background: its box 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
 from dagen.datasets.base import Label
+from dagen.datasets.own.classes import own_task
+from dagen.datasets.own.declaration import FILE, Declaration
 from dagen.datasets.reading import coco_json
+from dagen.datasets.reading.class_names import BACKGROUND, id_of, on_ground
 from dagen.datasets.reading.coco_entries import role_of
+from dagen.datasets.reading.coco_json import categories
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.paths import canonical, inside, list_images, spelling_fault, stamp
 from dagen.errors import DataError
-from dagen.types import IGNORE, Task
+from dagen.types import Task
 
 
 class Coco(Files):
     """One split of images with a COCO annotation file."""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+    takes_declaration = True
     how_to_get = "put images/ and annotations/<split>.json into its folder"
+
+    @classmethod
+    def declares(cls, root: Path) -> Task | None:
+        """See :meth:`Dataset.declares`: the categories of the first annotation file."""
+        file = next((f for s in cls.splits if (f := cls._file_of(root, s)).is_file()), None)
+        return None if file is None else cls._task_of(root, categories(file))
+
+    @classmethod
+    def _task_of(cls, root: Path, names: list[str]) -> Task:
+        return own_task([BACKGROUND, *names], Declaration(kind="coco"), root)
+
+    @classmethod
+    def _file_of(cls, root: Path, split: str) -> Path:
+        """The annotation file of a split, whether it exists or not."""
+        folder = root / "annotations"
+        plain = folder / f"{split}.json"
+        return plain if plain.is_file() else folder / f"instances_{split}.json"
+
+    @property
+    def _base(self) -> str:
+        """The folder of all images, with ``/`` at its end."""
+        return "images/"
 
     @cached_property
     def _prefix(self) -> str:
-        own = (self.root / "images" / self.split).is_dir()
-        return f"images/{self.split}/" if own else "images/"
+        own = (self.root / self._base / self.split).is_dir()
+        return f"{self._base}{self.split}/" if own else self._base
 
     @property
     def _folder(self) -> Path | None:
-        return None if self._prefix == "images/" else self.root / self._prefix
+        return None if self._prefix == self._base else self.root / self._prefix
 
     @property
     def _file(self) -> Path:
-        folder = self.root / "annotations"
-        plain = folder / f"{self.split}.json"
-        return plain if plain.is_file() else folder / f"instances_{self.split}.json"
+        return self._file_of(self.root, self.split)
 
     def _listing(self) -> Iterable[str]:
-        if self._prefix != "images/":
+        if self._prefix != self._base:
             names: Iterable[str] = list_images(self.root / self._prefix)
         else:
             names = self._read.images if self.has_labels else ()
@@ -69,7 +96,8 @@ class Coco(Files):
     def _on_disk(self, name: str) -> str:
         """Path below ``root`` of the image that the annotations name; it need not exist."""
         # Label Studio writes "images/" before every name.
-        usual, *others = [f"images/{name}", *([name] if name.startswith("images/") else [])]
+        base = self._base
+        usual, *others = [base + name, *([name] if name.startswith(base) else [])]
         for path in (usual, *others):
             if (self.root / path).is_file():
                 return path
@@ -78,7 +106,7 @@ class Coco(Files):
 
     @cached_property
     def _spellings(self) -> dict[str, str]:
-        names = [f"images/{name}" for name in list_images(self.root / "images")]
+        names = [self._base + name for name in list_images(self.root / self._base)]
         return {canonical(name): name for name in names}
 
     def _layout(self) -> str:
@@ -92,7 +120,7 @@ class Coco(Files):
 
     def _declared(self, index: int) -> list[str]:
         """Names under which an image may be declared: some repeat folders of the layout."""
-        return [self._names[index].removeprefix(part) for part in (self._prefix, "images/", "")]
+        return [self._names[index].removeprefix(part) for part in (self._prefix, self._base, "")]
 
     @property
     def has_labels(self) -> bool:
@@ -106,11 +134,12 @@ class Coco(Files):
     @cached_property
     def _annotations(self) -> coco_json.Annotations:
         found = self._read.require_sound()
-        names = {name.casefold() for name in found.categories.values()}
-        if self.task == Task.MATERIAL and not names & {*self.task.classes[1:]}:
+        names = [self._named(name) for name in found.categories.values()]
+        if not any(id_of(name, self.task) in self.task.foreground for name in names):
             raise DataError(
-                f"no category of {self._file} is a material ({', '.join(self.task.classes[1:])}): "
-                "rename those that are, or run the task 'binary'."
+                f"no category of {self._file} ({', '.join(names) or 'there is none'}) is a class "
+                f"of this task ({', '.join(self.task.classes[i] for i in self.task.foreground)}): "
+                f"rename those that are, in the file or in the table [map] of a {FILE}."
             )
         return found
 
@@ -128,15 +157,14 @@ class Coco(Files):
 
     def _draw(self, index: int, found: coco_json.Annotations) -> Label:
         entry = found.entry(*self._declared(index))
-        return found.draw(entry, self.size(index), self._value)
+        return on_ground(partial(found.draw, entry, self.size(index)), self._value, self.task)
+
+    def _named(self, category: str) -> str:
+        """The name under which a category meets a task."""
+        return role_of(category) or category
 
     def _value(self, category: str) -> int:
-        name = category.casefold()
-        if role := role_of(category):
-            return 0 if role == "background" else IGNORE
-        if self.task == Task.BINARY:
-            return 1
-        return self.task.classes.index(name) if name in self.task.classes else IGNORE
+        return id_of(self._named(category), self.task)
 
     def instances(self, index: int) -> int:
         """Number of annotated objects in image ``index``."""
@@ -153,7 +181,7 @@ class Coco(Files):
         if not self.has_labels:
             return
         yield from ((self._file.name, problem) for problem in self._read.problems())
-        if self._prefix != "images/":
+        if self._prefix != self._base:
             found = [self._read.find(*self._declared(index)) for index in range(len(self))]
             there = {entry.id for entry in found if entry}
             for name, entry in self._read.images.items():

@@ -9,6 +9,8 @@ SPLIT is train, val or test; only ``images`` is needed to train on it as a targe
 sub-folders, the same below ``images`` and ``masks``, and suffixes may be in capitals. A mask has
 one channel holding the class ids *of the task that is run*: 0 and 1 under ``binary``, 0 to 4 under
 ``material``; 255 is ignored. Any other id is an error, and so is a JPEG mask.
+
+With a ``dagen.toml`` in the folder, that file says what is where and what the ids mean.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class Folder(Files):
     """One split of a folder of images and masks."""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+    takes_declaration = True
     how_to_get = "put images/<split>/ and masks/<split>/ into its folder"
     about_ignored = (
         "If 255 marks a class in your masks, declare it in dagen.toml: "

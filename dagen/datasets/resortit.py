@@ -15,18 +15,17 @@ the binary task every material is waste.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from dagen.datasets.base import Label
+from dagen.datasets.reading.class_names import translated
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.masks import MaskFolder, read_mask
 from dagen.datasets.reading.paths import list_images, stamp
 from dagen.datasets.upkeep import download
-from dagen.types import IGNORE, Task
+from dagen.types import Task
 
 
 class ReSortIt(Files):
@@ -49,6 +48,11 @@ class ReSortIt(Files):
             from dagen.datasets.upkeep.get_resortit import get_resortit
 
             return get_resortit(folder, edition=self.edition, archive=self.archive)
+
+    @classmethod
+    def declares(cls, root: Path) -> Task:
+        """See :meth:`Dataset.declares`: background and the materials."""
+        return replace(Task.MATERIAL, name="classes")
 
     def _listing(self) -> Iterable[str]:
         return (f"{self.split}/{name}" for name in list_images(self.root / self.split))
@@ -84,6 +88,4 @@ class ReSortIt(Files):
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
         ids = range(Task.MATERIAL.num_classes)
         mask = read_mask(self._mask(index), ids, self.size(index))
-        if self.task == Task.BINARY:
-            mask[(mask != 0) & (mask != IGNORE)] = 1
-        return np.ascontiguousarray(mask)
+        return translated(mask, Task.MATERIAL.classes, self.task)

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -33,13 +33,14 @@ from pydantic import Field
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading import coco_json
+from dagen.datasets.reading.class_names import id_of, on_ground
 from dagen.datasets.reading.files import Files, MissingSplit
 from dagen.datasets.reading.paths import inside, list_images, portable, spelling_fault, stamp
 from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.datasets.reading.taco_splits import split_of
 from dagen.datasets.upkeep import download
 from dagen.errors import DataError
-from dagen.types import IGNORE, Task
+from dagen.types import IGNORE, PRESETS, Task
 
 
 class Taco(Files):
@@ -62,6 +63,11 @@ class Taco(Files):
             from dagen.datasets.upkeep.get_taco import get_taco
 
             return get_taco(folder, workers=self.workers, progress=progress)
+
+    @classmethod
+    def declares(cls, root: Path) -> Task:
+        """See :meth:`Dataset.declares`: background and the materials."""
+        return replace(Task.MATERIAL, name="classes")
 
     @cached_property
     def _data(self) -> Path:
@@ -145,14 +151,16 @@ class Taco(Files):
 
     def _draw(self, index: int, found: coco_json.Annotations) -> Label:
         entry = found.entry(self._file_name(index))
-        return found.draw(entry, self.size(index), self._value)
+        return on_ground(partial(found.draw, entry, self.size(index)), self._value, self.task)
 
     def _value(self, category: str) -> int:
         if self.task == Task.BINARY:
             return 1
+        if self.task not in PRESETS and (own := id_of(category, self.task)) != IGNORE:
+            return own
         # A name outside the table (of a later or an extended TACO) has no counterpart either.
         material = MATERIAL_OF.get(category)
-        return IGNORE if material is None else self.task.classes.index(material)
+        return IGNORE if material is None else id_of(material, self.task)
 
     def instances(self, index: int) -> int:
         """Number of annotated objects in photograph ``index``."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dagen.datasets.loading.opening import require
 from dagen.engine.build import check_init
+from dagen.engine.classes import check_classes
 from dagen.models.deployed.file import read_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
@@ -23,12 +24,14 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
 
     Raises:
         DagenError: the run that ``init`` names is not finished, or its file is damaged.
-        UsageError: ``init`` has another network.
-        DataError: a data set to score is missing, which would otherwise show only after training.
+        UsageError: ``init`` has another network, or source and target are the same.
+        DataError: a data set to score is missing, which would otherwise show only after training;
+            a data set has no class of the task.
     """
     check_start(runtime.located(plan.config), plan.task)
     for name in plan.scored:
         require(name, runtime.data_root)
+    check_classes(plan, runtime.data_root)
 
 
 def check_start(config: Config, task: Task) -> None:

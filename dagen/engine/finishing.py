@@ -18,7 +18,7 @@ from dagen.models.deployed.file import read_card
 from dagen.runs.baseline import expected_baseline
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
-from dagen.runs.results import MODEL, Baseline, RunResult, StreamScores
+from dagen.runs.results import MODEL, Baseline, RunResult, StreamScores, sheet_of
 from dagen.runs.runtime import Runtime
 from dagen.runs.selection import Selection
 from dagen.scoring.evaluation import scores_of
@@ -122,13 +122,15 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
     """
     from dagen.scoring.prediction_sheets import draw
 
-    baseline = job.baseline or expected_baseline(job.config, job.runtime.runs)
+    baseline = job.baseline or expected_baseline(
+        job.config, job.runtime.runs, job.runtime.data_root
+    )
     result, shipped = measure(job, progress, ending, job.config, baseline)
     pictures = [
         draw(
             open_dataset(name, "val", job.plan.task, job.runtime.data_root),
             {**sheets.before, sheets.title: shipped},
-            job.folder / f"predictions-{name}.png",
+            sheet_of(job.folder, name),
             caption=f"{name} val, {sheets.caption}",
         )
         for name in sheets.datasets

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dagen.engine.checks import check_files
+from dagen.engine.classes import check_settled, settle_classes
 from dagen.engine.finishing import Job
 from dagen.engine.init_baseline import score_init
 from dagen.engine.stream_run import StreamRun
@@ -56,14 +57,15 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
     if config.tgt is None:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
     with world(runtime.device) as place:
-        plan = plan_run(config, place.size)
+        plan = plan_run(config, place.size, runtime.data_root)
         if runtime.fresh or results.intact(runtime.runs / config.name) is None:
             check_files(plan, runtime)  # before the baseline is trained in vain
         source_free = config.init is not None and not plan.reads_source
         if source_free:
             baseline = score_init(plan, runtime)
         else:
-            baseline = _run(plan_run(config.source_only(), place.size), runtime, place)
+            alone = plan_run(config.source_only(), place.size, runtime.data_root)
+            baseline = _run(alone, runtime, place)
         return Comparison(baseline, _run(plan, runtime, place, baseline), source_free)
 
 
@@ -79,7 +81,7 @@ def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) 
         DagenError: any error that a user can fix, in one line.
     """
     with world(runtime.device) as place:
-        return _run(plan_run(config, place.size), runtime, place, baseline)
+        return _run(plan_run(config, place.size, runtime.data_root), runtime, place, baseline)
 
 
 def _run(
@@ -89,12 +91,14 @@ def _run(
     if runtime.fresh and place.main:
         shutil.rmtree(folder, ignore_errors=True)
     place.barrier()
+    check_settled(folder, plan.task)
     if (finished := _finished(folder, place)) is not None:
         return finished
     check_files(plan, runtime)
     job = Job(plan, runtime, folder, place, baseline)
     if place.main:
         make_folder(folder)
+        settle_classes(folder, plan.task)
     if plan.online:
         return StreamRun(job).execute()
     training = TrainingRun(job)

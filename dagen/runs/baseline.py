@@ -34,7 +34,9 @@ def baseline_of(result: RunResult) -> RunResult | None:
         return None
 
 
-def expected_baseline(config: Config, runs: Path) -> RunResult | None:
+def expected_baseline(
+    config: Config, runs: Path, data_root: Path | None = None
+) -> RunResult | None:
     """The result that ``dagen adapt`` would compare a run with, if it exists.
 
     It is source-only with the run's network, data and budget or, for a run that needs no source,
@@ -45,7 +47,7 @@ def expected_baseline(config: Config, runs: Path) -> RunResult | None:
     """
     if config.tgt is None:
         return None
-    plan = plan_run(config)
+    plan = plan_run(config, data_root=data_root)
     if config.init is None or plan.reads_source:
         return results.load(runs / config.source_only().name)
     init = results.located(config.init, runs)

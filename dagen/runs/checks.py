@@ -63,7 +63,6 @@ def check_extra_sources(config: Config, reads_source: bool) -> None:
         UsageError: one is named twice or scored, or the run uses no source images.
     """
     for name in config.extra_src:
-        plugins.get("datasets", name)
         if name == config.src:
             raise UsageError(
                 f"extra_src names '{name}', which is the source already; leave it out."

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
@@ -38,7 +41,9 @@ class Config:
         method: the strategies, stacked in this order.
         model: name of the network.
         width: multiplies the network's channels.
-        task: ``material`` (background and four materials) or ``binary`` (background, waste).
+        task: ``material`` (background and four materials), ``binary`` (background, waste) or
+            ``classes`` (the source's own classes; the default where the source is not one of the
+            waste data sets).
         size: height and width of the training crop in pixels; images are scored at the
             smallest size that covers it.
         steps: number of optimiser steps.
@@ -77,7 +82,7 @@ class Config:
     method: tuple[str, ...] = ("supervised",)
     model: str = "enet"
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
-    task: Literal["binary", "material"] = "material"
+    task: Literal["binary", "material", "classes"] = "material"
     size: tuple[_Side, _Side] = (224, 448)
     steps: Annotated[int, Field(ge=1, lt=values.MANY)] = 200
     batch: Annotated[int, Field(ge=1, le=65536)] = 4
@@ -106,7 +111,7 @@ class Config:
     def name(self) -> str:
         """Name of the run's folder: readable, and unique by a hash of the whole configuration."""
         digest = hashlib.blake2b(self.to_json().encode(), digest_size=4).hexdigest()
-        where = self.src if self.tgt is None else f"{self.src}-{self.tgt}"
+        where = "-".join(plain_name(name) for name in (self.src, self.tgt) if name is not None)
         method = "+".join(self.method) if len(self.method) < 5 else f"{self.method[0]}+more"
         return f"{where}-{self.model}-{method}-{self.task}-s{self.seed}-{digest}"
 
@@ -192,6 +197,8 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     values.check_parts(given.get("parts", {}))
     values.check_table("model_options", given.get("model_options", {}))
     given, recipe = recipes.expand(given, Config.model)
+    if "task" not in given and "src" in given:
+        given["task"] = _usual_task(given["src"])
     if given.get("select", "last") != "last":
         given.setdefault("candidates", 5)
     if isinstance(given.get("size"), str):
@@ -203,6 +210,27 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     if not config.method:
         raise UsageError("method is empty; name at least one, such as supervised.")
     return replace(config, recipe=recipe)
+
+
+def plain_name(name: str) -> str:
+    """The name of a data set in file names: for a path, its folder's name, made plain.
+
+    Two paths of one folder's name share it; the hash in a run's name tells them apart.
+    """
+    if not {*name} & {*"/\\~"} and not name.startswith("."):
+        return name
+    folder = PurePath(os.path.abspath(os.path.expanduser(name.replace("\\", "/")))).name
+    return re.sub(r"[^\w.-]+", "_", folder).strip(".") or "data"
+
+
+def _usual_task(src: object) -> str:
+    """The task of a source if none is given: its own classes, unless it is a waste data set."""
+    from dagen import plugins
+
+    if not isinstance(src, str) or src not in plugins.names("datasets"):
+        return "classes"
+    presets = [task.name for task in plugins.get("datasets", src).tasks]
+    return "material" if "material" in presets else "classes"
 
 
 def parse_size(text: str) -> tuple[int, int]:

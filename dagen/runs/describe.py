@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
-from dagen.runs.config import Config
+from dagen.runs.config import Config, plain_name
 
 Stored = Mapping[str, Any]
 """A configuration as plain values, see :meth:`dagen.runs.config.Config.to_dict`."""
@@ -80,7 +80,7 @@ def told_apart(titles: Sequence[str], configs: Sequence[Stored]) -> list[str]:
 
 def domains(config: Stored) -> str:
     """``resortit to taco``, or the source alone."""
-    return str(config["src"]) + (f" to {config['tgt']}" if config["tgt"] else "")
+    return plain_name(config["src"]) + (f" to {plain_name(config['tgt'])}" if config["tgt"] else "")
 
 
 def roles(config: Stored) -> dict[str, str]:

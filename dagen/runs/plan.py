@@ -1,6 +1,7 @@
 """The plan of a run, made once from its configuration and the plug-ins' declarations.
 
-No network is built, no image is opened and no folder is read. Checks, feeds, stack, scoring and
+No network is built and no image is opened; of the data, at most the source's declaration of its
+classes is read. Checks, feeds, stack, scoring and
 tracking read the plan instead of deriving it again.
 """
 
@@ -8,8 +9,11 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 
 from dagen import plugins
+from dagen.datasets.loading import opening
+from dagen.datasets.own.declaration import FILE
 from dagen.errors import UsageError, short
 from dagen.methods.base import RunFacts
 from dagen.models.base import Network
@@ -66,15 +70,17 @@ class Plan:
         return frozenset(found)
 
 
-def plan_run(config: Config, processes: int = 1) -> Plan:
+def plan_run(config: Config, processes: int = 1, data_root: Path | None = None) -> Plan:
     """The plan of a run.
 
     Args:
         config: configuration of the run.
         processes: number of processes that share each batch.
+        data_root: the folder of all data sets; see ``dagen.datasets.loading.opening``.
 
     Raises:
         UsageError: the first error in the configuration.
+        DataError: the source declares the classes, and its declaration is missing or wrong.
     """
     recipes.check(config.method)
     network = _network(config)
@@ -84,7 +90,7 @@ def plan_run(config: Config, processes: int = 1) -> Plan:
         )
     share = config.batch // processes
     facts = RunFacts(
-        task=Task.named(config.task),
+        task=task_of(config, data_root),
         stride=network.stride,
         steps=config.steps,
         size=config.size,
@@ -111,6 +117,24 @@ def plan_run(config: Config, processes: int = 1) -> Plan:
     checks.check_target(config, parts, processes)
     checks.check_choice(config, plan.trained_on)
     return plan
+
+
+def task_of(config: Config, data_root: Path | None) -> Task:
+    """What a run segments: a built-in task, or the classes of its source.
+
+    Raises:
+        UsageError: the source has no classes of its own.
+        DataError: its declaration is missing or wrong.
+    """
+    if config.task != "classes":
+        return Task.named(config.task)
+    found = opening.declared(config.src, data_root)
+    if found is None:
+        raise UsageError(
+            f"the task 'classes' needs the names of the classes, and {config.src} declares none: "
+            f"name them in its {FILE}, or run the task 'binary'."
+        )
+    return found
 
 
 def evenly_spaced(steps: int, count: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from dagen.errors import DagenError, short
 from dagen.runs import stored
+from dagen.runs.config import plain_name
 from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
 
@@ -20,6 +22,14 @@ MODEL = "model.safetensors"
 """Name of the deployed file in a run's folder."""
 RUN = "run:"
 """Prefix of an ``init`` that names a run instead of a path: ``run:NAME``."""
+
+
+def sheet_of(folder: Path, dataset: str) -> Path:
+    """The prediction sheet of a data set in a run's folder."""
+    name = plain_name(dataset)
+    if name != dataset:  # a path: another one may have the same folder's name
+        name += f"-{hashlib.blake2b(dataset.encode(), digest_size=2).hexdigest()}"
+    return folder / f"predictions-{name}.png"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Stream
 from dagen.errors import DagenError, Stopped
 from dagen.runs import describe
+from dagen.runs.config import plain_name
 from dagen.runs.figures import SUMMARY
 from dagen.runs.history import history
 from dagen.runs.log import RunLog
@@ -162,7 +163,7 @@ def figures(result: RunResult) -> dict[str, float]:
     found = {f"profile/{name}": value for name, value in result.profile.items()}
     known = describe.roles(result.config)
     for dataset, scores in result.scores.items():
-        found |= {f"{known.get(dataset, dataset)}/{name}": v for name, v in scores.items()}
+        found |= {f"{known.get(dataset, plain_name(dataset))}/{name}": v for name, v in scores.items()}
     found |= {
         f"validators/{name}/{figure}": value
         for name, pick in (result.selection.picks if result.selection else {}).items()

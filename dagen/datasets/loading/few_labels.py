@@ -58,8 +58,8 @@ def warn_of_missing_classes(subset: Subset, title: str) -> None:
     seen: set[int] = set()
     for index in range(len(subset)):
         seen.update(int(value) for value in np.unique(subset.label(index)))
-    classes = enumerate(subset.task.classes)
-    missing = [name for value, name in classes if value and value not in seen]
+    task = subset.task
+    missing = [task.classes[value] for value in task.foreground if value not in seen]
     if missing:
         logger.warning(
             "none of the %d labelled images of %s shows %s.",

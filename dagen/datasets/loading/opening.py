@@ -1,4 +1,4 @@
-"""Finds and opens data sets."""
+"""Finds and opens data sets: plug-ins by their names, and folders with a ``dagen.toml``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from pathlib import Path
 
 from dagen import plugins
 from dagen.datasets.base import Dataset
-from dagen.errors import DataError
+from dagen.datasets.own import declaration
+from dagen.errors import DataError, unknown
 from dagen.types import Task
 
 VARIABLE = "DAGEN_DATA"
 """The environment variable that names the folder of all data sets."""
+
+
+def is_path(name: str) -> bool:
+    """Whether a data set is named by the path of its folder, such as ``./mybelt``."""
+    return "/" in name or "\\" in name or name.startswith((".", "~"))
+
+
+def base_folder(data_root: Path | None) -> Path | None:
+    """The folder of all data sets, if one is given here or by the environment."""
+    base = data_root or os.environ.get(VARIABLE) or None
+    return None if base is None else Path(base).expanduser()
 
 
 def place(name: str, data_root: Path | None = None) -> Path:
@@ -25,14 +37,84 @@ def place(name: str, data_root: Path | None = None) -> Path:
         UsageError: there is no data set of that name.
         DataError: neither folder is given.
     """
-    plugins.get("datasets", name)
-    base = data_root or os.environ.get(VARIABLE) or None
+    if is_path(name):
+        return Path(name).expanduser()
+    base = base_folder(data_root)
+    if name not in plugins.names("datasets"):
+        own = own_names(base)
+        if name in own:
+            assert base is not None
+            return base / name
+        raise _no_such(name, base, own)
     if base is None:
         raise DataError(
             f"where is the data set '{name}'? Set {VARIABLE} or --data-root to the folder that "
             f"holds {name}/, and {how_to_get(name)}."
         )
-    return Path(base).expanduser() / name
+    return base / name
+
+
+def own_names(base: Path | None) -> list[str]:
+    """The folders with a ``dagen.toml`` below ``base``, sorted."""
+    if base is None or not base.is_dir():
+        return []
+    return sorted(path.parent.name for path in base.glob(f"*/{declaration.FILE}"))
+
+
+def _no_such(name: str, base: Path | None, own: list[str]) -> Exception:
+    if base is not None and (base / name).is_dir():
+        return DataError(
+            f"{base / name} has no {declaration.FILE}: `dagen data new {base / name}` looks at the "
+            "folder and writes one."
+        )
+    return unknown("data set", name, [*plugins.names("datasets"), *own])
+
+
+def kind(name: str, data_root: Path | None = None) -> type[Dataset]:
+    """The class that reads a data set.
+
+    Raises:
+        UsageError: there is no data set of that name.
+        DataError: its ``dagen.toml`` is missing or wrong.
+    """
+    if name in plugins.names("datasets"):
+        found: type[Dataset] = plugins.get("datasets", name)
+        base = base_folder(data_root)
+        declared = base is not None and (base / name / declaration.FILE).is_file()
+        if not (found.takes_declaration and declared):
+            return found
+    folder = place(name, data_root)
+    if not folder.is_dir():
+        known = [*plugins.names("datasets"), *own_names(base_folder(data_root))]
+        raise DataError(
+            f"there is no folder {folder}; name an existing folder with a {declaration.FILE}, or "
+            f"one of: {', '.join(known)}."
+        )
+    if declaration.read(folder).kind == "folder":
+        from dagen.datasets.own.masks import OwnFolder
+
+        return OwnFolder
+    from dagen.datasets.own.annotations import OwnCoco
+
+    return OwnCoco
+
+
+def same(one: str, other: str, data_root: Path | None = None) -> bool:
+    """Whether two names mean the same data set, by name or by folder."""
+    if one == other:
+        return True
+    folders = [place(name, data_root) for name in (one, other) if kind(name, data_root).on_disk]
+    return len(folders) == 2 and folders[0].resolve() == folders[1].resolve()
+
+
+def declared(name: str, data_root: Path | None = None) -> Task | None:
+    """The own classes of a data set, as the task ``classes``; None if it has none.
+
+    Raises:
+        UsageError: there is no data set of that name.
+        DataError: it is missing, or its declaration is wrong.
+    """
+    return kind(name, data_root).declares(require(name, data_root))
 
 
 def how_to_get(name: str) -> str:
@@ -68,14 +150,15 @@ def require(name: str, data_root: Path | None = None) -> Path:
         UsageError: there is no data set of that name.
         DataError: see :func:`root`.
     """
-    return root(name, data_root) if plugins.get("datasets", name).on_disk else Path()
+    return root(name, data_root) if kind(name, data_root).on_disk else Path()
 
 
 def open_dataset(name: str, split: str, task: Task, data_root: Path | None = None) -> Dataset:
     """One split of a data set under one task.
 
     Args:
-        name: a built-in data set, or one that another package adds.
+        name: a built-in data set, one that another package adds, or a folder with a
+            ``dagen.toml``: its name below ``data_root``, or its path.
         split: one of the data set's splits.
         task: task under which labels are read.
         data_root: see :func:`root`; procedural data sets need none.
@@ -85,8 +168,7 @@ def open_dataset(name: str, split: str, task: Task, data_root: Path | None = Non
         DataError: the data set is missing or damaged.
     """
     folder = require(name, data_root)
-    dataset: Dataset = plugins.get("datasets", name)(folder, split, task)
-    return dataset
+    return kind(name, data_root)(folder, split, task)
 
 
 def require_images(dataset: Dataset, what: str) -> None:

@@ -165,6 +165,15 @@ def read(path: Path) -> Annotations:
     )
 
 
+def categories(path: Path) -> list[str]:
+    """The names of an annotation file's categories, in the order of their ids.
+
+    Raises:
+        DataError: it is missing or not a COCO file.
+    """
+    return [name for _, name in sorted(read(path).categories.items())]
+
+
 def load(path: Path) -> Annotations:
     """Reads an annotation file.
 

@@ -11,7 +11,7 @@ from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.reading.images import image_size, read_image
 from dagen.datasets.reading.paths import CONVERT, list_unread, stamp
 from dagen.errors import DataError, UsageError, unknown
-from dagen.types import Task
+from dagen.types import PRESETS, Task
 
 
 class MissingSplit(DataError):
@@ -29,7 +29,7 @@ class Files(Dataset):
         super().__init__(Path(root), split, task)
         if split not in self.splits:
             raise unknown("split", split, self.splits)
-        if task not in self.tasks:
+        if task in PRESETS and task not in self.tasks:
             allowed = ", ".join(map(str, self.tasks))
             raise UsageError(f"these labels cannot serve the task '{task}'; allowed: {allowed}.")
         if not self.root.is_dir():

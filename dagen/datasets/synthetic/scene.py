@@ -1,5 +1,6 @@
 """Composes a twin's image: things on a ground, seen through a camera."""
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -7,6 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from dagen.datasets.base import Dataset, Image, Label
+from dagen.datasets.reading.class_names import translated
 from dagen.datasets.synthetic.noise import F32, Dice, blur
 from dagen.datasets.synthetic.sprite import Sprite
 from dagen.errors import unknown
@@ -47,7 +49,7 @@ def label_of(things: list[Thing], size: tuple[int, int], task: Task) -> Label:
         label[place][thing.sprite.mask[inside] > 0.5] = thing.kind
     if task == Task.BINARY:
         return (label > 0).astype(np.uint8)
-    return label
+    return label if task == Task.MATERIAL else translated(label, Task.MATERIAL.classes, task)
 
 
 def paint(ground: F32, things: list[Thing], light: float, darkness: float) -> F32:
@@ -168,6 +170,11 @@ class Twin(Dataset):
         if split not in self.splits:
             raise unknown(f"split of {self.title}", split, self.splits)
         super().__init__(root, split, task)
+
+    @classmethod
+    def declares(cls, root: Path) -> Task:
+        """See :meth:`Dataset.declares`: background and the materials."""
+        return replace(Task.MATERIAL, name="classes")
 
     def dice(self, index: int, purpose: int) -> Dice:
         """Draws for one purpose in image ``index``.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground, opening
 from dagen.datasets.reading.files import Files, MissingSplit
@@ -98,7 +97,7 @@ def check(
         UsageError: an unknown name, or a task that the labels cannot serve.
         DataError: the data set's folder is missing.
     """
-    found = plugins.get("datasets", name)
+    found = opening.kind(name, data_root)
     folder = opening.require(name, data_root)
     report = Report(name, task)
     seen: dict[bytes, tuple[str, str]] = {}

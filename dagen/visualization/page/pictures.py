@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from dagen.errors import DataError
 from dagen.runs import describe
+from dagen.runs.results import sheet_of
 from dagen.visualization.page.subjects import Subject
 
 _WIDEST = 2000  # pixels, enough for a screen
@@ -51,7 +52,7 @@ def sheets(subjects: Sequence[Subject]) -> list[Picture]:
     for subject in subjects:
         result = subject.result
         for name, _ in describe.by_role(result.config, result.scores):
-            path = result.folder / f"predictions-{name}.png"
+            path = sheet_of(result.folder, name)
             if path.is_file() and not subject.added:
                 caption = f"Images of {name} val with their truth and predictions. {subject.told}."
                 found.append(_picture(path, f"{subject.title} on {name}", caption))

@@ -1,0 +1,80 @@
+"""The classes of a data set of one's own, as its ``dagen.toml`` names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dagen.colours import colours_of
+from dagen.datasets.own.declaration import FILE, Declaration
+from dagen.datasets.reading.class_names import BACKGROUND, IGNORED
+from dagen.datasets.reading.coco_entries import role_of
+from dagen.errors import DataError, UsageError, unknown
+from dagen.types import Task
+
+
+def meaning(name: str, declared: Declaration) -> str:
+    """The name under which a class meets others: renamed, ``background`` or ``ignore``.
+
+    Args:
+        name: name of the class in masks or annotations.
+        declared: what ``dagen.toml`` says.
+    """
+    folded = name.casefold()
+    renamed = {key.casefold(): value for key, value in declared.map.items()}
+    found = renamed.get(folded, name)
+    if declared.background and declared.background.casefold() in (folded, found.casefold()):
+        return BACKGROUND
+    ignored = {each.casefold() for each in declared.ignore if isinstance(each, str)}
+    if ignored & {folded, found.casefold()}:
+        return IGNORED
+    return role_of(found) or found
+
+
+def own_task(names: Iterable[str], declared: Declaration, root: Path) -> Task:
+    """The classes of a data set as a task of their own, the background first.
+
+    Args:
+        names: names of the classes in masks or annotations, in the order of their ids.
+        declared: what ``dagen.toml`` says.
+        root: the folder of ``dagen.toml``, for errors.
+
+    Raises:
+        DataError: there is no class besides the background, or a key names no class.
+    """
+    names = list(names)
+    _check_names(names, declared, root)
+    known: dict[str, tuple[str, str]] = {}  # by folded name: the name, and the first original one
+    for name in names:
+        found = meaning(name, declared)
+        if found != IGNORED:
+            known.setdefault(found.casefold(), (found, name))
+    background = BACKGROUND in known
+    if background:
+        known = {BACKGROUND: known.pop(BACKGROUND), **known}
+    classes = tuple(name for name, _ in known.values())
+    try:
+        usual = colours_of(classes)
+        colours = tuple(
+            declared.colour(*pair) or colour
+            for pair, colour in zip(known.values(), usual, strict=True)
+        )
+        return Task("classes", classes, colours, background)
+    except UsageError as error:
+        raise DataError(f"{root / FILE}: {error}") from None
+
+
+def _check_names(names: list[str], declared: Declaration, root: Path) -> None:
+    """Refuse keys of ``dagen.toml`` that name no class: a misspelt one would do nothing."""
+    new = [*declared.map.values(), BACKGROUND]
+    given = {
+        "map": (list(declared.map), names),
+        "background": ([declared.background] if declared.background else [], [*names, *new]),
+        "colours": (list(declared.colours), [*names, *new]),
+        "ignore": ([each for each in declared.ignore if isinstance(each, str)], [*names, *new]),
+    }
+    for key, (words, allowed) in given.items():
+        folded = {name.casefold() for name in allowed}
+        for word in words:
+            if word.casefold() not in folded:
+                raise DataError(f"{root / FILE}: {unknown(f'class in {key}', word, allowed)}")

@@ -1,0 +1,168 @@
+"""The file ``dagen.toml``, checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from dagen.colours import Colour
+from dagen.datasets.reading.paths import lexically_inside
+from dagen.errors import DataError, unknown
+from dagen.parameters import complaint
+
+FILE = "dagen.toml"
+SPLITS = ("train", "val", "test")
+
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Splits(BaseModel):
+    """Which images belong to a split.
+
+    Attributes:
+        train: the word in place of ``{split}``, a text file with one name a line (``*.txt``), or
+            the names themselves. The same for ``val`` and ``test``, which may also be a share of
+            the images; the others are for training.
+        seed: seed of the draw of shares.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    train: str | list[str] | None = None
+    val: str | list[str] | Share | None = None
+    test: str | list[str] | Share | None = None
+    seed: int = 0
+
+    def of(self, split: str) -> str | list[str] | float | None:
+        """The entry of one split."""
+        found: str | list[str] | float | None = getattr(self, split)
+        return found
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares by split."""
+        given = {split: self.of(split) for split in SPLITS}
+        return {split: share for split, share in given.items() if isinstance(share, float)}
+
+    @model_validator(mode="after")
+    def _fit(self) -> Splits:
+        if sum(self.shares.values()) >= 1:
+            raise ValueError("shares of val and test must leave images for training")
+        return self
+
+
+class Declaration(BaseModel):
+    """The content of a ``dagen.toml``.
+
+    Attributes:
+        kind: ``folder`` (images and index masks) or ``coco`` (images and annotation files).
+        images: where images are, with ``{split}`` and ``{name}``.
+        masks: where masks are; ``folder`` only.
+        annotations: the annotation file; ``coco`` only.
+        classes: class names in the order of their ids.
+        ids: class names by the ids in masks, instead of ``classes``.
+        background: the class that is the background, if it has another name.
+        colours: colours in pictures, ``#RRGGBB`` by class name.
+        ignore: ids of masks, or names of classes, that are ignored.
+        splits: see :class:`Splits`.
+        map: new names of classes; two of one name are merged.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    kind: Literal["folder", "coco"]
+    images: str = "images/{split}"
+    masks: str = "masks/{split}"
+    annotations: str = "annotations/{split}.json"
+    classes: list[str] | None = None
+    ids: dict[str, str] | None = None
+    background: str | None = None
+    colours: dict[str, str] = Field(default_factory=dict)
+    ignore: list[int | str] = Field(default_factory=list)
+    splits: Splits = Splits()
+    map: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("images", "masks", "annotations")
+    @classmethod
+    def _below(cls, pattern: str) -> str:
+        if not lexically_inside(pattern):
+            raise ValueError(
+                f"'{pattern}' is not a relative path below the folder of {FILE}; put {FILE} into a "
+                "folder that holds all files"
+            )
+        return pattern.rstrip("/")
+
+    @field_validator("ids")
+    @classmethod
+    def _whole(cls, ids: dict[str, str] | None) -> dict[str, str] | None:
+        for key in ids or ():
+            if not (key.isascii() and key.isdecimal() and int(key) < 256):
+                raise ValueError(f"'{key}' is not a whole number from 0 to 255")
+        return ids
+
+    @field_validator("colours")
+    @classmethod
+    def _hex(cls, colours: dict[str, str]) -> dict[str, str]:
+        for name, colour in colours.items():
+            if not _HEX.fullmatch(colour):
+                raise ValueError(f"{name} is '{colour}'; write #RRGGBB, such as #D55E00")
+        return colours
+
+    @model_validator(mode="after")
+    def _once(self) -> Declaration:
+        if self.classes is not None and self.ids is not None:
+            raise ValueError("give classes or ids, not both")
+        if self.kind == "coco" and (self.classes or self.ids):
+            raise ValueError("the categories of a COCO file are its classes; leave out classes")
+        return self
+
+    @property
+    def by_id(self) -> dict[int, str]:
+        """The declared names by the ids in masks."""
+        if self.ids is not None:
+            return {int(key): name for key, name in self.ids.items()}
+        return dict(enumerate(self.classes or ()))
+
+    def colour(self, *names: str) -> Colour | None:
+        """The declared colour of a class under the first of ``names`` that has one."""
+        for name in names:
+            if found := self.colours.get(name):
+                return int(found[1:3], 16), int(found[3:5], 16), int(found[5:7], 16)
+        return None
+
+
+def read(root: Path) -> Declaration:
+    """The declaration in a folder.
+
+    Raises:
+        DataError: it is missing, unreadable, or wrong; the line names the file and the key.
+    """
+    path = root / FILE
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise DataError(
+            f"{root} has no {FILE}: `dagen data new {root}` looks at the folder and writes one."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    _check_keys(path, values, Declaration)
+    if isinstance(splits := values.get("splits"), dict):
+        _check_keys(path, splits, Splits)
+    try:
+        return Declaration.model_validate(values)
+    except ValidationError as error:
+        text = complaint(error.errors()[0])
+        raise DataError(f"{path}: {text}.") from None
+
+
+def _check_keys(path: Path, values: dict[str, Any], model: type[BaseModel]) -> None:
+    for key in values:
+        if key not in model.model_fields:
+            raise DataError(f"{path}: {unknown('key', key, model.model_fields)}")

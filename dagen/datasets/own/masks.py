@@ -1,0 +1,125 @@
+"""A folder of images and index masks with a ``dagen.toml``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dagen.datasets.base import Label
+from dagen.datasets.own import declaration, patterns
+from dagen.datasets.own.classes import meaning, own_task
+from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
+from dagen.datasets.reading.class_names import id_of, require_common
+from dagen.datasets.reading.files import Files
+from dagen.datasets.reading.masks import MaskFolder, read_mask
+from dagen.datasets.reading.paths import inside, stamp
+from dagen.errors import DataError
+from dagen.types import IGNORE, Task
+
+
+class OwnFolder(Files):
+    """One split of a folder of images and masks."""
+
+    splits = SPLITS
+
+    @classmethod
+    def declares(cls, root: Path) -> Task | None:
+        """See :meth:`Dataset.declares`."""
+        declared = declaration.read(root)
+        if not declared.by_id:
+            return None
+        return own_task(declared.by_id.values(), declared, root)
+
+    @cached_property
+    def _declared(self) -> Declaration:
+        return declaration.read(self.root)
+
+    @cached_property
+    def _images(self) -> patterns.Pattern:
+        return patterns.pattern(self._declared.images, self._declared, self.split)
+
+    @cached_property
+    def _masks(self) -> patterns.Pattern:
+        return patterns.pattern(self._declared.masks, self._declared, self.split)
+
+    def _listing(self) -> Iterable[str]:
+        found = patterns.files_of(self.root, self._images)
+        if self._masks.names_files and not self._images.names_files:  # both in one folder
+            found = [name for name in found if self._masks.name_of(name) is None]
+        chosen = patterns.chosen(found, self._declared, self.root, self.split)
+        stems = Counter(self._images.name_of(name) for name in chosen)
+        if twice := sorted(str(stem) for stem, count in stems.items() if count > 1):
+            raise DataError(
+                f"{self.root / self._images.folder} has images that would share one mask "
+                f"({', '.join(twice[:5])} with two endings): rename one of each."
+            )
+        return chosen
+
+    def _layout(self) -> str:
+        return f"{self.root / FILE} says that images are in {self._images.text}."
+
+    def _path(self, index: int) -> Path:
+        return inside(self.root, self._names[index], str(self.root / FILE))
+
+    @property
+    def _folder(self) -> Path:
+        return self.root / self._images.folder
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the split's masks exist."""
+        if self._masks.names_files:
+            return any(self._mask(index).is_file() for index in range(len(self)))
+        return (self.root / self._masks.folder).is_dir()
+
+    @cached_property
+    def _mask_folder(self) -> MaskFolder:
+        return MaskFolder(self.root / self._masks.folder)
+
+    def _mask(self, index: int) -> Path:
+        name = self._images.name_of(self._names[index])
+        assert name is not None
+        if self._masks.names_files:
+            return self.root / self._masks.path_of(name)
+        return self._mask_folder.mask_of(self._names[index].removeprefix(f"{self._images.folder}/"))
+
+    @cached_property
+    def _table(self) -> Label:
+        """The task's id for each id of a mask.
+
+        Raises:
+            DataError: no class is declared, or none is one of the task's.
+        """
+        declared = self._declared
+        if not declared.by_id:
+            raise DataError(
+                f"{self.root / FILE} declares no classes, but there are masks: add their names in "
+                'the order of their ids, such as classes = ["background", "can"].'
+            )
+        own = own_task(declared.by_id.values(), declared, self.root)
+        if self.task == Task.BINARY and not own.background:
+            raise DataError(
+                f"{self.root / FILE} has no background, which the task 'binary' needs: say which "
+                f'class it is, such as background = "{own.classes[0]}".'
+            )
+        require_common(own.classes, self.task, str(self.root))
+        table = np.full(256, IGNORE, np.uint8)
+        for value, name in declared.by_id.items():
+            table[value] = id_of(meaning(name, declared), self.task)
+        table[[each for each in declared.ignore if isinstance(each, int)]] = IGNORE
+        return table
+
+    def label_key(self, index: int) -> str:
+        """Path, size and modification time of the mask; the meaning of its ids."""
+        return f"{stamp(self._mask(index))}|{self._table.tobytes().hex()}|{self.task.key}"
+
+    def label(self, index: int) -> Label:
+        """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
+        table = self._table
+        ignored = [each for each in self._declared.ignore if isinstance(each, int)]
+        allowed = [*self._declared.by_id, *ignored]
+        return table[read_mask(self._mask(index), allowed, self.size(index))]

@@ -1,0 +1,137 @@
+"""Where files lie: patterns with ``{split}`` and ``{name}``, and the split of each image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
+from dagen.datasets.reading.paths import canonical_stem, list_images
+from dagen.errors import DataError
+
+SPLIT, NAME = "{split}", "{name}"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One pattern for one split.
+
+    ``images/train`` is a folder. ``images/train/{name}_rgb.png`` names files, and ``{name}`` may
+    have sub-folders.
+
+    Attributes:
+        text: the pattern without ``{split}``.
+    """
+
+    text: str
+
+    @property
+    def names_files(self) -> bool:
+        """Whether it has ``{name}``, so that it names files and not a folder."""
+        return NAME in self.text
+
+    @property
+    def folder(self) -> str:
+        """The folder of the files, with ``/``."""
+        if not self.names_files:
+            return self.text
+        return self.text.partition(NAME)[0].rpartition("/")[0] or "."
+
+    def name_of(self, path: str) -> str | None:
+        """The part of a path that ``{name}`` stands for; None if the path does not fit.
+
+        Args:
+            path: path of a file below the data set's folder, with ``/``.
+        """
+        if not self.names_files:
+            inner = path.removeprefix(f"{self.text}/") if self.text != "." else path
+            return canonical_stem(inner)
+        head, _, tail = self.text.partition(NAME)
+        fits = len(path) > len(head) + len(tail) and path.startswith(head) and path.endswith(tail)
+        return path[len(head) : len(path) - len(tail)] if fits else None
+
+    def path_of(self, name: str) -> str:
+        """The path of a file, given the part that ``{name}`` stands for."""
+        return self.text.replace(NAME, name)
+
+
+def pattern(text: str, declared: Declaration, split: str) -> Pattern:
+    """A pattern of ``dagen.toml`` for one split."""
+    word = declared.splits.of(split)
+    plain = isinstance(word, str) and not word.endswith(".txt")
+    return Pattern(text.replace(SPLIT, str(word) if plain else split))
+
+
+def files_of(root: Path, found: Pattern) -> list[str]:
+    """The images of a pattern that exist, as sorted paths below ``root`` with ``/``."""
+    folder = found.folder
+    prefix = "" if folder == "." else f"{folder}/"
+    names = [prefix + name for name in list_images(root / folder)]
+    return [name for name in names if found.name_of(name) is not None]
+
+
+def chosen(names: Iterable[str], declared: Declaration, root: Path, split: str) -> list[str]:
+    """The names of one split, where ``{split}`` does not tell the splits apart.
+
+    Args:
+        names: paths of all images, with ``/``.
+        declared: what ``dagen.toml`` says about splits.
+        root: the data set's folder.
+        split: the split.
+
+    Raises:
+        DataError: a list is missing, or names an image that does not exist.
+    """
+    ordered = sorted(names)
+    entry = declared.splits.of(split)
+    if isinstance(entry, str) and entry.endswith(".txt"):
+        return _listed(ordered, _lines(root, entry), root / entry)
+    if isinstance(entry, list):
+        return _listed(ordered, entry, root / FILE)
+    shares = declared.splits.shares
+    if not shares or (entry is None and split != "train"):
+        return ordered if SPLIT in declared.images or _placed(declared) else []
+    # By a draw of its own for each name; the seed and the names alone decide.
+    key = f"{declared.splits.seed}"
+    drawn = sorted(ordered, key=lambda n: hashlib.blake2b(f"{key}/{n}".encode()).digest())
+    start = 0
+    for each in SPLITS[1:]:
+        if each in shares:
+            count = max(1, round(shares[each] * len(drawn)))
+            if each == split:
+                return sorted(drawn[start : start + count])
+            start += count
+    return sorted(drawn[start:])
+
+
+def _placed(declared: Declaration) -> bool:
+    """Whether the annotation files tell the splits apart."""
+    return declared.kind == "coco" and SPLIT in declared.annotations
+
+
+def _lines(root: Path, name: str) -> list[str]:
+    try:
+        text = (root / name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{root / name} cannot be read: {error}.") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _listed(names: list[str], wanted: list[str], source: Path) -> list[str]:
+    """The images that a list names: by path, by the end of a path, with or without suffix."""
+    known: dict[str, list[str]] = {}
+    for name in names:
+        parts = PurePosixPath(name).parts
+        for k in range(len(parts)):
+            tail = "/".join(parts[k:])
+            known.setdefault(tail, []).append(name)
+            if canonical_stem(tail) != tail:
+                known.setdefault(canonical_stem(tail), []).append(name)
+    found = [known.get(each, []) for each in wanted]
+    for each, images in zip(wanted, found, strict=True):
+        if len(images) != 1:
+            what = "no image" if not images else f"{len(images)} images"
+            raise DataError(f"{source} names '{each}', which is {what}: correct the list.")
+    return sorted({images[0] for images in found})

@@ -1,0 +1,80 @@
+"""Data sets meet a task by the names of their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from dagen.datasets.base import Label
+from dagen.errors import DataError
+from dagen.types import IGNORE, Task
+
+BACKGROUND = "background"
+IGNORED = "ignore"
+
+
+def id_of(name: str, task: Task) -> int:
+    """The id in ``task`` of a data set's class, or 255 if it has no counterpart.
+
+    Under ``binary`` every class but the background is waste. Otherwise classes of one name meet, in
+    any case of letters.
+
+    Args:
+        name: name of a class, ``background``, or ``ignore``.
+        task: what is segmented.
+    """
+    folded = name.casefold()
+    if folded == IGNORED:
+        return IGNORE
+    if folded == BACKGROUND:
+        return 0 if task.background else IGNORE
+    if task == Task.BINARY:
+        return 1
+    known = [each.casefold() for each in task.classes]
+    return known.index(folded) if folded in known else IGNORE
+
+
+def translated(label: Label, names: Sequence[str], task: Task) -> Label:
+    """A label (H, W) of a data set's own ids as one of the task's ids; 255 stays ignored."""
+    table = np.full(256, IGNORE, np.uint8)
+    table[: len(names)] = [id_of(name, task) for name in names]
+    return table[label]
+
+
+def without_counterpart(names: Iterable[str], task: Task) -> list[str]:
+    """The classes that ``task`` ignores."""
+    return [name for name in names if id_of(name, task) == IGNORE and name.casefold() != IGNORED]
+
+
+def require_common(names: Sequence[str], task: Task, what: str) -> None:
+    """Refuse classes of which none is a foreground class of the task.
+
+    Raises:
+        DataError: ``what`` and the task have no class in common.
+    """
+    wanted = [task.classes[i] for i in task.foreground]
+    if not any(id_of(name, task) in task.foreground for name in names):
+        raise DataError(
+            f"{what} has the classes {', '.join(names)}, and none of them is among the classes of "
+            f"this task ({', '.join(wanted)}): rename them in the table [map] of its dagen.toml, "
+            f'such as "{names[-1]}" = "{wanted[0]}", or choose another --task.'
+        )
+
+
+def on_ground(
+    draw: Callable[[Callable[[str], int]], Label], value_of: Callable[[str], int], task: Task
+) -> Label:
+    """A label drawn object by object; pixels without object are background, or 255 without one.
+
+    Args:
+        draw: draws the objects on zeros, given the value of each category.
+        value_of: from a category to its class id, or 255.
+        task: what is segmented.
+    """
+    if task.background:
+        return draw(value_of)
+    # One higher, so that 0 stays free for pixels without object.
+    raised = draw(lambda category: min(value_of(category) + 1, IGNORE))
+    label: Label = np.where(raised == IGNORE, IGNORE, raised - 1).astype(np.uint8)  # 0 becomes 255
+    return label

@@ -1,0 +1,102 @@
+"""The classes that a run learns: met by its data sets, and kept beside its files."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import cache
+from pathlib import Path
+
+from dagen.datasets.loading import opening
+from dagen.datasets.own.declaration import FILE as DECLARATION
+from dagen.datasets.reading.class_names import require_common, without_counterpart
+from dagen.errors import DataError, UsageError
+from dagen.runs.plan import Plan
+from dagen.system.files import write_atomically
+from dagen.types import Task
+
+FILE = "classes.json"
+"""The classes of a run of the task ``classes``, in the run's folder."""
+
+logger = logging.getLogger("dagen")
+
+
+def check_classes(plan: Plan, data_root: Path | None) -> None:
+    """Check that the data sets of a run have classes of its task, and say what is ignored.
+
+    Raises:
+        DataError: a data set has no class of the task, or no background where ``binary`` needs one.
+        UsageError: source and target are the same images.
+    """
+    config = plan.config
+    names = dict.fromkeys(
+        n for n in (config.src, config.tgt, *config.score, *config.extra_src) if n
+    )
+    if config.tgt is not None and opening.same(config.src, config.tgt, data_root):
+        raise UsageError(
+            f"source and target are the same images ({config.src}); name another target, or train "
+            f"on {config.src} alone with `dagen train`."
+        )
+    for name in names:
+        try:
+            own = opening.declared(name, data_root)
+        except DataError:
+            if name == config.src and not plan.reads_source:
+                continue  # a source-free run may lack its source
+            raise
+        if own is not None:
+            _meet(name, own, plan.task)
+
+
+def _meet(name: str, own: Task, task: Task) -> None:
+    if task == Task.BINARY and not own.background:
+        raise DataError(
+            f"{name} has no background, which the task 'binary' needs: say in its {DECLARATION} "
+            f'which class it is, such as background = "{own.classes[0]}", or run the task '
+            "'classes'."
+        )
+    require_common(own.classes, task, name)
+    if ignored := without_counterpart(own.classes, task):
+        _say(
+            f"{name}: {', '.join(ignored)} has no counterpart among the classes of this run "
+            f"({', '.join(task.classes)}) and is ignored; [map] in its {DECLARATION} can rename it."
+        )
+
+
+@cache
+def _say(message: str) -> None:
+    """Warn, but once in a process: several runs of one command ignore the same classes."""
+    logger.warning("%s", message)
+
+
+def settle_classes(folder: Path, task: Task) -> None:
+    """Keep the classes of a run of own classes, and refuse others in the same folder.
+
+    Args:
+        folder: the run's folder; it exists.
+        task: what the run segments now.
+
+    Raises:
+        UsageError: the run began with other classes, because a declaration was changed since.
+    """
+    check_settled(folder, task)
+    if task.name == "classes" and not (folder / FILE).is_file():
+        content = json.dumps({"classes": task.classes, "background": task.background})
+        write_atomically(folder / FILE, content.encode() + b"\n")
+
+
+def check_settled(folder: Path, task: Task) -> None:
+    """Refuse a run that began with other classes; see :func:`settle_classes`."""
+    path = folder / FILE
+    if task.name != "classes" or not path.is_file():
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        known = tuple(before["classes"]), bool(before["background"])
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is damaged; run it again with --fresh.") from None
+    if known != (task.classes, task.background):
+        raise UsageError(
+            f"the run {folder.name} began with the classes {', '.join(known[0])}, and the source "
+            f"now declares {', '.join(task.classes)}: run it again with --fresh."
+        )

@@ -1,0 +1,120 @@
+"""Runs on people's own data sets: names, classes in the card, refusals, what is said."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from dagen.engine import classes
+from dagen.engine.run import run, run_pair
+from dagen.errors import DataError, UsageError
+from dagen.models.deployed.file import load_deployed, read_card
+from dagen.runs.config import Config, from_mapping, plain_name
+from dagen.runs.results import sheet_of
+from dagen.runs.runtime import Runtime
+from dagen.scoring.torch_predictor import TorchPredictor
+from tests.own import make_masks
+
+TOML = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
+SMALL = {
+    "model": "enet", "width": 0.25, "size": [32, 32], "steps": 2, "batch": 2, "warmup": 1
+}  # fmt: skip
+
+
+def _runtime(tmp_path: Path, **values: object) -> Runtime:
+    return Runtime(
+        runs=tmp_path / "runs", data_root=tmp_path, device="cpu", workers=0, track=False,
+        quiet=True, **values,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _config(**values: object) -> Config:
+    return from_mapping({**SMALL, **values})
+
+
+def test_two_folders_become_an_adapted_network(tmp_path: Path) -> None:
+    make_masks(tmp_path / "mybelt", TOML + 'colours = {can = "#010203"}\n')
+    make_masks(tmp_path / "far" / "mybelt", "splits = {val = 0.4}\n", labels=False)
+    target = str(tmp_path / "far" / "mybelt")
+    config = _config(src="mybelt", tgt=target, method="minent")
+    assert config.task == "classes" and config.name.startswith("mybelt-mybelt-enet-minent-classes-")
+    result = run_pair(config, _runtime(tmp_path)).adapted
+    card = read_card(result.model)
+    assert card.classes == ("background", "can", "bag") and card.colours[1] == (1, 2, 3)
+    assert load_deployed(result.model)[0].num_classes == 3
+    assert TorchPredictor.load(result.model).task.classes == card.classes
+    assert {"iou/can", "iou/bag", "waste_iou"} <= {*result.scores["mybelt"]}
+    assert sheet_of(result.folder, "mybelt").is_file()
+
+
+def test_a_street_has_no_waste(tmp_path: Path) -> None:
+    make_masks(tmp_path / "street", 'ids = {"0" = "road", "128" = "car", "255" = "sky"}\n'
+               "splits = {val = 0.4}\n")  # fmt: skip
+    scores = run(_config(src="street"), _runtime(tmp_path)).scores["street"]
+    assert "waste_iou" not in scores and scores["foreground_miou"] == scores["miou"]
+
+
+def test_other_classes_than_before_are_refused(tmp_path: Path) -> None:
+    root = make_masks(tmp_path / "mybelt", TOML)
+    config = _config(src="mybelt")
+    before = run(config, _runtime(tmp_path))
+    text = (root / "dagen.toml").read_text()
+    (root / "dagen.toml").write_text(text.replace('"bag"', '"sack"'))
+    with pytest.raises(UsageError, match=r"began with .* bag, .* can, sack: .*--fresh"):
+        run(config, _runtime(tmp_path))
+    again = run(config, _runtime(tmp_path, fresh=True))
+    assert again.folder == before.folder
+    assert read_card(again.model).classes == ("background", "can", "sack")
+    (again.folder / classes.FILE).write_text(json.dumps({"classes": 3}))
+    with pytest.raises(UsageError, match=r"damaged.*--fresh"):
+        run(config, _runtime(tmp_path))
+
+
+def test_what_has_no_counterpart_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_masks(tmp_path / "mybelt", TOML)
+    other = 'ids = {"0" = "background", "128" = "tin", "255" = "shoe"}\nsplits = {val = 0.4}\n'
+    make_masks(tmp_path / "site", other + '[map]\ntin = "can"\n')
+    classes._say.cache_clear()
+    with caplog.at_level(logging.WARNING, "dagen"):
+        result = run_pair(_config(src="mybelt", tgt="site", method="minent"), _runtime(tmp_path))
+    said = [r.getMessage() for r in caplog.records if "counterpart" in r.getMessage()]
+    assert len(said) == 1 and said[0].startswith("site: shoe has no counterpart")
+    assert "iou/can" in result.adapted.scores["site"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "message"),
+    [
+        ({"tgt": "mybelt", "method": "minent"}, UsageError, "the same images"),
+        ({"tgt": "site", "method": "minent"}, DataError, "site has the classes .* none of them"),
+        ({"src": "bare"}, UsageError, "bare declares none"),
+        ({"src": "mybelt", "task": "material"}, DataError, "none of them is among"),
+    ],
+)
+def test_what_cannot_work_is_said_before_training(
+    tmp_path: Path, values: dict[str, object], kind: type[Exception], message: str
+) -> None:
+    make_masks(tmp_path / "mybelt", TOML)
+    make_masks(tmp_path / "site", 'classes = ["background", "fish"]\nsplits = {val = 0.4}\n')
+    make_masks(tmp_path / "bare", "splits = {val = 0.4}\n", labels=False)
+    with pytest.raises(kind, match=message):
+        run(_config(**{"src": "mybelt", **values}), _runtime(tmp_path))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_paths_become_plain_names() -> None:
+    assert plain_name("taco") == "taco" and plain_name("/a b/my belt/") == "my_belt"
+    assert plain_name("./mybelt") == plain_name("x/../mybelt") == "mybelt" and plain_name("..") not in ("", "..")
+    assert _config(src="a/belt").name != _config(src="b/belt").name
+    assert "/" not in _config(src="a/belt", tgt="~/b/belt").name
+    one, other = (sheet_of(Path(), name).name for name in ("a/belt", "b/belt"))
+    assert one != other and one.startswith("predictions-belt-")
+
+
+def test_the_usual_task_follows_the_source() -> None:
+    assert _config(src="taco").task == _config().task == "material"
+    assert _config(src="mybelt").task == "classes"
+    assert _config(src="mybelt", task="binary").task == "binary"
