@@ -135,11 +135,13 @@ class Coco(Files):
     def _annotations(self) -> coco_json.Annotations:
         found = self._read.require_sound()
         names = [self._named(name) for name in found.categories.values()]
-        if not any(id_of(name, self.task) in self.task.foreground for name in names):
+        met = [name for name in names if id_of(name, self.task) in self.task.foreground]
+        if self.task != Task.BINARY and not met:
             raise DataError(
                 f"no category of {self._file} ({', '.join(names) or 'there is none'}) is a class "
                 f"of this task ({', '.join(self.task.classes[i] for i in self.task.foreground)}): "
-                f"rename those that are, in the file or in the table [map] of a {FILE}."
+                f"rename those that are, in the file or in the table [map] of a {FILE}, or run the "
+                "task 'binary'."
             )
         return found
 

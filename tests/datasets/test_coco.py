@@ -49,7 +49,9 @@ def test_no_category_is_a_material(tmp_path: Path) -> None:
 
     _edit(folder, rename)
     assert Coco(folder, "train", Task.BINARY).label(0).any()
-    with pytest.raises(DataError, match=r"no category of .* is a material .*'binary'"):
+    with pytest.raises(
+        DataError, match=r"no category of .* is a class of this task .*aluminium.*'binary'"
+    ):
         Coco(folder, "train", Task.MATERIAL).label(0)
 
 
