@@ -163,7 +163,9 @@ def figures(result: RunResult) -> dict[str, float]:
     found = {f"profile/{name}": value for name, value in result.profile.items()}
     known = describe.roles(result.config)
     for dataset, scores in result.scores.items():
-        found |= {f"{known.get(dataset, plain_name(dataset))}/{name}": v for name, v in scores.items()}
+        found |= {
+            f"{known.get(dataset, plain_name(dataset))}/{name}": v for name, v in scores.items()
+        }
     found |= {
         f"validators/{name}/{figure}": value
         for name, pick in (result.selection.picks if result.selection else {}).items()

@@ -107,7 +107,9 @@ def test_what_cannot_work_is_said_before_training(
 
 def test_paths_become_plain_names() -> None:
     assert plain_name("taco") == "taco" and plain_name("/a b/my belt/") == "my_belt"
-    assert plain_name("./mybelt") == plain_name("x/../mybelt") == "mybelt" and plain_name("..") not in ("", "..")
+    assert plain_name("./mybelt") == plain_name("x/../mybelt") == "mybelt" and plain_name(
+        ".."
+    ) not in ("", "..")
     assert _config(src="a/belt").name != _config(src="b/belt").name
     assert "/" not in _config(src="a/belt", tgt="~/b/belt").name
     one, other = (sheet_of(Path(), name).name for name in ("a/belt", "b/belt"))
