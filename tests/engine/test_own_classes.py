@@ -88,7 +88,7 @@ def test_what_has_no_counterpart_is_said_once(
 @pytest.mark.parametrize(
     ("values", "kind", "message"),
     [
-        ({"tgt": "mybelt", "method": "minent"}, UsageError, "the same images"),
+        ({"tgt": "mybelt", "method": "minent"}, UsageError, "mybelt"),
         ({"tgt": "site", "method": "minent"}, DataError, "site has the classes .* none of them"),
         ({"src": "bare"}, UsageError, "bare declares none"),
         ({"src": "mybelt", "task": "material"}, DataError, "none of them is among"),
