@@ -21,7 +21,15 @@ from dagen.runs.history import LOG
 from dagen.system.files import make_folder
 from dagen.tracking.sending import send
 from dagen.tracking.state import STATE, DeliveryError, State, locked
-from dagen.tracking.store import connect, open_run, patience, tracking_uri
+from dagen.tracking.store import (
+    connect,
+    full_address,
+    kept_address,
+    open_run,
+    patience,
+    same_store,
+    tracking_uri,
+)
 
 _PROBE_SECONDS = 3  # whether MLflow answers at all; training waits for it
 _SEND_SECONDS = 60  # MLflow has answered: an upload may take longer
@@ -61,7 +69,8 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = make_folder(folder)
-        uri = tracking_uri(folder.parent if runs is None else runs)
+        runs = folder.parent if runs is None else runs
+        uri = kept_address(tracking_uri(runs), folder)
         # Relative, so that the folder of all runs can be moved.
         above = None if parent is None else os.path.relpath(parent, folder)
         with locked(folder):
@@ -73,8 +82,9 @@ class Delivery:
                         f"of '{experiment}'; give --experiment {state.experiment} as before, or "
                         "start a new run with --fresh."
                     )
-                if state.uri != uri:
+                if not same_store(state.uri, uri, folder):
                     state.restart(uri)
+                state.uri = uri
             else:
                 state = State(experiment, run_name, above, secrets.token_hex(8), uri)
             state.save(folder)
@@ -139,7 +149,7 @@ def deliver(folder: Path) -> str:
         state = State.load(folder)
         with _explained(folder, state.uri):
             with patience(_PROBE_SECONDS):
-                client = connect(state.uri)
+                client = connect(full_address(state.uri, folder))
                 open_run(client, folder, state)
             with patience(_SEND_SECONDS):
                 send(client, folder, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,27 +13,72 @@ from typing import TYPE_CHECKING
 
 from dagen.errors import UsageError
 from dagen.runs.history import read_records
+from dagen.tracking.database import ARTIFACTS, SQLITE, open_database
 from dagen.tracking.state import STATE, DeliveryError, State, locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _RUN_TAG = "dagen.run"
-_SQLITE = "sqlite:///"
 _REMOTE = ("http://", "https://", "databricks")
 
 
 def tracking_uri(runs: Path) -> str:
-    """``$MLFLOW_TRACKING_URI`` if it is set, else ``mlflow.db`` in the folder of all runs."""
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    return given or f"{_SQLITE}{(runs / 'mlflow.db').resolve().as_posix()}"
+    """``$MLFLOW_TRACKING_URI`` if it is set, else ``mlflow.db`` in the folder of all runs.
+
+    Raises:
+        UsageError: MLflow cannot hold the folder's path in an address.
+    """
+    if given := os.environ.get("MLFLOW_TRACKING_URI"):
+        return given
+    path = (runs / "mlflow.db").resolve().as_posix()
+    if bad := sorted({"?", "%"} & set(path)):
+        raise UsageError(
+            f"the path of the runs, {runs.resolve()}, has {' and '.join(bad)} in it, which the "
+            "address of MLflow's store cannot have: give another --runs, set "
+            "MLFLOW_TRACKING_URI, or give --no-track."
+        )
+    return f"{SQLITE}{path}"
+
+
+def kept_address(uri: str, folder: Path) -> str:
+    """An address as ``delivered.json`` keeps it.
+
+    A SQLite file is named by its path from the run's folder, so that both can be moved together.
+    A password is left out.
+    """
+    if uri.startswith(SQLITE):
+        path = os.path.relpath(uri.removeprefix(SQLITE), folder.resolve())
+        return f"{SQLITE}{Path(path).as_posix()}"
+    return re.sub(r"//[^/@\s]*@", "//", uri)
+
+
+def full_address(kept: str, folder: Path) -> str:
+    """The opposite of :func:`kept_address`; passwords come from ``$MLFLOW_TRACKING_URI``."""
+    if kept.startswith(SQLITE):
+        path = Path(os.path.normpath(folder.resolve() / kept.removeprefix(SQLITE)))
+        return f"{SQLITE}{path.as_posix()}"
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return given if kept_address(given, folder) == kept else kept
+
+
+def same_store(kept: str, wanted: str, folder: Path) -> bool:
+    """Whether an address in ``delivered.json`` means the store that is wanted now.
+
+    Version 0.1 kept absolute paths: one that leads nowhere is of a folder that was moved.
+    """
+    if kept == wanted or full_address(kept, folder) == full_address(wanted, folder):
+        return True
+    both_local = kept.startswith(SQLITE) and wanted.startswith(SQLITE)
+    absolute = both_local and Path(kept.removeprefix(SQLITE)).is_absolute()
+    return absolute and not Path(kept.removeprefix(SQLITE)).exists()
 
 
 def artifact_folder(uri: str) -> Path | None:
     """The folder of artifacts: ``mlartifacts`` beside a SQLite file; None if a server decides."""
-    if not uri.startswith(_SQLITE):
+    if not uri.startswith(SQLITE):
         return None
-    return Path(uri.removeprefix(_SQLITE)).resolve().with_name("mlartifacts")
+    return Path(uri.removeprefix(SQLITE)).resolve().with_name(ARTIFACTS)
 
 
 def connect(uri: str) -> MlflowClient:
@@ -42,17 +88,14 @@ def connect(uri: str) -> MlflowClient:
     """
     # Read when mlflow is imported; set it to false to send usage figures.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from filelock import FileLock
     from mlflow import MlflowClient
 
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
     if (artifacts := artifact_folder(uri)) is None:
         return MlflowClient(uri)
-    database = Path(uri.removeprefix(_SQLITE)).resolve()
     artifacts.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(database.with_name(f"{database.name}.lock"), timeout=120):
-        return MlflowClient(uri)  # two processes may not make one store at a time
+    return open_database(Path(uri.removeprefix(SQLITE)).resolve())
 
 
 @contextmanager
@@ -88,7 +131,7 @@ def open_run(client: MlflowClient, folder: Path, state: State) -> None:
 
     if state.run_id and _knows(client, folder, state):
         return
-    state.experiment_id = _experiment(client, state)
+    state.experiment_id = _experiment(client, state, full_address(state.uri, folder))
     # A run that was killed right after making its MLflow run finds it by the tag.
     mark = f"tags.`{_RUN_TAG}` = '{state.token}'"
     found = client.search_runs([state.experiment_id], mark, ViewType.ALL, 1)
@@ -97,7 +140,9 @@ def open_run(client: MlflowClient, folder: Path, state: State) -> None:
     else:
         tags = {_RUN_TAG: state.token, "mlflow.source.name": "dagen"}
         if state.parent is not None:
-            tags["mlflow.parentRunId"] = _parent_id(client, folder / state.parent, state.uri)
+            tags["mlflow.parentRunId"] = _parent_id(
+                client, folder / state.parent, full_address(state.uri, folder)
+            )
         began = next((record["time"] for record in read_records(folder)), None)
         run = client.create_run(state.experiment_id, began, tags, state.run_name)
         state.run_id = run.info.run_id
@@ -127,19 +172,21 @@ def _parent_id(client: MlflowClient, folder: Path, uri: str) -> str:
     """The id of the parent's MLflow run, which is made if it is missing."""
     with locked(folder):
         state = State.load(folder)
-        if state.uri != uri:
-            state.restart(uri)
+        kept = kept_address(uri, folder)
+        if not same_store(state.uri, kept, folder):
+            state.restart(kept)
+        state.uri = kept
         open_run(client, folder, state)
         return state.run_id
 
 
-def _experiment(client: MlflowClient, state: State) -> str:
+def _experiment(client: MlflowClient, state: State, uri: str) -> str:
     """The id of the experiment, which is made if it is missing."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(state.experiment)
     if found is None:
-        artifacts = artifact_folder(state.uri)
+        artifacts = artifact_folder(uri)
         where = artifacts.as_uri() if artifacts is not None else None
         try:
             return client.create_experiment(state.experiment, where)

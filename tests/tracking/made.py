@@ -138,5 +138,7 @@ def _network(run: str, model: str, task: Task, width: float) -> bytes:
         assert isinstance(head, torch.Tensor)
         torch.nn.init.normal_(head)
         path = Path(scratch) / "model.safetensors"
-        save_deployed(path, network.eval(), Card(model, task, SIZE, width, run=json.loads(run)))
+        save_deployed(
+            path, network.eval(), Card(model, task.name, SIZE, width, run=json.loads(run))
+        )
         return path.read_bytes()
