@@ -68,4 +68,4 @@ def init_name(plan: Plan, init: Path) -> str:
     config = plan.config
     scored = json.dumps([plan.scored, config.size]).encode()
     digest = hashlib.blake2b(identity(init) + scored, digest_size=4).hexdigest()
-    return f"given-{config.model}-{config.task}-{digest}"
+    return f"{results.GIVEN}{config.model}-{config.task}-{digest}"

@@ -17,7 +17,7 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
     config, profile = result.config, result.profile
     scored = describe.by_role(config, result.scores)
     parts = [
-        f"**{describe.title(config)}** on **{config['model']}**, {describe.domains(config)}, task "
+        f"**{result.title}** on **{config['model']}**, {describe.domains(config)}, task "
         f"{config['task']}: {describe.budget(config, result.stream_images)}, "
         f"seed {config['seed']}.",
         *(headline(result, name, baseline) for name, _ in scored[:1]),
@@ -51,7 +51,7 @@ def headline(result: RunResult, dataset: str, baseline: RunResult | None) -> str
         facts.append(text)
     beside = ""
     if baseline is not None and before:
-        beside = f"; in brackets the change from {describe.title(baseline.config)}"
+        beside = f"; in brackets the change from {baseline.title}"
     return f"On {dataset} val: {', '.join(facts)}{beside}."
 
 

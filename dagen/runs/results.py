@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dagen.errors import DagenError, short
-from dagen.runs import stored
+from dagen.runs import describe, stored
 from dagen.runs.config import plain_name
 from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
@@ -20,6 +20,8 @@ FORMAT = 2
 """Version of ``result.json``. Version 0.1 wrote none, which is format 1."""
 MODEL = "model.safetensors"
 """Name of the deployed file in a run's folder."""
+GIVEN = "given-"
+"""How the name of a checkpoint begins that was only scored, as the baseline of a source-free run."""
 RUN = "run:"
 """Prefix of an ``init`` that names a run instead of a path: ``run:NAME``."""
 
@@ -125,6 +127,11 @@ class RunResult(Findings):
     profile: dict[str, float]
     seconds: float
     weights: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The run's title in tables, such as ``advent``; ``before`` for a checkpoint."""
+        return "before" if self.name.startswith(GIVEN) else describe.title(self.config)
 
     @property
     def model(self) -> Path:

@@ -1,6 +1,7 @@
 """Results as files: damaged, from another version, of a run whose model is gone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,10 @@ def test_results_of_version_0_1_are_read_and_kept(file: str, tmp_path: Path) -> 
         result.save()
         new = {"format": FORMAT, "weights": None}  # 0.1 had no checksums
         assert json.loads((folder / "result.json").read_text()) == {**old, **new}
+
+
+def test_a_checkpoint_that_was_only_scored_is_not_called_source_only(tmp_path: Path) -> None:
+    config = from_mapping({"src": "resortit", "init": "before.safetensors"}).to_dict()
+    trained = RunResult("resortit-enet-x", tmp_path, config, {}, {}, 0.0)
+    assert trained.title == "source-only"
+    assert replace(trained, name="given-enet-material-12345678").title == "before"

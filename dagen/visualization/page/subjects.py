@@ -69,7 +69,7 @@ def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
     added = _shared(found)
     everything = [*added, *found]
     configs = [result.config for result in everything]
-    titles = describe.told_apart([describe.title(config) for config in configs], configs)
+    titles = describe.told_apart([result.title for result in everything], configs)
     return [
         _subject(title, result, result in added)
         for title, result in zip(titles, everything, strict=True)
