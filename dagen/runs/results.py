@@ -21,7 +21,7 @@ FORMAT = 2
 MODEL = "model.safetensors"
 """Name of the deployed file in a run's folder."""
 GIVEN = "given-"
-"""How the name of a checkpoint begins that was only scored, as the baseline of a source-free run."""
+"""Prefix of the name of a checkpoint that was only scored: a source-free run's baseline."""
 RUN = "run:"
 """Prefix of an ``init`` that names a run instead of a path: ``run:NAME``."""
 
