@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -73,6 +74,24 @@ def check(
         typer.echo(f"dagen: {len(report.defects)} defect(s) in {name}.", err=True)
         raise typer.Exit(1)
     console.print("No defect found.")
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(help="Folder of images, or a COCO file.")],
+) -> None:
+    """Look at your own images and write a first dagen.toml, which makes them a data set."""
+    from dagen.datasets.own.new import write
+
+    file = write(path)
+    typer.echo(file.read_text(encoding="utf-8"), nl=False)
+    typer.echo(f"\nThis is {file}. Correct it, then: dagen data check {_shown(file.parent)}")
+
+
+def _shown(folder: Path) -> str:
+    """A folder as ``--src`` takes it: with a separator, which a plain name does not have."""
+    text = str(folder)
+    return text if folder.is_absolute() or "/" in text else f"./{text}"
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

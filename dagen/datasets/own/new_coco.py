@@ -1,0 +1,90 @@
+"""Guesses where the files of a COCO data set lie."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from dagen.datasets.own.layout import WORDS, splits_line
+from dagen.datasets.own.patterns import SPLIT
+from dagen.datasets.reading import coco_json
+from dagen.errors import DataError
+
+_WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![a-z])", re.I)
+_DEPTH = 3
+
+
+def guess(path: Path) -> tuple[Path, str] | None:
+    """The folder and text of a ``dagen.toml``; None if there is no COCO file.
+
+    Args:
+        path: a COCO file, or a folder that has some.
+    """
+    files = [path] if path.is_file() else _json_files(path)
+    read = {file: found for file in files if (found := _read(file)) is not None}
+    if not read:
+        return None
+    first = next(iter(read))
+    root, images = _images(path, first, read[first])
+    text = first.relative_to(root).as_posix()
+    pattern = _WORD.sub(SPLIT, text)
+    words = {}
+    for file in read:
+        name = file.relative_to(root).as_posix()
+        if (word := _WORD.search(name)) and _WORD.sub(SPLIT, name) == pattern:
+            words[WORDS[word[1].lower()]] = word[1]
+    several = SPLIT in pattern
+    lines = [
+        "# Written by `dagen data new`. Lines with a guess say so; correct them, and then run",
+        "# `dagen data check`, which opens every file.",
+        'kind = "coco"',
+        f'images = "{_WORD.sub(SPLIT, images) if several else images}"  # a guess',
+        f'annotations = "{pattern if several else text}"',
+        "# The classes are the background and these categories (with their numbers of objects):",
+        *_categories(read[first]),
+        '# Rename or merge them in a table at the end of this file: [map] and "old" = "new".',
+        splits_line(words if several else {}),
+    ]
+    return root, "\n".join(lines) + "\n"
+
+
+def _json_files(root: Path) -> list[Path]:
+    found = (file for k in range(_DEPTH) for file in root.glob("*/" * k + "*.json"))
+    # A split for training first: its categories are the classes.
+    return sorted(found, key=lambda file: ("train" not in str(file.relative_to(root)), str(file)))
+
+
+def _read(file: Path) -> coco_json.Annotations | None:
+    try:
+        content = file.read_bytes()
+        head = json.loads(content.decode(json.detect_encoding(content)))
+        if not (isinstance(head, dict) and "images" in head and "categories" in head):
+            return None
+        return coco_json.read(file)
+    except (OSError, ValueError, RecursionError, DataError):
+        return None
+
+
+def _images(given: Path, file: Path, found: coco_json.Annotations) -> tuple[Path, str]:
+    """The folder of ``dagen.toml``, and that of the images below it."""
+    roots = [given] if given.is_dir() else [file.parent, file.parent.parent]
+    word = match[1] if (match := _WORD.search(file.name)) else ""
+    name = next(iter(found.images), "")
+    for root in roots:
+        beside = file.parent.relative_to(root).as_posix()
+        below = (f"images/{word}", f"{word}/images", "images", word, ".")
+        for place in (beside, f"{beside}/images", *below):
+            if name and (root / place / name).is_file():
+                return root, Path(place).as_posix()
+    return roots[0], "images"
+
+
+def _categories(found: coco_json.Annotations) -> list[str]:
+    counts: dict[int, int] = {}
+    for instances in found.instances.values():
+        for instance in instances:
+            counts[instance.category_id] = counts.get(instance.category_id, 0) + 1
+    return [
+        f"#   {name}: {counts.get(number, 0)}" for number, name in sorted(found.categories.items())
+    ]
