@@ -15,7 +15,7 @@ from dagen.runs.results import sheet_of
 
 if TYPE_CHECKING:
     from dagen.engine.run import Comparison
-    from dagen.runs.results import RunResult
+    from dagen.runs.results import RunResult, Unlabelled
 
 
 def result_table(rows: dict[str, RunResult]) -> None:
@@ -64,10 +64,33 @@ def comparison(pair: Comparison, runs: Path) -> None:
         gain = points(*(run.scores[target].get(figure) for run in (pair.adapted, pair.baseline)))
         named = figures.title(figure)
         console.print(f"{method} changes {named} on {target} by {gain} points.")
+    if pair.adapted.unlabelled is not None:
+        _unlabelled(pair.adapted.unlabelled, target, method)
     sheet = sheet_of(pair.adapted.folder, target)
     if sheet.exists():
         console.print(f"Images: {sheet}", soft_wrap=True)
     console.print(f"Compare runs: dagen ui --runs {runs}", soft_wrap=True)
+
+
+def _unlabelled(seen: Unlabelled, target: str, method: str) -> None:
+    """Print what is known of a target without labels; nothing of it is a score."""
+    console = Console()
+    table = Table(title=f"{target}, without labels: validators' own scores", title_justify="left")
+    for column in ("", "before", method, "change"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for name, values in seen.validators.items():
+        first, last = values.get("before"), values.get("after")
+        both = None if first is None or last is None else f"{last - first:+.4f}"
+        cells = ["–" if v is None else f"{v:.4f}" for v in (first, last)]
+        table.add_row(name, *cells, both or "–")
+    console.print(table)
+    if seen.changed is not None:
+        console.print(
+            f"{method} gives {figures.percent(seen.changed)} % of the pixels of {seen.images} "
+            f"images of {target} another class. Without labels nothing says whether it is better; "
+            "look at the images.",
+            soft_wrap=True,
+        )
 
 
 def _columns(pair: Comparison, method: str, target: str) -> dict[str, RunResult]:

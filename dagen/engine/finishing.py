@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 
 from dagen.datasets.loading.opening import open_dataset
 from dagen.engine.states import drop_states
+from dagen.engine.unlabelled import look
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.cost import profile
 from dagen.models.deployed.file import read_card
@@ -79,7 +80,7 @@ class Sheets:
     """The prediction sheets of a run.
 
     Attributes:
-        datasets: data sets; each gets a sheet if it was scored.
+        datasets: data sets; each gets a sheet if it was scored, and the target also without labels.
         before: predictors of the columns before the run's own, by title.
         title: title of the run's own column.
         caption: description of the run; it follows the data set's name.
@@ -126,6 +127,16 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
         job.config, job.runtime.runs, job.runtime.data_root
     )
     result, shipped = measure(job, progress, ending, job.config, baseline)
+    if (target := job.config.tgt) is not None and target not in result.scores:
+        images = open_dataset(target, "val", job.plan.task, job.runtime.data_root)
+        if not images.has_labels:
+            before = next(
+                (p for p in sheets.before.values() if isinstance(p, TorchPredictor)), None
+            )
+            if before is not None:
+                before.network.to(job.place.device)
+            seen = look(job.plan, images, before, shipped, job.runtime.data_root, progress)
+            result = replace(result, unlabelled=seen)
     pictures = [
         draw(
             open_dataset(name, "val", job.plan.task, job.runtime.data_root),
@@ -134,7 +145,7 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
             caption=f"{name} val, {sheets.caption}",
         )
         for name in sheets.datasets
-        if name in result.scores
+        if name in result.scores or (name == target and result.unlabelled is not None)
     ]
     log.result(result, baseline, pictures)
     return result

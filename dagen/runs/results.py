@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,23 @@ class Baseline:
     scores: Mapping[str, Mapping[str, float]]
 
 
+@dataclass(frozen=True)
+class Unlabelled:
+    """What is known of a target without labels.
+
+    Attributes:
+        images: number of images that were compared.
+        changed: share of their pixels, from 0 to 1, that have another class than before; None if
+            the run has no baseline.
+        validators: scores of validators that use no label, ``before`` and ``after``, by validator.
+            More is better, as the validator sees it.
+    """
+
+    images: int
+    changed: float | None
+    validators: Mapping[str, Mapping[str, float]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """Optional results of a run besides its scores.
@@ -69,11 +86,13 @@ class Findings:
         selection: the choice among several checkpoints; None if only the last was kept.
         stream: the scores over a stream of images; None for a run that trains.
         baseline: the run that an adapted run is compared with; None if there was none.
+        unlabelled: what is known of the target; None if it has labels, or there is none.
     """
 
     selection: Selection | None = None
     stream: StreamScores | None = None
     baseline: Baseline | None = None
+    unlabelled: Unlabelled | None = None
 
     @property
     def stream_images(self) -> int | None:
@@ -89,6 +108,8 @@ class Findings:
         if self.baseline is not None:
             scores = {name: dict(one) for name, one in self.baseline.scores.items()}
             found["baseline"] = {"run": self.baseline.run, "scores": scores}
+        if self.unlabelled is not None:
+            found["unlabelled"] = asdict(self.unlabelled)
         return found
 
 
@@ -102,6 +123,7 @@ def read_findings(extra: Mapping[str, Any]) -> dict[str, Any]:
         "selection": Selection.from_dict(extra) if "selection" in extra else None,
         "stream": StreamScores(**extra["stream"]) if "stream" in extra else None,
         "baseline": Baseline(**extra["baseline"]) if "baseline" in extra else None,
+        "unlabelled": Unlabelled(**extra["unlabelled"]) if "unlabelled" in extra else None,
     }
 
 

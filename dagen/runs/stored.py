@@ -51,9 +51,16 @@ class _Baseline(BaseModel):
     scores: _Scores
 
 
+class _Unlabelled(BaseModel):
+    images: int
+    changed: float | None
+    validators: dict[str, dict[str, float]]
+
+
 class _Extra(BaseModel):
     stream: _Stream | None = None
     baseline: _Baseline | None = None
+    unlabelled: _Unlabelled | None = None
 
 
 class _Profile(BaseModel):

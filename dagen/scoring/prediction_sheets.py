@@ -15,10 +15,10 @@ _ROWS = 6
 
 
 def draw(dataset: Dataset, predictors: Mapping[str, Predictor], path: Path, caption: str) -> Path:
-    """A sheet of images spread over the data set: image, truth, then each predictor's output.
+    """A sheet of images spread over the data set: image, truth if known, each predictor's output.
 
     Args:
-        dataset: a data set with labels.
+        dataset: a data set, with labels or without.
         predictors: predictors of the data set's task, by column title.
         path: the PNG file to write.
         caption: what was run, on which data, with which seed.
@@ -29,8 +29,9 @@ def draw(dataset: Dataset, predictors: Mapping[str, Predictor], path: Path, capt
     chosen = np.linspace(0, len(dataset) - 1, min(_ROWS, len(dataset))).round().astype(int)
     rows = []
     for index in chosen.tolist():
-        image, label = dataset.image(index), dataset.label(index)
-        rows.append((image, [label, *(mask(predict(image)) for predict in predictors.values())]))
-    titles = ["image", "truth", *predictors]
+        image = dataset.image(index)
+        truth = [dataset.label(index)] if dataset.has_labels else []
+        rows.append((image, [*truth, *(mask(predict(image)) for predict in predictors.values())]))
+    titles = ["image", *(["truth"] if dataset.has_labels else []), *predictors]
     sheet(rows, titles, caption, path, dataset.task)
     return path

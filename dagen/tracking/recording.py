@@ -166,6 +166,14 @@ def figures(result: RunResult) -> dict[str, float]:
         found |= {
             f"{known.get(dataset, plain_name(dataset))}/{name}": v for name, v in scores.items()
         }
+    if (seen := result.unlabelled) is not None:
+        found |= {
+            f"unlabelled/{name}/{when}": value
+            for name, values in seen.validators.items()
+            for when, value in values.items()
+        }
+        if seen.changed is not None:
+            found["unlabelled/changed"] = seen.changed
     found |= {
         f"validators/{name}/{figure}": value
         for name, pick in (result.selection.picks if result.selection else {}).items()

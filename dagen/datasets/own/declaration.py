@@ -91,7 +91,7 @@ class Declaration(BaseModel):
     @field_validator("images", "masks", "annotations")
     @classmethod
     def _below(cls, pattern: str) -> str:
-        if not lexically_inside(pattern):
+        if pattern != "." and not lexically_inside(pattern):
             raise ValueError(
                 f"'{pattern}' is not a relative path below the folder of {FILE}; put {FILE} into a "
                 "folder that holds all files"

@@ -50,6 +50,20 @@ def open_probes(plan: Plan, data_root: Path | None) -> Probes:
     return Probes(task, target, source, config.seed)
 
 
+def target_probes(plan: Plan, data_root: Path | None) -> Probes:
+    """The probes of the target alone.
+
+    Raises:
+        DataError: the target or an image is missing or damaged, or its split is empty.
+    """
+    config = plan.config
+    assert config.tgt is not None
+    dataset = open_dataset(config.tgt, "train", plan.task, data_root)
+    require_images(dataset, config.tgt)
+    target = pictures(dataset, config.size, config.seed, _TARGET).image
+    return Probes(plan.task, target, None, config.seed)
+
+
 def pictures(
     dataset: Dataset, size: tuple[int, int], seed: int, stream: int, *, labelled: bool = False
 ) -> View:

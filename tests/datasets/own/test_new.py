@@ -1,0 +1,90 @@
+"""`dagen data new` writes what a look at the files shows, and what it writes can be opened."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dagen.datasets.loading import opening
+from dagen.datasets.own import declaration
+from dagen.datasets.own.new import write
+from dagen.errors import DataError, UsageError
+from dagen.types import Task
+from tests import tiny
+from tests.own import make_masks, make_roboflow
+
+
+def _bare(root: Path) -> Path:
+    (root / "dagen.toml").unlink()
+    return root
+
+
+def test_photographs_and_masks_in_two_folders(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "a", ""))
+    text = write(root).read_text()
+    found = declaration.read(root)
+    assert (found.images, found.masks) == ("photos", "drawn")
+    assert found.ids == {"0": "background", "128": "class-128", "255": "class-255"}
+    assert found.splits.shares == {"val": 0.2}
+    shares = [line for line in text.splitlines() if line.startswith("#   ")]
+    assert [line.split(":")[0] for line in shares] == ["#   0", "#   128", "#   255"]
+    assert abs(sum(float(line.split()[2]) for line in shares) - 100) < 0.05
+    task = opening.declared("a", tmp_path)
+    assert task is not None and opening.open_dataset("a", "train", task, tmp_path).label(0).any()
+
+
+def test_splits_in_folders_and_ignored_pixels(tmp_path: Path) -> None:
+    root = tiny.make_folder(tmp_path)
+    mask = next((root / "masks" / "train").iterdir())
+    with Image.open(mask) as file:
+        file.point(lambda value: value or 255).save(mask)
+    write(root)
+    found = declaration.read(root)
+    assert (found.images, found.masks) == ("images/{split}", "masks/{split}")
+    assert found.ids is not None and "255" not in found.ids and {"0", "1"} <= {*found.ids}
+    assert len(opening.open_dataset("folder", "val", Task.BINARY, tmp_path)) == 2
+
+
+def test_masks_beside_their_images(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "b", ""))
+    for mask in (root / "drawn").iterdir():
+        mask.rename(root / "photos" / f"{mask.stem}_mask.png")
+    write(root)
+    assert declaration.read(root).masks == "photos/{name}_mask.png"
+    data = opening.open_dataset("b", "train", Task.BINARY, tmp_path)
+    assert len(data) == 4 and data.label(0).any()
+
+
+def test_images_alone(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "c", "", labels=False))
+    assert "No masks were found" in write(root).read_text()
+    assert not opening.open_dataset("c", "train", Task.BINARY, tmp_path).has_labels
+
+
+@pytest.mark.parametrize("given", ["", "train/_annotations.coco.json"])
+def test_a_coco_file_or_its_folder(tmp_path: Path, given: str) -> None:
+    root = _bare(make_roboflow(tmp_path / "r"))
+    file = write(root / given)
+    text = file.read_text()
+    assert "#   can: 3" in text and "#   bag: 3" in text
+    if not given:
+        data = opening.open_dataset("r", "val", Task.BINARY, tmp_path)
+    else:  # only the file's own folder is known: a share of it is for scoring
+        assert file.parent == root / "train"
+        data = opening.open_dataset(str(root / "train"), "val", Task.BINARY)
+        assert len(data) == 1
+    assert data.label(0).any()
+
+
+def test_what_cannot_be_guessed_is_one_line(tmp_path: Path) -> None:
+    make_masks(tmp_path / "d", "")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.json").write_text("{}")
+    for path, kind, message in (
+        ("d", UsageError, "exists already"),
+        ("none", UsageError, "does not exist"),
+        ("empty", DataError, "has no image"),
+        ("x.json", UsageError, "is not a COCO file"),
+    ):
+        with pytest.raises(kind, match=message):
+            write(tmp_path / path)
