@@ -6,14 +6,14 @@ from torch.nn import functional as F
 
 from dagen.methods.dacs import Dacs
 from dagen.methods.mean_teacher import teacher_of
-from dagen.types import Task
+from dagen.types import PRESETS, Task
 from tests.methods.pseudo import Trial, same, soil, stack_of, step_of
 
 MIDDLE = {Task.BINARY: 0.55, Task.MATERIAL: 0.3}
 """A threshold that untrained networks reach here and there."""
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", PRESETS)
 def test_the_mix_is_that_of_a_slow_loop(task: Task) -> None:
     stack = stack_of(["dacs"], task, threshold=MIDDLE[task])
     part, ctx = stack.parts["dacs"], step_of(stack)

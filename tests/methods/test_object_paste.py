@@ -12,7 +12,7 @@ from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.object_paste import ObjectPaste
 from dagen.methods.shared import paste
 from dagen.methods.shared.mixing import find_objects
-from dagen.types import IGNORE, Batch, Task, View
+from dagen.types import IGNORE, PRESETS, Batch, Task, View
 from tests.methods.pseudo import Trial, faded, same, stack_of, step_of
 
 UNTOUCHED: dict[str, Any] = {
@@ -50,7 +50,7 @@ def _composed(part: ObjectPaste, ctx: Context) -> tuple[Tensor, Tensor, Tensor]:
     return part.compose(ctx, find_objects(ctx.source.label))[:3]
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", PRESETS)
 def test_pasted_pixels_have_their_objects_colour_and_class(task: Task) -> None:
     part, ctx = _stage(task, background="all", background_weight=0.25, **UNTOUCHED)
     _plain_belt(ctx)

@@ -9,7 +9,7 @@ from torch import Tensor
 from dagen.datasets.maps.salience import salience
 from dagen.errors import UsageError
 from dagen.methods.saliency import Saliency
-from dagen.types import IGNORE, Batch, Task, View
+from dagen.types import IGNORE, PRESETS, Batch, Task, View
 from tests.methods.pseudo import PlainNetwork, stack_of, step_of
 from tests.toy import batch, setting
 
@@ -28,7 +28,7 @@ def test_labels_are_certain_outside_the_two_thresholds() -> None:
     assert part.label(ctx).tolist() == [[[0, 0, IGNORE], [IGNORE, 1, 1]]]
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", PRESETS)
 def test_the_loss_is_that_of_the_sum_of_the_foreground(task: Task) -> None:
     stack = stack_of(["saliency"], task, weight=0.5, jitter=0.0)
     ctx = step_of(stack, images=batch(task, maps=["salience"]))
