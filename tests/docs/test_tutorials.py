@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from dagen import plugins
 from dagen.cli import app
-from dagen.types import Batch, Task
-from tests import tiny
+from dagen.types import Batch
+from tests import own
 from tests.toy import ToyNetwork, batch, setting, stacked
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
@@ -45,27 +45,34 @@ def unfolded(words: list[str], home: Path) -> list[str]:
 
 
 def test_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = tmp_path / "data"
-    tiny.make_coco(data, train=2, val=1)
-    tiny.make_folder(data, train=2, val=1, task=Task.BINARY)
-    shutil.rmtree(data / "folder" / "masks" / "train")  # nobody labels the target
-    monkeypatch.setenv("DAGEN_DATA", str(data))
+    own.make_masks(tmp_path / "mybelt", "", count=20)
+    (tmp_path / "mybelt" / "drawn").rename(tmp_path / "mybelt" / "labels")
+    own.make_masks(tmp_path / "site2", "", labels=False)
+    for folder in ("mybelt", "site2"):
+        (tmp_path / folder / "dagen.toml").unlink()
     monkeypatch.chdir(tmp_path)
     given = commands("your-data.md")
     assert [words[0] for words in given] == [
-        "data", "data", "adapt", "predict", "evaluate", "adapt",
+        "data", "data", "data", "data", "adapt", "predict", "evaluate", "adapt",
     ]  # fmt: skip
-    first_adapted: list[Path] = []
-    for words in given:
+    (edited,) = blocks("your-data.md", "toml")
+    outputs = []
+    for k, words in enumerate(given):
         words = unfolded(words, tmp_path)
         quick = QUICK if words[0] == "adapt" else []
         result = CliRunner().invoke(app, [*words, *quick], catch_exceptions=False)
         assert result.exit_code == 0, (words, result.output)
-        if words[0] == "adapt":
-            assert "waste IoU" in result.output
-            first_adapted = first_adapted or sorted(Path("runs").glob("coco-folder-*"))
-    assert (first_adapted[0] / "predictions-folder.png").is_file()
-    assert len(list(Path("marked").iterdir())) == 2  # a mask and an overlay of the picture
+        outputs.append(result.output)
+        if k == 1:  # what was written is what the page shows, but for the names of the classes
+            written = tomllib.loads((tmp_path / "mybelt" / "dagen.toml").read_text())
+            shown = tomllib.loads(edited)
+            assert {*written.pop("ids")} == {*shown.pop("ids")} and written == shown
+            (tmp_path / "mybelt" / "dagen.toml").write_text(edited)
+    adapted = outputs[4]
+    assert "bag" in adapted and "of the pixels of 1 images of ./site2 another class" in adapted
+    (first,) = Path("runs").glob("mybelt-site2-*photometric*")
+    assert len([*first.glob("predictions-site2-*.png")]) == 1
+    assert len(list(Path("marked").iterdir())) == 10  # a mask and an overlay of each picture
 
 
 @pytest.fixture
