@@ -221,6 +221,68 @@ def make_coco(
     return folder
 
 
+STREETS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+"""Ids of Cityscapes' masks that are classes."""
+
+
+def _street(rng: np.random.Generator, size: Size, start: int) -> tuple[Image.Image, Image.Image]:
+    """An image of four stripes and its mask of ids; the last stripe is none of the 19 classes."""
+    ids = [STREETS[(start + k) % 19] for k in range(3)] + [4]
+    mask = np.repeat(np.array(ids, np.uint8), -(-size[1] // 4))[: size[1]]
+    mask = np.broadcast_to(mask, size)
+    noise = rng.normal(0, 6, (*size, 3)) + 7 * mask[..., None]
+    return Image.fromarray(noise.clip(0, 255).astype(np.uint8)), Image.fromarray(mask.copy())
+
+
+def make_cityscapes(
+    root: Path, train: int = 4, val: int = 2, size: Size = (48, 64), seed: int = 0
+) -> Path:
+    """``leftImg8bit/SPLIT/CITY/..._leftImg8bit.png``, and grey ``labelIds`` files in ``gtFine``."""
+    folder, rng = root / "cityscapes", np.random.default_rng(seed)
+    for split, count in (("train", train), ("val", val)):
+        for i in range(count):
+            city = ("aachen", "bremen")[i % 2]
+            image, mask = _street(rng, size, 3 * i)
+            for what, suffix, picture in (
+                ("leftImg8bit", "leftImg8bit", image), ("gtFine", "gtFine_labelIds", mask)
+            ):  # fmt: skip
+                place = folder / what / split / city
+                place.mkdir(parents=True, exist_ok=True)
+                picture.save(place / f"{city}_{i:06}_000019_{suffix}.png")
+    return folder
+
+
+def make_gta5(
+    root: Path, train: int = 4, val: int = 1, size: Size = (48, 64), seed: int = 0
+) -> Path:
+    """``images/NNNNN.png``, and ``labels/NNNNN.png`` with a palette."""
+    folder, rng = root / "gta5", np.random.default_rng(seed)
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    for i in range(train + val):
+        image, mask = _street(rng, size, 3 * i)
+        image.save(folder / "images" / f"{i + 1:05}.png")
+        mask.putpalette([7] * 768)  # the colours say nothing, the indices count
+        mask.save(folder / "labels" / f"{i + 1:05}.png")
+    return folder
+
+
+def make_zerowaste(
+    root: Path, train: int = 4, val: int = 2, size: Size = (48, 64), seed: int = 0
+) -> Path:
+    """``splits_final_deblurred/SPLIT/data`` and ``sem_seg``, with suffixes in capitals."""
+    folder, rng = root / "zerowaste", np.random.default_rng(seed)
+    for split, count in (("train", train), ("val", val)):
+        places = [folder / "splits_final_deblurred" / split / name for name in ("data", "sem_seg")]
+        for place in places:
+            place.mkdir(parents=True)
+        for i in range(count):
+            image, mask, _ = _scene(rng, size, [1 + i % 4, 1 + (i + 1) % 4], BELT)
+            for place, picture in zip(places, (image, mask), strict=True):
+                picture.save(place / f"{i:02}_frame.PNG", "png")
+    return folder
+
+
 def scramble_resortit(folder: Path, seed: int = 0) -> None:
     """Replaces every mask by one of random ids: what a run that peeks at labels would show."""
     rng = np.random.default_rng(seed)

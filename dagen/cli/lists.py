@@ -75,7 +75,7 @@ def datasets() -> None:
 
     def row(name: str, dataset: Any) -> list[str]:
         get = "  ".join([how_to_get(name), *_options(dataset.Download)])
-        return [", ".join(dataset.splits), ", ".join(map(str, dataset.tasks)), get]
+        return [", ".join(dataset.splits), ", ".join([*map(str, dataset.tasks), "classes"]), get]
 
     _table("datasets", "data set", ("splits", "tasks", "how to get it"), row)
 

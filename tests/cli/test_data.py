@@ -98,6 +98,8 @@ def album(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         plugins, "get", lambda kind, name: Album if name == "my-album" else plain(kind, name)
     )
+    known = plugins.names("datasets")
+    monkeypatch.setattr(plugins, "names", lambda kind: [*known, "my-album"])
 
 
 @pytest.mark.usefixtures("album")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,19 +25,24 @@ from dagen.types import IGNORE, Task
 class OwnFolder(Files):
     """One split of a folder of images and masks."""
 
-    splits = SPLITS
+    splits: ClassVar[tuple[str, ...]] = SPLITS
 
     @classmethod
     def declares(cls, root: Path) -> Task | None:
         """See :meth:`Dataset.declares`."""
-        declared = declaration.read(root)
+        declared = cls._declaration_of(root)
         if not declared.by_id:
             return None
         return own_task(declared.by_id.values(), declared, root)
 
+    @classmethod
+    def _declaration_of(cls, root: Path) -> Declaration:
+        """What is where: read from ``dagen.toml``, or fixed for a data set of known layout."""
+        return declaration.read(root)
+
     @cached_property
     def _declared(self) -> Declaration:
-        return declaration.read(self.root)
+        return self._declaration_of(self.root)
 
     @cached_property
     def _images(self) -> patterns.Pattern:

@@ -30,7 +30,7 @@ class Files(Dataset):
         if split not in self.splits:
             raise unknown("split", split, self.splits)
         if task in PRESETS and task not in self.tasks:
-            allowed = ", ".join(map(str, self.tasks))
+            allowed = ", ".join([*map(str, self.tasks), "classes"])
             raise UsageError(f"these labels cannot serve the task '{task}'; allowed: {allowed}.")
         if not self.root.is_dir():
             raise DataError(

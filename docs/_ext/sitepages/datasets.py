@@ -42,7 +42,7 @@ def _page(name: str, drawn: Drawn | None, advice: dict[str, Any], every: list[Li
             [
                 ("Use it as", f"``--src {name}`` or ``--tgt {name}``"),
                 ("Splits", ", ".join(found.splits)),
-                ("Tasks", ", ".join(map(str, found.tasks))),
+                ("Tasks", ", ".join([*map(str, found.tasks), "classes"])),
                 ("Where", f"``$DAGEN_DATA/{name}``" if found.on_disk else "made by code"),
                 ("How to get it", plain(how_to_get(name))),
             ]
@@ -79,11 +79,13 @@ def _index(names: list[str]) -> str:
     return page(
         ".. _data-sets:",
         title("Data sets"),
-        ".. rst-class:: lead\n\nThe two of the task, a procedural twin of each, and two layouts "
-        "for your own pictures.",
+        ".. rst-class:: lead\n\nThe two waste data sets, a procedural twin of each, two layouts "
+        "for your own pictures, and public data sets of the field. For any other layout and other "
+        "classes, write a :doc:`dagen.toml </tutorials/your-data>`.",
         rows(("data set", "what it is", "splits"), entries, "22 56 22"),
-        "Two tasks read the same labels. ``binary`` is background and waste. ``material`` is "
-        "background, aluminium, paper, bottle and nylon; what belongs to none of them is ignored "
-        "(255), never background.",
+        "Three tasks read the same labels. ``binary`` is background and waste. ``material`` is "
+        "background, aluminium, paper, bottle and nylon. ``classes`` is the source's own classes; "
+        "those of the target meet them by name. What belongs to none of them is ignored (255), "
+        "never background.",
         toctree(names),
     )
