@@ -34,6 +34,21 @@ def test_results_are_remade_and_a_second_call_does_nothing(
     assert len(fake.ran(runtime.runs)) == 11
 
 
+@pytest.mark.parametrize("lost", ["result.json", "model.safetensors"])
+def test_a_cell_that_lost_a_file_is_run_again(
+    make: Make, runtime: Runtime, tmp_path: Path, lost: str
+) -> None:
+    run_benchmark(make(), runtime, tmp_path, runner=fake.good)
+    name = make().cells[0].config.name
+    if lost == "result.json":
+        (runtime.runs / name / lost).write_text('{"name": "x"}')
+    else:
+        (runtime.runs / name / lost).unlink()
+    outcome = run_benchmark(make(), runtime, tmp_path, runner=fake.good)
+    assert len(outcome.records) == 11 and not outcome.failures
+    assert fake.ran(runtime.runs).count(name) == 2 and len(fake.ran(runtime.runs)) == 12
+
+
 def test_a_failed_or_stopped_benchmark_goes_on_where_it_was(
     make: Make, runtime: Runtime, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dagen.errors import UsageError
+from dagen.errors import DagenError, UsageError
 from dagen.models.base import Network, create_network, upsample
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, save_deployed
@@ -125,3 +125,15 @@ def test_floats_and_whole_numbers_mean_the_same_images(
 def test_other_arrays_are_refused(deployed: Path, images: NDArray[np.uint8], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Segmenter(TorchPredictor.load(deployed)).predict(images)
+
+
+def test_a_damaged_model_is_refused_by_mlflow_too(tmp_path: Path, deployed: Path) -> None:
+    import mlflow.pyfunc
+
+    save_model(tmp_path / "model", deployed)
+    copy = next((tmp_path / "model").rglob("*.safetensors"))
+    content = bytearray(copy.read_bytes())
+    content[-9] ^= 16
+    copy.write_bytes(content)
+    with pytest.raises(DagenError, match="its weights differ from their checksum"):
+        mlflow.pyfunc.load_model(str(tmp_path / "model"))
