@@ -7,7 +7,7 @@ from torch import Tensor
 from dagen.engine.stack import Stack
 from dagen.methods.shared.memory import Rings
 from dagen.methods.shot import Shot, assign, centroids, directions
-from dagen.types import Batch, Task
+from dagen.types import PRESETS, Batch, Task
 from tests.methods.shift import RED, gap_closed
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
@@ -116,7 +116,7 @@ def test_the_losses_are_taken_over_a_balanced_sample() -> None:
     )
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", PRESETS)
 def test_a_batch_of_ground_alone_teaches_nothing_wrong(task: Task) -> None:
     """One class predicted everywhere: no other class may be asked for."""
     network = ToyNetwork(task.num_classes)
