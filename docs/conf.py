@@ -50,7 +50,7 @@ suppress_warnings = ["ref.python"]
 nitpick_ignore_regex = [
     ("py:.*", r"(?!dagen(\.|$)).*"),
     ("py:.*", r"(.*\.)?_\w+(\..*)?"),
-    ("py:.*", r"dagen\.(datasets\.(reading|synthetic)|methods\.shared|models\.layers)\..*"),
+    ("py:.*", r"dagen\.(datasets\.(own|reading|synthetic)|methods\.shared|models\.layers)\..*"),
 ]
 
 # Pages
