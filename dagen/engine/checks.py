@@ -29,7 +29,7 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
             a data set has no class of the task.
     """
     check_start(runtime.located(plan.config), plan.task)
-    for name in plan.scored:
+    for name in (*plan.scored, *plan.config.extra_src):
         require(name, runtime.data_root)
     check_classes(plan, runtime.data_root)
 

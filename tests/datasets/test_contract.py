@@ -3,7 +3,7 @@
 import inspect
 import pickle
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,13 @@ import pytest
 from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import how_to_get
-from dagen.datasets.own.street import CLASSES
 from dagen.datasets.upkeep.download import Download
 from dagen.errors import UsageError
 from dagen.types import IGNORE, Task
 from tests import tiny
+from tests.datasets.street import STREET
 
 NAMES = plugins.names("datasets")
-STREET = replace(Task("classes", tuple(_name for _name, _ in CLASSES.values())), background=False)
-"""For data sets that serve no built-in task."""
 CASES = [
     pytest.param(name, split, task, id=f"{name}-{split}-{task}")
     for name in NAMES

@@ -12,14 +12,16 @@ from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.maps.salience import Salience
 from dagen.errors import DataError
-from dagen.types import Task
 from tests import tiny
+from tests.datasets.street import STREET
 
 ON_DISK = [n for n in plugins.names("datasets") if plugins.get("datasets", n).on_disk]
 
 
 def _open(name: str, folder: Path) -> Dataset:
-    opened: Dataset = plugins.get("datasets", name)(folder, "train", Task.MATERIAL)
+    found = plugins.get("datasets", name)
+    usual = found.tasks[-1] if found.tasks else STREET
+    opened: Dataset = found(folder, "train", usual)
     return opened
 
 

@@ -9,12 +9,14 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.loading.wrappers import Joined
 from dagen.datasets.maps.salience import Salience
+from dagen.engine.checks import check_files
 from dagen.engine.feeds import open_feeds
 from dagen.errors import UsageError
 from dagen.runs.config import from_mapping
 from dagen.runs.describe import command, title
 from dagen.runs.plan import plan_run
 from dagen.runs.reading import load
+from dagen.runs.runtime import Runtime
 from dagen.types import Task
 from tests import tiny
 
@@ -81,7 +83,6 @@ def test_an_extra_source_is_a_setting_like_any_other() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"extra_src": ["taco-sinth"]}, r"taco-sinth.*taco-synth"),
         ({"extra_src": ["resortit"]}, r"extra_src names 'resortit'.*already"),
         ({"extra_src": ["taco"], "tgt": "taco"}, r"extra_src names 'taco'.*target_labels"),
         ({"extra_src": ["taco-synth"] * 2}, r"extra_src names 'taco-synth' twice"),
@@ -95,3 +96,9 @@ def test_bad_extra_sources_get_one_clear_line(values: dict[str, object], message
     with pytest.raises(UsageError, match=message) as error:
         plan_run(from_mapping(values))
     assert "\n" not in str(error.value)
+
+
+def test_an_unknown_extra_source_is_refused_before_any_work(tmp_path: Path) -> None:
+    config = from_mapping({"src": "resortit-synth", "extra_src": ["taco-sinth"]})
+    with pytest.raises(UsageError, match=r"taco-sinth.*taco-synth"):
+        check_files(plan_run(config), Runtime(runs=tmp_path))
