@@ -109,7 +109,7 @@ def card_of(plan: Plan) -> Card:
 
 
 def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: Sheets) -> RunResult:
-    """End a run whose deployed file is written: score, draw and log it, and save the result.
+    """End a run whose deployed file is written: score, draw and log it; :func:`keep` saves it.
 
     Args:
         job: the run.
