@@ -31,7 +31,8 @@ def result_table(rows: dict[str, RunResult]) -> None:
             table.add_column(column, justify="right" if column else "left", no_wrap=True)
         if len(rows) > 1:
             table.add_column("change", justify="right")
-        for figure in (*figures.classes([scores]), *figures.SUMMARY):
+        leading = figures.summary(first.config["task"], [scores])
+        for figure in (*leading, *figures.classes([scores])):
             values = [run.scores.get(dataset, {}).get(figure) for run in rows.values()]
             cells = [percent(value) for value in values]
             if len(rows) > 1:
@@ -60,7 +61,8 @@ def comparison(pair: Comparison, runs: Path) -> None:
     result_table(_columns(pair, method, target))
     console = Console()
     if target in pair.adapted.scores and target in pair.baseline.scores:
-        figure = figures.headline(pair.adapted.config["task"])
+        scores = pair.adapted.scores[target]
+        figure = figures.headline(pair.adapted.config["task"], [scores])
         gain = points(*(run.scores[target].get(figure) for run in (pair.adapted, pair.baseline)))
         named = figures.title(figure)
         console.print(f"{method} changes {named} on {target} by {gain} points.")

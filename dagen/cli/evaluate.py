@@ -27,7 +27,8 @@ def evaluate(
 ) -> None:
     """Score a deployed network on a data set, at the labels' own resolution."""
     from dagen.api import networks
-    from dagen.runs.figures import percent
+    from dagen.models.deployed.file import read_card
+    from dagen.runs import figures
 
     scores = networks.evaluate(
         model, data=data, split=split, size=size, data_root=data_root, device=device, quiet=quiet
@@ -38,9 +39,12 @@ def evaluate(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{model.name} on {data} {split}, in %")
+    table = Table(title=f"{model.name} on {data} {split}, IoU in %", title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
-    for name, value in scores.items():
-        table.add_row(name, percent(value))
-    Console().print(table)
+    for name in figures.ordered(read_card(model).task, scores):
+        table.add_row(figures.title(name), figures.percent(scores[name]))
+    console = Console()
+    console.print(table)
+    if "ece" in scores:
+        console.print(figures.ECE, soft_wrap=True)

@@ -18,7 +18,7 @@ _HOST = "127.0.0.1"
 _HOW = """
   {runs}
 
-  Columns: method, network, steps, mIoU on the target, its gain, the source, bytes, MACs.
+  Columns: method, network, steps, the task's headline score on the target, its gain, the source's.
   Charts:  the button with the curve, left of the search; parallel coordinates come first.
   Compare: tick two or more runs, then "Compare".
   Seeds:   "Views", then "dagen: mean over seeds".

@@ -12,8 +12,13 @@ from collections.abc import Iterable, Mapping
 Scores = Mapping[str, float]
 """Scores on one data set by key."""
 
-SUMMARY = ("miou", "foreground_miou", "waste_iou")
-"""The figures that summarise a data set, best known first."""
+SUMMARY = ("foreground_miou", "waste_iou", "miou")
+"""The figures that summarise a data set; :func:`summary` says which of them lead."""
+ECE = (
+    "ECE (expected calibration error) is the mean gap between how sure the network is of a pixel "
+    "and how often it is right; 0 is best."
+)
+"""What the calibration error is, for readers of a table."""
 MISSING = "–"
 """The entry of tables for a figure that is not defined."""
 
@@ -27,9 +32,40 @@ _TITLES = {
 }
 
 
-def headline(task: str) -> str:
-    """The headline figure of a task, given its name."""
-    return "waste_iou" if task == "binary" else "foreground_miou"
+def summary(task: str, scores: Iterable[Scores] = ()) -> tuple[str, ...]:
+    """The figures that summarise a data set under a task, the headline first.
+
+    The mean IoU with the background is last: a network that predicts background alone has a high
+    one. Without a background it is the mean over all classes, and the headline.
+
+    Args:
+        task: name of the task.
+        scores: scores under it. Those of the task ``classes`` show whether there is a background.
+    """
+    if task == "binary":
+        return "waste_iou", "miou"
+    seen = {figure for one in scores for figure in one}
+    if task == "classes" and "miou" in seen and not seen & {"waste_iou", f"{_CLASS}background"}:
+        return ("miou",)
+    return SUMMARY
+
+
+def headline(task: str, scores: Iterable[Scores] = ()) -> str:
+    """The one figure by which networks are compared under a task; see :func:`summary`."""
+    return summary(task, scores)[0]
+
+
+def of_foreground(task: str, scores: Iterable[Scores] = ()) -> tuple[str, ...]:
+    """The :func:`summary` without the mean that counts a background."""
+    first, *others = summary(task, scores)
+    return (first, *(figure for figure in others if figure != "miou"))
+
+
+def ordered(task: str, scores: Scores) -> list[str]:
+    """The figures of ``scores`` in the order of tables: the summary, single classes, the others."""
+    first = [*summary(task, [scores]), *classes([scores])]
+    rest = [figure for figure in scores if figure not in (*first, *SUMMARY)]
+    return [figure for figure in (*first, *rest) if figure in scores]
 
 
 def title(figure: str) -> str:

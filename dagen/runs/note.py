@@ -42,7 +42,7 @@ def headline(result: RunResult, dataset: str, baseline: RunResult | None) -> str
     scores = result.scores[dataset]
     before = baseline.scores.get(dataset, {}) if baseline is not None else {}
     facts = []
-    for figure in figures.SUMMARY:
+    for figure in figures.summary(result.config["task"], [scores]):
         if figure not in scores:
             continue
         text = f"{figures.title(figure)} {percent(scores[figure])} %"
@@ -65,12 +65,13 @@ def _table(result: RunResult, name: str, role: str, baseline: RunResult | None) 
         f"| | {' | '.join(heads)} |",
         "|---|" + "---:|" * len(heads),
     ]
-    for figure in (*figures.SUMMARY, *figures.classes([scores])):
+    leading = figures.summary(result.config["task"], [scores])
+    for figure in (*leading, *figures.classes([scores])):
         value = scores.get(figure)
         cells = [percent(value)]
         if before is not None:
             old = before.get(figure)
             cells = [percent(old), percent(value), points(value, old)]
-        mark = "**" if figure in figures.SUMMARY else ""
+        mark = "**" if figure in leading else ""
         lines.append(f"| {mark}{figures.title(figure)}{mark} | {' | '.join(cells)} |")
     return "\n".join(lines)

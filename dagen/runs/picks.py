@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagen.runs import figures
-from dagen.runs.selection import LAST, Selection
+from dagen.runs.selection import LAST, Selection, kept_as
 
 
 def table(selection: Selection, task: str) -> tuple[list[str], dict[str, list[str]]]:
@@ -11,19 +11,20 @@ def table(selection: Selection, task: str) -> tuple[list[str], dict[str, list[st
 
     Args:
         selection: the choice among the checkpoints of a run.
-        task: ``binary``, where foreground mIoU and waste IoU are one figure, or ``material``.
+        task: name of the run's task.
 
     Returns:
         The heads of the columns after the validator's name, and the cells by validator.
     """
-    worth: tuple[str, ...] = ()
+    worth: dict[str, str] = {}
     if selection.scored_on is not None:
-        worth = ("waste_iou", *(() if task == "binary" else ("foreground_miou",)), "regret")
+        shown = figures.of_foreground(task, [c.scores for c in selection.candidates])
+        worth = {figure: kept_as(figure) for figure in shown} | {"regret": "regret"}
     rows = {
         name: [
             str(pick.step),
             "" if name == LAST else f"{pick.value:.4f}",
-            *(figures.percent(pick.get(figure)) for figure in worth),
+            *(figures.percent(pick.get(figure)) for figure in worth.values()),
         ]
         for name, pick in selection.picks.items()
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dagen.errors import DagenError, short
-from dagen.runs import describe, stored
+from dagen.runs import describe, figures, stored
 from dagen.runs.config import plain_name
 from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
@@ -160,12 +160,19 @@ class RunResult(Findings):
         """The deployed file."""
         return self.folder / MODEL
 
-    def score(self, dataset: str, figure: str = "waste_iou") -> float:
+    def score(self, dataset: str, figure: str | None = None) -> float:
         """One score on one data set.
+
+        Args:
+            dataset: name of the data set.
+            figure: name of the score, such as ``iou/paper``; None is the task's headline, see
+                :func:`dagen.runs.figures.headline`.
 
         Raises:
             DagenError: the run has no such score.
         """
+        if figure is None:
+            figure = figures.headline(self.config["task"], self.scores.values())
         try:
             return self.scores[dataset][figure]
         except KeyError:

@@ -11,8 +11,17 @@ LAST = "last"
 ORACLE = "oracle"
 """The pick by the target's labels; it is shown but never deployed."""
 FIGURE = "foreground_miou"
-"""The score that the oracle maximises on the target's ``val`` split; for ``binary``, the waste
-IoU."""
+"""The score that the oracle maximises on the target's ``val`` split: the headline of every task.
+
+Under ``binary`` it is the waste IoU, and without a background the mean IoU of all classes."""
+
+
+def kept_as(figure: str) -> str:
+    """The name under which a :class:`Pick` keeps a headline figure.
+
+    Without a background the headline is the mIoU over all classes, which is that of the foreground.
+    """
+    return FIGURE if figure == "miou" else figure
 
 
 @dataclass(frozen=True)

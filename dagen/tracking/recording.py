@@ -157,7 +157,8 @@ def parameters(plan: Plan) -> dict[str, str]:
 def figures(result: RunResult) -> dict[str, float]:
     """All final measurements, under names that do not depend on the data.
 
-    ``target/miou`` is the mIoU on the target, whatever the data set's name; ``source`` likewise.
+    ``target/waste_iou`` is the waste IoU on the target, whatever the data set's name; ``source``
+    likewise.
     Further scored data sets keep their names.
     """
     found = {f"profile/{name}": value for name, value in result.profile.items()}
@@ -191,7 +192,7 @@ def figures(result: RunResult) -> dict[str, float]:
 
 
 def gains(result: RunResult, before: RunResult | None) -> dict[str, float]:
-    """The run's gains over its baseline, such as ``gain/target/miou``, as fractions of 1."""
+    """The run's gains over its baseline, such as ``gain/target/waste_iou``, as fractions of 1."""
     if before is None:
         return {}
     known = describe.roles(result.config)

@@ -12,21 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagen.errors import unknown
+from dagen.runs import figures
 from dagen.tracking.store import connect, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _PREFIX = "mlflow.sharedViewState."
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the pages speak of chats
 _FIRST = "dagen-runs"
 _SECTION = "dagen"
-_COLUMNS = (
-    "params.`method`", "params.`model`", "params.`steps`", "metrics.`target/miou`",
-    "metrics.`gain/target/miou`", "metrics.`target/waste_iou`", "metrics.`source/miou`",
-    "metrics.`profile/bytes`", "metrics.`profile/macs`", "params.`task`", "params.`seed`",
-    "params.`tgt`",
-)  # fmt: skip
 _NAME = "tags.`mlflow.runName`"
 _DATE = "attributes.start_time"
 
@@ -53,14 +49,33 @@ def prepare(runs: Path, experiment: str | None = None) -> str | None:
     if not newest:
         return None
     found: str = newest[0].info.experiment_id
-    save_views(client, found)
+    save_views(client, found, _summary(client, newest[0]))
     return found
 
 
-def save_views(client: MlflowClient, experiment_id: str) -> None:
-    """Add dagen's views to those of an experiment; the user's own views stay unchanged."""
+def _summary(client: MlflowClient, newest: Run) -> tuple[str, ...]:
+    """The figures of the columns, the headline of the experiment's runs first."""
+    task = newest.data.params.get("task", "")
+    others = client.search_runs(
+        [newest.info.experiment_id], f"params.task != '{task}'", max_results=1
+    )
+    if others:  # one column serves the headlines of all tasks
+        return figures.SUMMARY
+    names = [name.split("/", 1) for name in newest.data.metrics if "/" in name]
+    scores = {figure: 0.0 for role, figure in names if role in ("target", "source")}
+    return figures.summary(task, [scores])
+
+
+def save_views(client: MlflowClient, experiment_id: str, summary: tuple[str, ...]) -> None:
+    """Add dagen's views to those of an experiment; the user's own views stay unchanged.
+
+    Args:
+        client: client of the store.
+        experiment_id: MLflow's id.
+        summary: the figures of the columns, the headline first.
+    """
     known = client.get_experiment(experiment_id).tags
-    for name, value in {**_KIND, **_views()}.items():
+    for name, value in {**_KIND, **_views(summary)}.items():
         if known.get(name) != value:
             client.set_experiment_tag(experiment_id, name, value)
 
@@ -78,11 +93,11 @@ def address(server: str, experiment_id: str | None) -> str:
     return f"{server}/#/experiments/{experiment_id}/runs?{shown}"
 
 
-def _views() -> dict[str, str]:
-    """The tags; the same in every call."""
-    runs = _state()
+def _views(summary: tuple[str, ...]) -> dict[str, str]:
+    """The tags; the same in every call with the same figures."""
+    runs = _state(summary)
     seeds = {
-        **_state(),
+        **runs,
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [
@@ -104,8 +119,15 @@ def _envelope(name: str, state: dict[str, Any]) -> str:
     )
 
 
-def _state() -> dict[str, Any]:
-    target = "target/miou"
+def _state(summary: tuple[str, ...]) -> dict[str, Any]:
+    first, *others = summary
+    target, source = f"target/{first}", f"source/{first}"
+    measured = (target, f"gain/{target}", source, *(f"target/{figure}" for figure in others))
+    columns = [
+        *(f"params.`{name}`" for name in ("method", "model", "steps")),
+        *(f"metrics.`{name}`" for name in (*measured, "profile/bytes", "profile/macs")),
+        *(f"params.`{name}`" for name in ("task", "seed", "tgt")),
+    ]
     cards: list[dict[str, Any]] = [
         {
             "type": "PARALLEL",
@@ -114,12 +136,12 @@ def _state() -> dict[str, Any]:
             "showAllRuns": True,
         },
         {"type": "BAR", "metricKey": target},
-        _scatter("source/miou", target),
+        _scatter(source, target),
         _scatter("profile/bytes", target),
     ]
     return {
-        "selectedColumns": list(_COLUMNS),
-        "columnOrder": [_NAME, *_COLUMNS, _DATE],
+        "selectedColumns": columns,
+        "columnOrder": [_NAME, *columns, _DATE],
         "orderByKey": f"metrics.`{target}`",
         "orderByAsc": False,
         "runsHiddenMode": "FIRST_20_RUNS",

@@ -104,11 +104,14 @@ def marked(image: Pixels, change: Pixels) -> Pixels:
 
 def _told(survey: Survey, picture: Picture) -> str:
     parts = [picture.name, *([picture.scene] if picture.scene else [])]
-    scores = [
-        f"{c.title}: {figures.title('foreground_miou')} {figures.percent(s.foreground_miou)} %, "
-        f"{figures.title('waste_iou')} {figures.percent(s.waste_iou)} %"
-        for c, s in zip(survey.checkpoints, picture.scores, strict=True)
-    ]
+    scores = []
+    for checkpoint, found in zip(survey.checkpoints, picture.scores, strict=True):
+        known = found.to_dict()
+        values = (
+            f"{figures.title(figure)} {figures.percent(known.get(figure))} %"
+            for figure in figures.of_foreground(survey.task.name, [known])
+        )
+        scores.append(f"{checkpoint.title}: {', '.join(values)}")
     return " · ".join(parts + scores)
 
 

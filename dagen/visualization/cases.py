@@ -33,7 +33,8 @@ class Cases:
 def quality(scores: Scores) -> tuple[float, float]:
     """Foreground mIoU of one image, then its waste IoU, which breaks ties.
 
-    The background is left out; otherwise predicting nothing would give a good score.
+    The first is the headline of every task. The background is left out; otherwise predicting
+    nothing would give a good score.
     """
     return scores.foreground_miou, scores.waste_iou
 
@@ -51,10 +52,13 @@ def cases(survey: Survey, count: int) -> list[Cases]:
         Worst and best by :func:`quality` of the last network, gained and lost by its difference
         from the first; kinds without an image are left out.
     """
-    names, figure = [c.title for c in survey.checkpoints], figures.title("foreground_miou")
+    names = [c.title for c in survey.checkpoints]
+    first = survey.task.foreground.start
     pictures = [
-        p for p in survey.pictures if p.domain == 1 and int(p.scores[0].confusion[1:].sum())
+        p for p in survey.pictures if p.domain == 1 and int(p.scores[0].confusion[first:].sum())
     ]
+    known = [p.scores[0].to_dict() for p in pictures]
+    figure = figures.title(figures.headline(survey.task.name, known))
     rank = sorted(pictures, key=lambda p: (*quality(p.scores[-1]), p.index))
     # No image is in both lists: with few images the lists are short.
     half = min(count, max(1, len(rank) // 2))

@@ -39,7 +39,7 @@ class Group:
 
 
 def by_scene(survey: Survey) -> list[Group]:
-    """Waste IoU (and, as marks, foreground mIoU) of the images of each scene, most frequent first.
+    """Headline score (marks: waste IoU) of the images of each scene, the most frequent first.
 
     Images without a tag form one group; a data set without any tag has no groups.
     """
@@ -60,8 +60,8 @@ def by_scene(survey: Survey) -> list[Group]:
             Group(
                 name,
                 len(pictures),
-                [t.waste_iou for t in totals],
                 [t.foreground_miou for t in totals],
+                [t.waste_iou for t in totals],
             )
         )
     return groups
@@ -104,9 +104,10 @@ def _recall(scores: Scores, class_: int) -> float:
 
 def draw(survey: Survey, path: Path) -> list[Path]:
     """Write the figure as PNG and SVG: a panel for each way of grouping the target's images."""
+    headline = figures.headline(survey.task.name, [survey.scores(0, 1).to_dict()])
     kinds = [
-        ("by scene (images)", f"{figures.title('waste_iou')}, %",
-         figures.title("foreground_miou"), by_scene(survey)),
+        ("by scene (images)", f"{figures.title(headline)}, %", figures.title("waste_iou"),
+         by_scene(survey)),
         ("by object size (objects)", "pixels found as waste, %", "of the right class",
          by_size(survey)),
         ("by class (images)", "IoU, %", "recall", by_class(survey)),

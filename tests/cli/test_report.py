@@ -79,13 +79,13 @@ def test_a_run_stands_beside_its_baseline(tmp_path: Path) -> None:
     assert all(str(a).startswith(("data:image/webp;base64,", "#")) for a in seen.addresses)
     for words in (
         "advent beside source-only: resortit to taco",
-        "On taco val: mIoU 27.0 % (+15.0)",
-        "On resortit val: mIoU 77.0 % (−5.0)",
+        "On taco val: foreground mIoU 27.1 % (+15.0), waste IoU 27.2 % (+15.0), mIoU 27.0 %",
+        "On resortit val: foreground mIoU 77.1 % (−5.0)",
         "aluminium 11.0",  # of source-only, then
         "▲: the best of a row",
         "tgt none taco",  # settings that differ
         "supervised/main",  # a curve
-        "mIoU on the target, by checkpoint",
+        "foreground mIoU on the target, by checkpoint",
         "snd 20 0.3125 27.0 27.0 0.0",
         "last (deployed) 40",
         "dev does not apply: step 40: the domains do not overlap.",
@@ -113,15 +113,15 @@ def test_titles_of_several_runs_name_the_settings_that_differ(tmp_path: Path) ->
     assert found.exit_code == 0, found.exception
     seen = page(out)
     # Source-only had the short budget alone: it is not added.
-    assert (
-        "mIoU 32.0 % (+10.0)" in seen.text and "dacs, steps 80 beside dacs, steps 40" in seen.text
-    )
+    assert "foreground mIoU 32.1 % (+10.0)" in seen.text
+    assert "dacs, steps 80 beside dacs, steps 40" in seen.text
     assert "steps 40 80" in seen.text
     other = made.finish(made.config("advent"), runs, target=0.15)
     assert report(runs, short.name, other.name, "--out", out).exit_code == 0
     seen = page(out)
     assert "3 runs compared" in seen.text
-    assert "mIoU on taco val: source-only 12.0 %; dacs 22.0 %; advent 17.0 %." in seen.text
+    told = "foreground mIoU on taco val: source-only 12.1 %; dacs 22.1 %; advent 17.1 %."
+    assert told in seen.text
 
 
 def test_a_source_only_run_has_a_page_of_its_own(tmp_path: Path) -> None:

@@ -19,13 +19,54 @@ def test_every_figure_of_the_scores_has_a_title(task: Task) -> None:
     titles = [figures.title(key) for key in known]
     assert titles[: len(task.classes)] == list(task.classes)
     assert not any("_" in title or "/" in title for title in titles)
-    assert {*figures.SUMMARY, figures.headline(task.name)} <= set(known)
+    assert set(figures.summary(task.name, [known])) <= set(known)
+    # What leads, the classes in the order of their ids, the rest; nothing twice.
+    shown = figures.ordered(task.name, known)
+    assert shown[0] == figures.headline(task.name, [known]) and len(set(shown)) == len(shown)
+    assert shown[-2:] == ["pixel_accuracy", "ece"]
 
 
 def test_titles_are_the_fields_own_words() -> None:
     assert [figures.title(key) for key in (*figures.SUMMARY, "iou/paper")] == [
-        "mIoU", "foreground mIoU", "waste IoU", "paper"
+        "foreground mIoU", "waste IoU", "mIoU", "paper"
     ]  # fmt: skip
+
+
+STREETS = Task("classes", ("road", "car"), background=False)
+CANS = Task("classes", ("background", "can", "foil"))
+
+
+@pytest.mark.parametrize(
+    ("task", "headline", "of_foreground"),
+    [
+        (Task.BINARY, "waste_iou", ("waste_iou",)),
+        (Task.MATERIAL, "foreground_miou", ("foreground_miou", "waste_iou")),
+        (CANS, "foreground_miou", ("foreground_miou", "waste_iou")),
+        (STREETS, "miou", ("miou",)),
+    ],
+    ids=["binary", "material", "with background", "without"],
+)
+def test_the_headline_of_a_task(task: Task, headline: str, of_foreground: tuple[str, ...]) -> None:
+    """It is the mean over the foreground, so a network that collapsed to class 0 does not lead."""
+    label = torch.zeros(1, 100, dtype=torch.int64)
+    label[0, :10] = task.num_classes - 1
+    collapsed, noisy = Scores(task), Scores(task)
+    collapsed.update(torch.eye(task.num_classes)[torch.zeros_like(label)].movedim(-1, 0), label)
+    guess = label.clone()
+    guess[0, 10:60] = task.num_classes - 1
+    noisy.update(torch.eye(task.num_classes)[guess].movedim(-1, 0), label)
+    one, other = collapsed.to_dict(), noisy.to_dict()
+    assert figures.headline(task.name, [one]) == figures.headline(task.name, [other]) == headline
+    assert figures.of_foreground(task.name, [one]) == of_foreground
+    assert other[headline] == pytest.approx(noisy.foreground_miou)
+    if task.background:
+        assert one["miou"] > other["miou"]
+        assert one[headline] == 0 < other[headline]
+
+
+def test_without_scores_the_task_alone_decides() -> None:
+    assert figures.summary("binary") == ("waste_iou", "miou")
+    assert figures.summary("classes") == figures.summary("material") == figures.SUMMARY
 
 
 def test_fractions_are_written_in_per_cent() -> None:

@@ -87,7 +87,8 @@ def test_figures_have_the_same_names_whatever_the_data_are_called(tmp_path: Path
         run_ = made.finish(made.config(tgt=tgt, score=["third"]), tmp_path, target=0.25)
         found = figures(run_)
         assert found["target/miou"] == 0.27 and found["source/miou"] == 0.77
-        assert found["third/waste_iou"] == run_.score("third")
+        assert found["third/waste_iou"] == run_.score("third", "waste_iou")
+        assert found["third/foreground_miou"] == run_.score("third")  # the task's headline
         gained = gains(run_, before)
         assert gained["gain/target/miou"] == pytest.approx(0.15)
         assert gained["gain/source/waste_iou"] == pytest.approx(-0.05)
@@ -103,7 +104,7 @@ def test_the_note_says_what_was_run_what_it_gained_and_how_to_make_it_again(tmp_
         return tags["mlflow.note.content"]
 
     alone = note(made.finish(made.config(seed=5), tmp_path).folder)
-    assert "On taco val: mIoU 27.0 %, " in alone and "change" not in alone
+    assert "On taco val: foreground mIoU 27.1 %, " in alone and "change" not in alone
     made.finish(made.source_only(), tmp_path, target=0.1, source=0.8)
     text = note(made.finish(made.config(), tmp_path).folder)
     first, second = text.split("\n\n")[:2]
@@ -111,7 +112,7 @@ def test_the_note_says_what_was_run_what_it_gained_and_how_to_make_it_again(tmp_
         "**advent** on **enet**, resortit to taco, task material: 40 steps of batch 2 at 32x64, "
         "seed 0."
     )
-    assert second.startswith("On taco val: mIoU 27.0 % (+15.0)")
+    assert second.startswith("On taco val: foreground mIoU 27.1 % (+15.0)")
     assert "the change from source-only" in second
     assert "| **mIoU** | 12.0 | 27.0 | +15.0 |" in text
     assert "| **mIoU** | 82.0 | 77.0 | −5.0 |" in text and "| paper | 12.0 | 27.0 | +15.0 |" in text

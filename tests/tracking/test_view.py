@@ -55,3 +55,30 @@ def test_no_run_and_no_such_experiment(runs: Path) -> None:
     assert address("http://x", None) == "http://x/#/experiments"
     with pytest.raises(UsageError, match="unknown MLflow experiment 'dagne'"):
         prepare(runs, "dagne")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "first"),
+    [
+        (("binary",), "waste_iou"),
+        (("material",), "foreground_miou"),
+        (("binary", "material"), "foreground_miou"),  # the headline of both, in one column
+    ],
+    ids="+".join,
+)
+def test_the_headline_score_leads(runs: Path, tasks: tuple[str, ...], first: str) -> None:
+    for task in tasks:
+        made.finish(made.config(task=task), runs, track=True)
+    experiment = prepare(runs)
+    assert experiment is not None
+    tags = connect(tracking_uri(runs)).get_experiment(experiment).tags
+    for text in (value for name, value in tags.items() if name.startswith(PREFIX)):
+        state = json.loads(json.loads(text)["state"])
+        assert state["orderByKey"] == f"metrics.`target/{first}`"
+        scores = [name for name in state["selectedColumns"] if "iou" in name]
+        assert scores[:3] == [
+            f"metrics.`{name}/{first}`" for name in ("target", "gain/target", "source")
+        ]
+        assert scores[-1] == "metrics.`target/miou`"  # still shown, but last
+        bars = [c["metricKey"] for c in state["compareRunCharts"] if c["type"] == "BAR"]
+        assert bars == [f"target/{first}"]

@@ -77,7 +77,7 @@ def test_groups_add_up_what_belongs_together(seen: Survey) -> None:
     name = target[0].scene
     assert name is not None
     own = survey.pooled([p.scores[1] for p in target if p.scene == name], seen.task)
-    assert next(g for g in scenes if g.name == name).values[1] == own.waste_iou
+    assert next(g for g in scenes if g.name == name).values[1] == own.foreground_miou
     sizes = failure_groups.by_size(seen)
     assert sum(group.count for group in sizes) == sum(len(p.objects) for p in target)
     everything = [o.found[0] for p in target for o in p.objects]

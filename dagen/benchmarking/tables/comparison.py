@@ -12,6 +12,7 @@ from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import Estimate, estimate, gap_closed
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures
+from dagen.types import PRESETS
 
 _MOST = 8
 """More classes than this would make a table too wide: it then shows the means alone."""
@@ -55,7 +56,8 @@ def sections(records: Iterable[Record]) -> list[Section]:
 
 def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
     task, model, source, domain, extra = key
-    headline = figures.headline(task)
+    known = (r.scores.get(r.domain, {}) for records in rows.values() for r in records)
+    headline = figures.headline(task, known)
     means = {row: _mean(records, headline).mean for row, records in rows.items()}
     tops = [means[row] for row in CEILINGS if row in rows and not math.isnan(means[row])]
     below, top = means.get(SOURCE_ONLY, math.nan), max(tops, default=math.nan)
@@ -125,14 +127,17 @@ def _columns(section: Section) -> list[Column]:
 
 
 def _shown(section: Section) -> tuple[str, ...]:
-    """The figures of the columns: those of single classes, if there are few, and the means."""
+    """The figures of the columns: the means, then those of single classes, if there are few."""
     first = section.first
-    if first.task == "binary":
-        return ("waste_iou", "miou")
     rows = [record.scores.get(record.domain, {}) for rs in section.rows.values() for record in rs]
+    means = figures.summary(first.task, rows)[:2]
+    if first.task == "binary":
+        return means
     classes = [name for name in figures.classes(rows) if name != "iou/background"]
-    means = [name for name in ("foreground_miou", "waste_iou") if any(name in row for row in rows)]
-    return (*(classes if len(classes) <= _MOST else ()), *means)
+    # A file of records names the classes by letter; built-in tasks have the order of their ids.
+    ids = {f"iou/{c}": k for t in PRESETS if t.name == first.task for k, c in enumerate(t.classes)}
+    classes.sort(key=lambda name: ids.get(name, len(ids)))
+    return (*means, *(classes if len(classes) <= _MOST else ()))
 
 
 def _score(figure: str, dataset: str | None, better: int) -> Column:

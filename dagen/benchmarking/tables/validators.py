@@ -12,7 +12,7 @@ from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
-from dagen.runs.selection import Pick
+from dagen.runs.selection import Pick, kept_as
 
 _LAST, _ORACLE = "last", "oracle"
 
@@ -25,7 +25,7 @@ def table(section: Section) -> Table | None:
     if not judged:
         return None
     picks = [_LAST, *sorted(names - {_LAST, _ORACLE}), *({_ORACLE} & names)]
-    figure = section.headline
+    figure = kept_as(section.headline)
     rows: list[tuple[str | Value, ...]] = [
         (row, *(in_percent(estimate(_picked(r, pick, figure) for r in records)) for pick in picks))
         for row, records in judged.items()

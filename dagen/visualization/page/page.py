@@ -24,10 +24,6 @@ from dagen.visualization.page import charts, pictures, tables
 from dagen.visualization.page.subjects import Subject, open_all
 
 _HERE = Path(__file__).parent
-_CANDIDATES = {
-    f"candidates/{figure}": f"{figures.title(figure)} on the target, by checkpoint"
-    for figure in ("miou", "waste_iou")
-}
 
 
 def write(
@@ -122,26 +118,30 @@ def _title(subjects: Sequence[Subject]) -> str:
 
 
 def _headlines(subjects: Sequence[Subject]) -> list[str]:
-    """A sentence on each domain: a run's change from the first run, or the mIoU of all runs."""
+    """A sentence on each domain: a run's change from the first run, or all runs' headline score."""
     last = subjects[-1].result
-    known = describe.roles(last.config)
-    shown = [name for name, _ in describe.by_role(last.config, last.scores) if name in known]
+    roles = describe.roles(last.config)
+    shown = [name for name, _ in describe.by_role(last.config, last.scores) if name in roles]
     if len(subjects) < 3:
         first = subjects[0].result if len(subjects) > 1 else None
         return [headline(last, name, first) for name in shown]
     sentences = []
     for name in shown:
-        values = {s.title: s.result.scores.get(name, {}).get("miou") for s in subjects}
-        sentences.append(
-            f"mIoU on {name} val: {'; '.join(f'{t} {percent(v)} %' for t, v in values.items())}."
-        )
+        known = {s.title: s.result.scores.get(name, {}) for s in subjects}
+        figure = figures.headline(last.config["task"], known.values())
+        values = "; ".join(f"{t} {percent(one.get(figure))} %" for t, one in known.items())
+        sentences.append(f"{figures.title(figure)} on {name} val: {values}.")
     return sentences
 
 
 def _curves(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
     """Charts of the values logged in training, the loss first, then scores by checkpoint."""
     names = curves.shown([subject.curves for subject in subjects])
-    shown = {**{name: curves.title(name) for name in names}, **_CANDIDATES}
+    last = subjects[-1].result
+    shown = {name: curves.title(name) for name in names} | {
+        f"candidates/{figure}": f"{figures.title(figure)} on the target, by checkpoint"
+        for figure in figures.summary(last.config["task"], last.scores.values())
+    }
     titles = {k: subject.title for k, subject in enumerate(subjects)}
     found = []
     for name, figure in shown.items():

@@ -56,11 +56,12 @@ def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
 
 def _scores(subjects: Sequence[Subject], dataset: str, role: str) -> ScoreTable:
     columns = [subject.result.scores.get(dataset, {}) for subject in subjects]
+    leading = figures.summary(subjects[-1].result.config["task"], columns)
     rows = []
-    for figure in (*figures.SUMMARY, *figures.classes(columns)):
+    for figure in (*leading, *figures.classes(columns)):
         values = [column.get(figure) for column in columns]
         if any(value is not None for value in values):
-            rows.append((figures.title(figure), figure not in figures.SUMMARY, _cells(values)))
+            rows.append((figures.title(figure), figure not in leading, _cells(values)))
     return ScoreTable(dataset, role, rows)
 
 
@@ -165,9 +166,11 @@ def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list
         stream = subject.result.stream
         rows = {} if stream is None else stream.rows
         if rows:
+            config = subject.result.config
+            leading = figures.summary(config["task"], rows.values())
             lines = [
                 (figures.title(figure), [percent(rows[row].get(figure)) for row in rows])
-                for figure in (*figures.SUMMARY, *figures.classes(rows.values()))
+                for figure in (*leading, *figures.classes(rows.values()))
             ]
-            found.append((subject.title, str(subject.result.config["tgt"]), list(rows), lines))
+            found.append((subject.title, str(config["tgt"]), list(rows), lines))
     return found

@@ -61,10 +61,17 @@ def test_networks_tasks_and_axes_have_tables_of_their_own() -> None:
         "enet, binary, resortit to taco, width 0.5",
     ]
     material = table(sections(records)[1])
-    assert material.columns[2:8] == (
-        "aluminium", "paper", "bottle", "nylon", "foreground mIoU", "gap closed",
+    assert material.columns[2:9] == (
+        "foreground mIoU", "gap closed", "waste IoU", "aluminium", "paper", "bottle", "nylon",
     )  # fmt: skip
     assert entry(material, "adabn", "resortit foreground mIoU").mean == pytest.approx(90)
+
+
+def test_materials_stand_in_the_order_of_their_ids_whatever_the_file_says() -> None:
+    one = made.record(task="material")
+    turned = {name: dict(sorted(scores.items())) for name, scores in one.scores.items()}
+    again = made.record(task="material", scores=turned)
+    assert table(sections([again])[0]).columns == table(sections([one])[0]).columns
 
 
 def test_what_was_not_scored_is_a_dash() -> None:
