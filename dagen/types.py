@@ -119,6 +119,21 @@ PRESETS = (Task.BINARY, Task.MATERIAL)
 """The built-in tasks."""
 
 
+@dataclass(frozen=True)
+class Pasting:
+    """Objects of unlabelled images on other ones, as a strategy wants its target images.
+
+    Attributes:
+        share: share of the target images that get objects of others, in [0, 1].
+        empty: a data set of scenes without objects, which join the target images.
+        empty_share: share of the target images that are such scenes.
+    """
+
+    share: float = 0.0
+    empty: str | None = None
+    empty_share: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Images of one domain; ``label`` is None if a method may not see it.

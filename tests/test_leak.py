@@ -16,9 +16,18 @@ from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
 from dagen.types import Task
 from tests import own, tiny
+from tests.teachers import write_onnx
 from tests.toy import ToyNetwork
 
+Parts = dict[str, dict[str, dict[str, object]]]
 _KINDS = ("honest", "noise", "deleted")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    """Settings of strategies that need files."""
+    maps = str(write_onnx(tmp_path_factory.mktemp("teachers") / "bright.onnx"))
+    return {"teacher": {"teacher": {"maps": maps, "paste": 0.5}}}
 
 
 @pytest.fixture(autouse=True)
@@ -56,12 +65,12 @@ def _start(folder: Path, task: Task) -> Path:
 
 @pytest.mark.parametrize("name", plugins.names("methods"))
 def test_target_labels_cannot_reach_the_checkpoint(
-    name: str, roots: dict[str, Path], tmp_path: Path
+    name: str, roots: dict[str, Path], parts: Parts, tmp_path: Path
 ) -> None:
     method = plugins.get("methods", name)
     values = {
         "src": "resortit", "tgt": "taco", "model": "toy", "method": name, "size": [32, 64],
-        "steps": 4, "batch": 2, "warmup": 1, "task": "binary",
+        "steps": 4, "batch": 2, "warmup": 1, "task": "binary", "parts": parts.get(name, {}),
     }  # fmt: skip
     if method.needs_checkpoint:
         values["init"] = str(_start(tmp_path, Task.BINARY))
@@ -102,11 +111,11 @@ def own_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     [(n, _COUNTS[i % len(_COUNTS)]) for i, n in enumerate(plugins.names("methods"))],
 )
 def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
-    name: str, count: int, own_roots: dict[str, Path], tmp_path: Path
+    name: str, count: int, own_roots: dict[str, Path], parts: Parts, tmp_path: Path
 ) -> None:
     values = {
         "src": f"belt{count}", "tgt": f"site{count}", "model": "toy", "method": name,
-        "size": [32, 64], "steps": 4, "batch": 2, "warmup": 1,
+        "size": [32, 64], "steps": 4, "batch": 2, "warmup": 1, "parts": parts.get(name, {}),
     }  # fmt: skip
     if plugins.get("methods", name).needs_checkpoint:
         task = declared(f"belt{count}", own_roots["honest"])

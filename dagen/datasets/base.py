@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from dagen.datasets.maps.base import Array, Map
+from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.datasets.upkeep import download
 from dagen.types import Image, Label, Task
 
@@ -115,7 +115,8 @@ class Dataset:
         Raises:
             DataError: the image is damaged, or the map breaks the contract of its kind.
         """
-        return kind.checked(self.image(index), self.name(index))
+        image = self.image(index)
+        return fitted(kind.checked(image, self.name(index)), image.shape)
 
     def label_key(self, index: int) -> str | None:
         """A string that changes when label ``index`` may change; None: labels are not cached."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 
-from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
-from dagen.datasets.loading.batches import Feed, Stream
+from dagen.datasets.loading.batches import Feed, Sampling, Stream, drawn
 from dagen.datasets.loading.cache import CachedDataset, cached
 from dagen.datasets.loading.foreground import require_foreground
 from dagen.datasets.loading.opening import open_dataset, require_images
+from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined
+from dagen.datasets.maps.base import Map
+from dagen.datasets.maps.teachers.opening import open_map
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
+from dagen.system.distributed import World
 
 logger = logging.getLogger("dagen")
 
@@ -49,14 +54,55 @@ def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
         return feeds
     if "target" in streams:
         images = _training_images(plan, config.tgt, data_root)
-        maps = {name: plugins.get("maps", name)() for name in plan.parts.maps}
-        feeds["target"] = Feed(images, False, maps=maps)
+        maps = {name: open_map(name, prepared) for name, prepared in plan.parts.maps.items()}
+        feeds["target"] = Feed(
+            images, False, maps=maps, paster=_paster(plan, images, maps, data_root)
+        )
     if config.target_labels:
         target = _training_images(plan, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
         few_labels.warn_of_missing_classes(chosen, config.tgt)
         feeds["labelled"] = Feed(chosen, True, _rare(config, chosen, config.tgt))
     return feeds
+
+
+def _paster(
+    plan: Plan, images: CachedDataset, maps: Mapping[str, Map], data_root: Path | None
+) -> Paster | None:
+    wanted = plan.parts.pasting
+    if wanted is None:
+        return None
+    empty = None if wanted.empty is None else _training_images(plan, wanted.empty, data_root)
+    donors = drawn("target", len(images), sampling_of(plan.config), plan.config.steps)
+    return Paster(images, donors, maps, wanted.share, empty, wanted.empty_share)
+
+
+def sampling_of(config: Config, place: World | None = None) -> Sampling:
+    """How a run draws its images; ``place`` is this process among several."""
+    rank, world = (0, 1) if place is None else (place.rank, place.size)
+    return Sampling(
+        config.size, config.batch, config.zoom, config.seed, config.augment, rank, world,
+        config.source_batch,
+    )  # fmt: skip
+
+
+def make_maps(
+    feed: Feed, config: Config, on_map: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Make the maps of all images that a run will draw, before it trains.
+
+    Without this, the first steps would wait for a teacher, and a loader process would run it.
+
+    Args:
+        feed: the stream of target images.
+        config: configuration of the run.
+        on_map: called with the number of maps done and their total; not if there are none.
+    """
+    images = drawn("target", len(feed.dataset), sampling_of(config), config.steps)
+    total = len(images) * len(feed.maps)
+    for done, (kind, index) in enumerate(product(feed.maps.values(), images), start=1):
+        feed.dataset.map_of(index, kind)
+        on_map(done, total)
 
 
 def _training_images(plan: Plan, name: str, data_root: Path | None) -> CachedDataset:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from dagen.datasets.loading.batches import (
     Feed,
-    Sampling,
     Steps,
     batches,
     default_workers,
@@ -17,7 +16,7 @@ from dagen.datasets.loading.batches import (
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset
 from dagen.engine.build import build_network, build_stack
-from dagen.engine.feeds import open_feeds
+from dagen.engine.feeds import make_maps, open_feeds, sampling_of
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks, fit
 from dagen.engine.trained import is_trained
@@ -27,7 +26,7 @@ from dagen.runs.results import MODEL, RunResult
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.files import write_atomically
 from dagen.system.memory import release_freed_memory
-from dagen.system.progress import Progress
+from dagen.system.progress import Progress, ProgressTask
 from dagen.tracking.recording import Tracked, tracked
 from dagen.validators.choice import judging
 from dagen.validators.choice.candidates import Candidates
@@ -95,7 +94,8 @@ class TrainingRun:
             return
         release_freed_memory()
         job, place = self.job, self.job.place
-        steps = Steps(self.feeds, self._sampling(), self.config.steps)
+        self._make_maps(progress)
+        steps = Steps(self.feeds, sampling_of(self.config, place), self.config.steps)
         workers = job.runtime.workers
         if workers is None:
             workers = default_workers()
@@ -125,6 +125,24 @@ class TrainingRun:
             ),
         )
         release_freed_memory()
+
+    def _make_maps(self, progress: Progress | None) -> None:
+        """Make the teachers' maps once, on rank 0, while the others wait."""
+        feed, place = self.feeds.get("target"), self.job.place
+        if feed is None or not feed.maps:
+            return
+        if place.main:
+            bar: ProgressTask | None = None
+
+            def on_map(done: int, total: int) -> None:
+                nonlocal bar
+                if progress and bar is None:
+                    bar = progress.task(f"maps of {self.config.tgt}", total)
+                if bar:
+                    bar.update(done)
+
+            make_maps(feed, self.config, on_map)
+        place.barrier()
 
     def _keep(self, step: int) -> None:
         """Keep the network that would be deployed now."""
@@ -170,10 +188,6 @@ class TrainingRun:
                 caption=f"{self.config.steps} steps, seed {self.config.seed}",
             ),
         )
-
-    def _sampling(self) -> Sampling:
-        c, place = self.config, self.job.place
-        return Sampling(c.size, c.batch, c.zoom, c.seed, c.augment, place.rank, place.size)
 
     def _target_images(self) -> Callable[[], Iterator[Tensor]] | None:
         feed = self.feeds.get("target")

@@ -9,7 +9,7 @@ return a :class:`~dagen.types.SegOut`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dagen.methods._context import Context
-from dagen.types import Batch, Domain, Task
+from dagen.types import Batch, Domain, Pasting, Task
 
 __all__ = ["Context", "Domain", "Family", "Method", "RunFacts", "Setting"]
 
@@ -81,8 +81,8 @@ class Method(nn.Module):
         family: family of the strategy in tables.
         paper: short reference, such as ``"Vu et al., CVPR 2019"``.
         streams: the domains whose images it needs.
-        maps: the per-image maps that it needs, by name (``View.maps``). They come with the target's
-            training images, so not in an online part.
+        maps: the per-image maps that it always needs, by name (``View.maps``); see also
+            :meth:`maps_of`. They come with the target's training images, so not in an online part.
         requires: parts that must come before it in the stack (added if missing).
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the images on which it is scored, in one pass over them
@@ -142,6 +142,21 @@ class Method(nn.Module):
     def predicts(cls, config: Any) -> bool:
         """Whether :meth:`predictor` changes what is scored, given the part's parameters."""
         return cls.predictor is not Method.predictor
+
+    @classmethod
+    def maps_of(cls, config: Any) -> Mapping[str, Mapping[str, Any]]:
+        """The per-image maps that it needs with these parameters.
+
+        Returns:
+            By name, as in ``View.maps``, how a teacher's input is prepared (mostly nothing); see
+            ``dagen.datasets.maps.teachers``.
+        """
+        return {name: {} for name in sorted(cls.maps)}
+
+    @classmethod
+    def pasting(cls, config: Any) -> Pasting | None:
+        """Which objects are pasted on the target images; None for images as they are."""
+        return None
 
     def transform(self, ctx: Context) -> Batch:
         """The batch to train on; parts change ``ctx.batch`` one after the other."""

@@ -97,10 +97,11 @@ def check_labels(config: Config, reads_source: bool, processes: int) -> None:
             f"'{config.method[0]}' adapts over a stream of images without labels; leave "
             "target_labels out."
         )
-    if config.target_labels and reads_source and config.batch < 2 * processes:
+    if config.target_labels and reads_source and config.labelled_batch < 2 * processes:
+        key = "source_batch" if config.source_batch else "batch"
         raise UsageError(
-            f"batch is {config.batch}; with target_labels half of each process's labelled images "
-            f"come from the target: give at least {2 * processes}."
+            f"{key} is {config.labelled_batch}; with target_labels half of each process's labelled "
+            f"images come from the target: give at least {2 * processes}."
         )
     if config.rare_class_sampling != "off" and not (reads_source or config.target_labels):
         raise UsageError(

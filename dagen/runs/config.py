@@ -48,13 +48,15 @@ class Config:
             smallest size that covers it.
         steps: number of optimiser steps.
         batch: number of images of each domain in a step, over all processes.
+        source_batch: number of labelled images in a step, if it is another one; 0 is ``batch``.
         seed: seed of everything random.
         batch_norm: which domain's images update the running statistics (see ``dagen.batch_norm``).
         freeze_batch_norm: share of the steps after which the running statistics are frozen, and
             normalise the passes that updated them (see ``dagen.batch_norm``); 1 means never.
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
-        augment: defects drawn on training images: none, or ``camera`` (JPEG, blur, noise,
-            shadow).
+        augment: changes drawn for each training image, of every domain: none, ``camera`` (JPEG,
+            blur, noise, shadow), or ``strong`` (turned by up to 25 degrees, colours changed; see
+            ``dagen.datasets.loading.strong``).
         target_labels: number of target training images whose labels are used too, or ``all``; see
             ``dagen.datasets.loading.few_labels`` for their choice.
         rare_class_sampling: ``off``, or the temperature at which labelled images are drawn by
@@ -86,11 +88,12 @@ class Config:
     size: tuple[_Side, _Side] = (224, 448)
     steps: Annotated[int, Field(ge=1, lt=values.MANY)] = 200
     batch: Annotated[int, Field(ge=1, le=65536)] = 4
+    source_batch: Annotated[int, Field(ge=0, le=65536)] = 0
     seed: Annotated[int, Field(ge=0, lt=values.MANY)] = 0
     batch_norm: Literal["shared", "source", "target", "separate"] = "target"
     freeze_batch_norm: Fraction = 1.0
     zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
-    augment: Literal["none", "camera"] = "none"
+    augment: Literal["none", "camera", "strong"] = "none"
     target_labels: Annotated[int | Literal["all"], PlainValidator(values.images)] = 0
     rare_class_sampling: Annotated[float | Literal["off"], PlainValidator(values.temperature)] = (
         "off"
@@ -133,6 +136,11 @@ class Config:
         return json.dumps(self.to_dict(), sort_keys=True, default=list)
 
     @property
+    def labelled_batch(self) -> int:
+        """Number of labelled images in a step, over all processes."""
+        return self.source_batch or self.batch
+
+    @property
     def scored(self) -> tuple[str, ...]:
         """All data sets that are scored, the source first."""
         return tuple(dict.fromkeys(n for n in (self.src, self.tgt, *self.score) if n))
@@ -170,6 +178,7 @@ class Config:
 
 
 _LATER = {
+    "source_batch": 0,
     "extra_src": (),
     "target_labels": 0,
     "rare_class_sampling": "off",

@@ -10,7 +10,7 @@ from dagen import plugins
 from dagen.errors import UsageError, unknown
 from dagen.methods.base import Method, RunFacts
 from dagen.parameters import build_config
-from dagen.types import Domain
+from dagen.types import Domain, Pasting
 
 SUPERVISED = "supervised"
 """The part that learns from labels; every run has it unless it is source-free."""
@@ -37,9 +37,18 @@ class Parts:
         return frozenset().union(*(_method(name).streams for name in self.configs))
 
     @property
-    def maps(self) -> frozenset[str]:
-        """The per-image maps of target images that the parts need, by name."""
-        return frozenset().union(*(_method(name).maps for name in self.configs))
+    def maps(self) -> dict[str, Mapping[str, Any]]:
+        """The per-image maps of target images that the parts need; see ``Method.maps_of``."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for name, config in self.configs.items():
+            found |= _method(name).maps_of(config)
+        return found
+
+    @property
+    def pasting(self) -> Pasting | None:
+        """The objects that are pasted on target images; None if no part wants any."""
+        wanted = (_method(name).pasting(config) for name, config in self.configs.items())
+        return next((one for one in wanted if one is not None), None)
 
     @property
     def needs_checkpoint(self) -> bool:
@@ -136,13 +145,15 @@ def _config(name: str, values: Mapping[str, Any], facts: RunFacts) -> Any:
     method = _method(name)
     if (reason := method.refuses(facts.task)) is not None:
         raise UsageError(f"'{name}' cannot segment {', '.join(facts.task.classes)}: {reason}.")
-    if method.maps and (method.online or "target" not in method.streams):
+    config = build_config(method.Config, values, name)
+    maps = method.maps_of(config)
+    if maps and (method.online or "target" not in method.streams):
         raise UsageError(
-            f"'{name}' needs maps ({', '.join(sorted(method.maps))}), which come only with the "
+            f"'{name}' needs maps ({', '.join(sorted(maps))}), which come only with the "
             "target's training images: the strategy must name target in streams, and cannot be "
             "online."
         )
-    return build_config(method.Config, values, name)
+    return config
 
 
 def _check_predictors(configs: Mapping[str, Any]) -> None:

@@ -84,11 +84,10 @@ def plan_run(config: Config, processes: int = 1, data_root: Path | None = None) 
     """
     recipes.check(config.method)
     network = _network(config)
-    if config.batch % processes:
-        raise UsageError(
-            f"batch is {config.batch}; it must be a multiple of {processes} processes."
-        )
-    share = config.batch // processes
+    for key, count in (("batch", config.batch), ("source_batch", config.source_batch)):
+        if count % processes:
+            raise UsageError(f"{key} is {count}; it must be a multiple of {processes} processes.")
+    share = config.labelled_batch // processes
     facts = RunFacts(
         task=task_of(config, data_root),
         stride=network.stride,

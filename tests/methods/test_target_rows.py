@@ -17,7 +17,7 @@ from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
 def mixed(rows: int) -> Batch:
     """Four labelled images, the last ``rows`` of them the target's, and two unlabelled ones."""
-    both = batch(count=4, maps=["salience"])
+    both = batch(count=4, maps=["salience", "u2netp"])
     assert both.source is not None
     return replace(both, source=replace(both.source, target_rows=rows))
 

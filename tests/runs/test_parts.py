@@ -79,7 +79,7 @@ def test_maps_come_only_with_training_images_of_the_target(
     change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saliency = plugins.get("methods", "saliency")
-    assert arrange(["saliency"], {}, setting()).maps == {"salience"}
+    assert arrange(["saliency"], {}, setting()).maps == {"salience": {}}
     for name, value in change.items():
         monkeypatch.setattr(saliency, name, value)
     with pytest.raises(UsageError, match=r"'saliency' needs maps \(salience\), .* online"):

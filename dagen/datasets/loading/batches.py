@@ -26,7 +26,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
+from dagen.datasets.loading.pasting import Paster, blank
 from dagen.datasets.loading.rare_classes import RareClasses
+from dagen.datasets.loading.strong import Strong
 from dagen.datasets.loading.transforms import Window, label_tensor, map_tensor, to_tensor
 from dagen.datasets.maps.base import Array, Map
 from dagen.system.memory import return_freed_memory
@@ -39,6 +41,8 @@ Stream = Literal["source", "target", "labelled"]
 _ORDER: dict[Stream, int] = {"source": 0, "target": 1, "labelled": 4}
 _CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
 _CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
+_STRONG: dict[Stream, int] = {"source": 9, "target": 10, "labelled": 11}
+_PASTE = 12
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,21 @@ class Feed:
         labelled: whether labels are read; False never opens one.
         rare: draws labelled images by class; None takes each image once per epoch.
         maps: kinds of per-image maps that are loaded with the images, by name.
+        paster: pastes objects of other images on unlabelled ones; None for images as they are.
     """
 
     dataset: Dataset
     labelled: bool
     rare: RareClasses | None = None
     maps: Mapping[str, Map] = field(default_factory=dict)
+    paster: Paster | None = None
+
+    def name(self, index: int) -> str:
+        """The name of an image, or of an empty scene, whose positions follow the images'."""
+        scene = index - len(self.dataset)
+        if scene < 0 or self.paster is None or self.paster.empty is None:
+            return self.dataset.name(index)
+        return self.paster.empty.name(scene)
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class Sampling:
     augment: str = "none"
     rank: int = 0
     world: int = 1
+    source_batch: int = 0
 
 
 class Steps(TorchDataset[Batch]):
@@ -92,10 +106,11 @@ class Steps(TorchDataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         share = self.sampling.batch // self.sampling.world
+        known = (self.sampling.source_batch or self.sampling.batch) // self.sampling.world
         granted = 0
         if "labelled" in self.feeds:
-            granted = share // 2 if "source" in self.feeds else share
-        source = [*self._rows("source", step, share - granted)]
+            granted = known // 2 if "source" in self.feeds else known
+        source = [*self._rows("source", step, known - granted)]
         source += self._rows("labelled", step, granted)
         return Batch(_view(source, granted), _view([*self._rows("target", step, share)]))
 
@@ -108,7 +123,7 @@ class Steps(TorchDataset[Batch]):
             parts += [("source", index[:ours]), ("labelled", index[ours:])]
         if batch.target is not None:
             parts.append(("target", batch.target.index.tolist()))
-        return [self.feeds[stream].dataset.name(i) for stream, rows in parts for i in rows]
+        return [self.feeds[stream].name(i) for stream, rows in parts for i in rows]
 
     def _rows(self, stream: Stream, step: int, count: int) -> Iterator[_Sample]:
         """This process's ``count`` samples of a step; none without such a stream."""
@@ -126,8 +141,10 @@ class Steps(TorchDataset[Batch]):
         def draws(attempt: int) -> np.random.Generator:
             return _generator(how.seed, _CROP[stream], k, attempt)
 
-        dataset = feed.dataset
+        dataset, paster = feed.dataset, feed.paster
         label: Label | None
+        pasting = _generator(how.seed, _PASTE, k)
+        scene = None
         if feed.rare is not None:
             drawn, index = feed.rare.draw(_generator(how.seed, _CLASS[stream], k))
             image = dataset.image(index)
@@ -135,17 +152,26 @@ class Steps(TorchDataset[Batch]):
         else:
             count, draw = len(dataset), draws(0)
             index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
-            image = dataset.image(index)
+            scene = None if paster is None else paster.scene(pasting)
+            image = dataset.image(index) if scene is None else scene.image
             window = Window.draw(image.shape, *geometry, draw)
             label = window.label(dataset.label(index)) if feed.labelled else None
         cut = window.image(image)
+        maps = {}
+        for name, kind in feed.maps.items():
+            whole = dataset.map_of(index, kind)
+            whole = whole if scene is None else blank(whole, scene.image.shape)
+            maps[name] = window.map(whole, kind.resized)
+        if paster is not None:
+            cut, maps = paster.paste(cut, maps, index, pasting)
         if how.augment == "camera":
             cut = transforms.camera(cut, draw)
-        maps = {
-            name: window.map(dataset.map_of(index, kind), kind.resized)
-            for name, kind in feed.maps.items()
-        }
-        return _Sample(index, cut, label, maps)
+        elif how.augment == "strong":
+            change = Strong.draw(_generator(how.seed, _STRONG[stream], k))
+            cut = change.coloured(change.turned(cut))
+            label = None if label is None else change.turned(label, "nearest")
+            maps = {n: change.turned(m, feed.maps[n].resized) for n, m in maps.items()}
+        return _Sample(index if scene is None else scene.index, cut, label, maps)
 
 
 def _view(samples: list[_Sample], target_rows: int = 0) -> View | None:
@@ -175,6 +201,15 @@ def _order(
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The order of all images in one epoch."""
     return _generator(seed, stream, epoch).permutation(count)
+
+
+def drawn(stream: Stream, images: int, sampling: Sampling, steps: int) -> list[int]:
+    """The positions of all images that a run draws from a stream of ``images`` images.
+
+    All of them, or in a short run those that come first.
+    """
+    count = min(images, steps * sampling.batch)
+    return [int(i) for i in _order(sampling.seed, _ORDER[stream], 0, images)[:count]]
 
 
 def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.loading.wrappers import Wrapper
-from dagen.datasets.maps.base import Array, Map
+from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.errors import DagenError
 from dagen.system.files import make_folder, write_atomically
 from dagen.types import Pixels
@@ -188,8 +188,14 @@ class CachedDataset(Wrapper):
 
     def map_of(self, index: int, kind: Map) -> Array:
         """The map of :meth:`image`'s result, in the kind's own type; read-only."""
-        key = f"map|{kind.digest}|{self.limit}|{self.dataset.image_key(index)}"
-        return self.cache.get(key, lambda: kind.checked(self.image(index), self.name(index)))
+        key, name = self.dataset.image_key(index), self.name(index)
+        if not kind.whole:
+            shrunk = f"map|{kind.digest}|{self.limit}|{key}"
+            return self.cache.get(shrunk, lambda: kind.checked(self.image(index), name))
+        made = self.cache.get(
+            f"map|{kind.digest}|{key}", lambda: kind.checked(self.dataset.image(index), name)
+        )
+        return fitted(made, self.image(index).shape)
 
     def _shrink(self, array: Pixels, how: int) -> Pixels:
         height, width = cover((array.shape[0], array.shape[1]), self.limit)

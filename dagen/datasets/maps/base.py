@@ -4,8 +4,9 @@ A map holds one or several numbers for each pixel of an image, computed from the
 from a label: salience, for instance, or a teacher network's predictions. A strategy names the kinds
 that it needs (``Method.maps``) and gets them cut and mirrored with the images (``View.maps``).
 
-A kind is one file with one public :class:`Map`. Maps are made from whole images at their size in
-the decode cache, and are cached beside them.
+A kind is one file with one public :class:`Map`. Maps are made from whole images and cached beside
+them: most from the image at its size in the decode cache, slow ones once from the stored image, for
+all sizes (:attr:`Map.whole`).
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ class Map:
             cache's keys, so another way of making maps needs another digest.
         resized: how a cut is resized to the training size: ``nearest`` keeps the map's values,
             ``bilinear`` interpolates them (and averages when shrinking).
+        whole: whether maps are made from the image at its stored size, once for every training
+            size. Such a map may have any size; it is scaled to the image's.
     """
 
     digest: str
     resized: ClassVar[Resizing] = "bilinear"
+    whole: ClassVar[bool] = False
 
     def make(self, image: Image, name: str) -> Array:
         """The map of one image.
@@ -60,10 +64,30 @@ class Map:
         """
         made = self.make(image, name)
         number = made.dtype == np.uint8 or np.issubdtype(made.dtype, np.floating)
-        if not number or made.ndim not in (2, 3) or made.shape[:2] != image.shape[:2]:
+        fits = self.whole or made.shape[:2] == image.shape[:2]
+        if not number or made.ndim not in (2, 3) or not fits:
             height, width = image.shape[:2]
             raise DataError(
                 f"the map {self.digest} of {name} is {made.dtype} {made.shape}; it must be uint8 "
                 f"or float, ({height}, {width}) or ({height}, {width}, K) as its image is."
             )
         return made
+
+
+def fitted(made: Array, shape: tuple[int, ...]) -> Array:
+    """A map at the size of its image, bilinear, or averaged where it shrinks.
+
+    Args:
+        made: (h, w) or (h, w, K), uint8 or float.
+        shape: shape of the image, height and width first.
+    """
+    height, width = shape[:2]
+    if made.shape[:2] == (height, width):
+        return made
+    import cv2
+
+    shrinking = height * width < made.shape[0] * made.shape[1]
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    array = made if made.dtype == np.uint8 else made.astype(np.float32)
+    resized = cv2.resize(array, (width, height), interpolation=how)
+    return np.asarray(resized, array.dtype).reshape(height, width, *made.shape[2:])

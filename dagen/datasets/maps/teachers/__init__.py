@@ -1,0 +1,1 @@
+"""Teachers: where maps come from that a network has not learnt here. Runs no PyTorch."""

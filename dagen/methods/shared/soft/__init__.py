@@ -1,0 +1,1 @@
+"""Losses against soft maps, one file each, and how several maps become one."""
