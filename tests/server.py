@@ -9,14 +9,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-SHORT, SILENT, BUSY, NO_RANGE = "short", "silent", "busy", "no range"
+from dagen.datasets.upkeep import addresses
+
+SHORT, SILENT, BUSY, NO_RANGE, PAGE, DEAF = "short", "silent", "busy", "no range", "page", "deaf"
 
 
 class Server(ThreadingHTTPServer):
     """Serves ``files``; ``faults`` of a path are used up one a request, oldest first.
 
     ``SHORT`` breaks off in the middle of what was announced, ``SILENT`` ends early without having
-    announced a length, ``BUSY`` answers 503, ``NO_RANGE`` sends everything whatever was asked.
+    announced a length, ``BUSY`` answers 503, ``NO_RANGE`` sends everything whatever was asked,
+    ``PAGE`` sends a page of HTML, ``DEAF`` answers nothing until ``hear`` is set, a number is
+    answered as a status, and an address redirects there.
     """
 
     daemon_threads = True
@@ -27,6 +31,7 @@ class Server(ThreadingHTTPServer):
         self.faults: defaultdict[str, list[str]] = defaultdict(list)
         self.requests: Counter[str] = Counter()
         self.ranges: list[tuple[str, str]] = []
+        self.hear = threading.Event()
 
     def address(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}{path}"
@@ -39,11 +44,28 @@ class _Handler(BaseHTTPRequestHandler):
         server, path = self.server, self.path
         server.requests[path] += 1
         fault = server.faults[path].pop(0) if server.faults[path] else ""
+        if fault.startswith(("http:", "/")):
+            self.send_response(302)
+            self.send_header("Location", fault)
+            self.end_headers()
+            return
+        if fault.isdigit():
+            self.send_error(int(fault))
+            return
+        if fault == DEAF:
+            server.hear.wait(60)
+            return
         if path not in server.files:
             self.send_error(404)
             return
         if fault == BUSY:
             self.send_error(503)
+            return
+        if fault == PAGE:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(b"<html>this photo is no longer available</html>")
             return
         content, start = server.files[path], 0
         if (asked := self.headers.get("Range")) and fault != NO_RANGE:
@@ -70,7 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server while the block lasts; the test is skipped where no port can be opened."""
+    """A server while the block lasts; the test is skipped where no port can be opened.
+
+    Meanwhile 127.0.0.1 counts as a public address, and only that one.
+    """
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
     monkeypatch.setenv("NO_PROXY", "*")  # this machine is not behind anybody's proxy
     try:
         server = Server()
@@ -82,6 +108,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     try:
         yield server
     finally:
+        server.hear.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError
 from dagen.runs.config import Config
-from dagen.system.files import make_folder
 
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
@@ -21,21 +20,10 @@ logger = logging.getLogger("dagen")
 
 
 def train(config: Config, runtime: Runtime) -> None:
-    """Do one run under a lock: another benchmark with the same cell waits for its result."""
-    from filelock import FileLock, Timeout
-
+    """Do one run; if another benchmark has the same cell, one of them waits for its result."""
     from dagen.engine.run import run
 
-    lock = FileLock(make_folder(runtime.runs / config.name) / "cell.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.warning("%s is being run by another process; waiting for it.", config.name)
-        lock.acquire()
-    try:
-        run(config, runtime)
-    finally:
-        lock.release()
+    run(config, runtime)
 
 
 def attempt(runner: Runner, config: Config, runtime: Runtime) -> str | None:

@@ -11,7 +11,7 @@ from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.collecting import Costs, collect, steps_done
 from dagen.benchmarking.display import Display
 from dagen.benchmarking.queue import Failure
-from dagen.benchmarking.recording import is_finished, logged
+from dagen.benchmarking.recording import is_finished, logged, occupied
 from dagen.benchmarking.running import run_cells
 from dagen.benchmarking.tables import records, writing
 from dagen.benchmarking.tables.records import Record
@@ -100,11 +100,26 @@ def run_benchmark(
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}; give at least 1.")
     cells = benchmark.only(only)
+    before = records.read(_lines(benchmark, out))
+    check(_missing(cells, runtime.runs, before if trust_records else ()), runtime.data_root)
+    make_folder(out)
+    with occupied(benchmark, runtime.runs):
+        return _run(benchmark, cells, runtime, out, jobs, trust_records, runner)
+
+
+def _run(
+    benchmark: Benchmark,
+    cells: Sequence[Cell],
+    runtime: Runtime,
+    out: Path,
+    jobs: int,
+    trust_records: bool,
+    runner: Runner,
+) -> Outcome:
+    """See :func:`run_benchmark`; no other process runs the same benchmark."""
     path = _lines(benchmark, out)
     before = records.read(path)
     missing = _missing(cells, runtime.runs, before if trust_records else ())
-    check(missing, runtime.data_root)
-    make_folder(out)
 
     def save() -> list[Record]:
         found = collect(benchmark, runtime.runs, before)

@@ -14,6 +14,9 @@ from dagen.benchmarking.tables.records import Record
 from dagen.errors import Stopped
 from dagen.runs.history import read_records
 from dagen.runs.log import RunLog, Status
+from dagen.runs.results import LOCK
+from dagen.system.files import make_folder
+from dagen.system.locks import exclusive
 from dagen.tracking.delivery import Delivery, deliver_pending
 
 if TYPE_CHECKING:
@@ -43,6 +46,18 @@ class BenchmarkLog:
         self._log.metrics(figures, len(records))
         for file in files:
             self._log.artifact(file, "results")
+
+
+@contextmanager
+def occupied(benchmark: Benchmark, runs: Path) -> Iterator[None]:
+    """Keep other processes from running the same benchmark; this one waits for them.
+
+    Raises:
+        DagenError: the folder of the benchmark's log cannot be written to.
+    """
+    folder = make_folder(_folder(benchmark, runs))
+    with exclusive(folder / LOCK, f"the benchmark {benchmark.name}"):
+        yield
 
 
 @contextmanager

@@ -54,15 +54,25 @@ class Taco(Files):
 
         Attributes:
             workers: number of parallel downloads, 1 to 64.
+            max_mb: most megabytes of one photograph, 1 to 10000.
+            max_total_gb: most gigabytes of one call, 1 to 10000.
         """
 
         workers: Annotated[int, Field(ge=1, le=64)] = 8
+        max_mb: Annotated[int, Field(ge=1, le=10000)] = 100
+        max_total_gb: Annotated[int, Field(ge=1, le=10000)] = 20
 
         def run(self, folder: Path, progress: download.Progress) -> download.Summary:
             """Download the missing photographs."""
             from dagen.datasets.upkeep.get_taco import get_taco
 
-            return get_taco(folder, workers=self.workers, progress=progress)
+            return get_taco(
+                folder,
+                workers=self.workers,
+                max_mb=self.max_mb,
+                max_total_gb=self.max_total_gb,
+                progress=progress,
+            )
 
     @classmethod
     def declares(cls, root: Path) -> Task:

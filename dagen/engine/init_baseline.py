@@ -9,35 +9,50 @@ from dataclasses import replace
 from pathlib import Path
 
 from dagen.engine.finishing import Ending, Job, keep, measure
+from dagen.errors import DagenError
 from dagen.runs import results
 from dagen.runs.baseline import init_name
 from dagen.runs.plan import Plan
-from dagen.runs.results import MODEL, RunResult
+from dagen.runs.results import LOCK, MODEL, RunResult
 from dagen.runs.runtime import Runtime
 from dagen.system.device import choose_device
 from dagen.system.distributed import World
+from dagen.system.drafts import sweep
 from dagen.system.files import make_folder, write_atomically
+from dagen.system.locks import exclusive
 from dagen.system.progress import Progress
 
 
-def score_init(plan: Plan, runtime: Runtime) -> RunResult:
+def score_init(plan: Plan, runtime: Runtime, place: World) -> RunResult:
     """The scores of the checkpoint that a run starts from, stored like a run's result.
 
     Args:
         plan: plan of the run; its configuration's ``init`` is set.
         runtime: where and how to run.
+        place: this process; rank 0 scores while the others wait.
 
     Raises:
         DagenError: the checkpoint or the data are missing or damaged.
     """
     init = runtime.located(plan.config).init
     assert init is not None
-    folder = make_folder(runtime.runs / init_name(plan, Path(init)))
-    if (finished := results.intact(folder)) is not None:
-        return finished
+    folder = runtime.runs / init_name(plan, Path(init))
+    if place.main and results.intact(folder) is None:
+        with exclusive(make_folder(folder) / LOCK, f"the scoring of {init}"):
+            sweep(folder)
+            if results.intact(folder) is None:
+                _score(plan, runtime, folder, init)
+    place.barrier()
+    found = results.load(folder)
+    if found is None:
+        raise DagenError(f"{init} was not scored; see the message of rank 0.")
+    return found
+
+
+def _score(plan: Plan, runtime: Runtime, folder: Path, init: str) -> None:
     write_atomically(folder / MODEL, Path(init).read_bytes())
     job = Job(plan, runtime, folder, World(0, 1, choose_device(runtime.device)))
     config = replace(plan.config.source_only(), init=init)
     with Progress(quiet=runtime.quiet) as progress:
         result, _ = measure(job, progress, Ending(), config)
-    return keep(job, result)
+    keep(job, result)

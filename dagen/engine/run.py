@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from dagen.errors import DagenError, UsageError
 from dagen.runs import results
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan, plan_run
-from dagen.runs.results import Baseline, RunResult
+from dagen.runs.results import LOCK, Baseline, RunResult
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import World, world
-from dagen.system.files import make_folder
+from dagen.system.drafts import sweep
+from dagen.system.files import empty_folder, make_folder
+from dagen.system.locks import exclusive
+from dagen.validators.choice.candidates import FOLDER as CANDIDATES
 
 logger = logging.getLogger("dagen")
 
@@ -62,7 +66,7 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
             check_files(plan, runtime)  # before the baseline is trained in vain
         source_free = config.init is not None and not plan.reads_source
         if source_free:
-            baseline = score_init(plan, runtime)
+            baseline = score_init(plan, runtime, place)
         else:
             alone = plan_run(config.source_only(), place.size, runtime.data_root)
             baseline = _run(alone, runtime, place)
@@ -88,17 +92,40 @@ def _run(
     plan: Plan, runtime: Runtime, place: World, baseline: RunResult | None = None
 ) -> RunResult:
     folder = runtime.runs / plan.config.name
-    if runtime.fresh and place.main:
-        shutil.rmtree(folder, ignore_errors=True)
-    place.barrier()
-    check_settled(folder, plan.task)
-    if (finished := _finished(folder, place)) is not None:
-        return finished
+    if not runtime.fresh:
+        check_settled(folder, plan.task)
+        if (found := _everywhere(results.intact(folder), place)) is not None:
+            return found
     check_files(plan, runtime)
-    job = Job(plan, runtime, folder, place, baseline)
+    with _occupied(folder, place):
+        if runtime.fresh and place.main:
+            empty_folder(folder, keep=LOCK)
+        place.barrier()
+        check_settled(folder, plan.task)
+        # Another process may have finished it meanwhile.
+        if (found := _everywhere(_finished(folder, place), place)) is not None:
+            return found
+        return _execute(Job(plan, runtime, folder, place, baseline))
+
+
+@contextmanager
+def _occupied(folder: Path, place: World) -> Iterator[None]:
+    """Keep other commands from executing the run of a folder, which is made and cleaned up."""
+    if not place.main:
+        place.barrier()
+        yield
+        return
+    with exclusive(make_folder(folder) / LOCK, f"the run {folder.name}"):
+        for one in (folder, folder / CANDIDATES):
+            sweep(one)
+        place.barrier()
+        yield
+
+
+def _execute(job: Job) -> RunResult:
+    plan, place = job.plan, job.place
     if place.main:
-        make_folder(folder)
-        settle_classes(folder, plan.task)
+        settle_classes(job.folder, plan.task)
     if plan.online:
         return StreamRun(job).execute()
     training = TrainingRun(job)
@@ -107,10 +134,16 @@ def _run(
         return training.execute()
     training.train()
     place.barrier()  # until rank 0 has scored and saved
-    result = results.load(folder)
+    result = results.load(job.folder)
     if result is None:
         raise DagenError("rank 0 ended without a result; see its message.")
     return result
+
+
+def _everywhere(found: RunResult | None, place: World) -> RunResult | None:
+    """A result of an earlier call, if all processes see it."""
+    unfinished = place.anywhere(found is None)
+    return None if found is None or unfinished else replace(found, earlier=True)
 
 
 def _finished(folder: Path, place: World) -> RunResult | None:

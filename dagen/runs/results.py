@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ FORMAT = 2
 """Version of ``result.json``. Version 0.1 wrote none, which is format 1."""
 MODEL = "model.safetensors"
 """Name of the deployed file in a run's folder."""
+LOCK = "run.lock"
+"""The file in a run's folder that is locked while the run is executed; it stays, and is empty."""
 GIVEN = "given-"
 """Prefix of the name of a checkpoint that was only scored: a source-free run's baseline."""
 RUN = "run:"
@@ -140,6 +142,7 @@ class RunResult(Findings):
         profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
         seconds: seconds of training, all attempts together.
         weights: SHA-256 of the deployed file's tensors; None in a result of version 0.1.
+        earlier: whether the run was finished before it was asked for, so that nothing was run.
     """
 
     name: str
@@ -149,6 +152,7 @@ class RunResult(Findings):
     profile: dict[str, float]
     seconds: float
     weights: str | None = None
+    earlier: bool = field(default=False, compare=False)
 
     @property
     def title(self) -> str:

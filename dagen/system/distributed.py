@@ -43,6 +43,17 @@ class World:
         if self.size > 1:
             dist.barrier()
 
+    def anywhere(self, flag: bool) -> bool:
+        """Whether ``flag`` is true in any process; all of them call this together.
+
+        It costs one exchange of a single number; nothing in a process that is alone.
+        """
+        if self.size == 1:
+            return flag
+        told = torch.tensor(int(flag), device=self.device)
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return bool(told)
+
 
 @contextmanager
 def world(device: str) -> Iterator[World]:

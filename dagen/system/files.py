@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from dagen.errors import DagenError
+from dagen.system.drafts import open_draft
 
 _TODO = {
     errno.ENOSPC: "free some space and run again",
@@ -39,8 +40,26 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _failure("folder", path, error) from error
+        raise unwritable("folder", path, error) from error
     return path
+
+
+def empty_folder(path: Path, keep: str) -> None:
+    """Remove everything in the folder ``path`` except the file called ``keep``.
+
+    Raises:
+        DagenError: something cannot be removed.
+    """
+    try:
+        for inner in path.iterdir():
+            if inner.name == keep:
+                continue
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(inner)
+            else:
+                inner.unlink()
+    except OSError as error:
+        raise unwritable("folder", path, error) from error
 
 
 def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
@@ -55,17 +74,19 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
         DagenError: it cannot be written; the message names path, reason and remedy. The old file
             stays, and no half-written one is left.
     """
-    # The temporary name has another suffix, so that no glob for results or checkpoints finds it.
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(draft, "xb") as file:
+        draft, file = open_draft(path)
+    except OSError as error:
+        raise unwritable("file", path, error) from error
+    try:
+        with file:
             if callable(content):
                 content(file)
             else:
                 file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+            os.replace(draft, path)
         _sync_folder(path.parent)
     except BaseException as error:
         with suppress(OSError):
@@ -74,7 +95,7 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
         # An error that names another file comes from the writer, such as a missing input.
         if cause is None or cause.filename not in (None, str(draft), draft, str(path.parent)):
             raise
-        raise _failure("file", path, cause) from error
+        raise unwritable("file", path, cause) from error
 
 
 def append_line(path: Path, line: str) -> None:
@@ -103,7 +124,7 @@ def append_line(path: Path, line: str) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        raise _failure("file", path, error) from error
+        raise unwritable("file", path, error) from error
 
 
 def read_lines(path: Path, start: int = 0) -> list[str]:
@@ -169,7 +190,8 @@ def _system_error(error: BaseException) -> OSError | None:
     return seen
 
 
-def _failure(what: str, path: Path, error: OSError) -> DagenError:
+def unwritable(what: str, path: Path, error: OSError) -> DagenError:
+    """The error of a file or folder that cannot be written: path, reason and remedy in one line."""
     todo = _TODO.get(error.errno or 0, "check the disk, then run again")
     return DagenError(f"{what} {path} cannot be written: {_reason(error)}; {todo}.")
 

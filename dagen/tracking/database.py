@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.errors import DagenError
+from dagen.system.locks import exclusive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,13 +45,16 @@ def open_database(database: Path) -> MlflowClient:
         database: its file; its folder exists.
 
     Raises:
-        DagenError: the store is damaged, and runs could be lost with it.
+        DagenError: the store is damaged, and runs could be lost with it; another process has been
+            making it for minutes; or the folder cannot be written to.
     """
-    from filelock import FileLock
     from mlflow import MlflowClient
 
-    # One process at a time makes a store.
-    with FileLock(database.with_name(f"{database.name}.lock"), timeout=120):
+    lock = database.with_name(f"{database.name}.lock")
+    # One process at a time makes a store, which takes seconds.
+    with exclusive(lock, f"the store {database}", tell_after=3, give_up_after=120):
+        for leftover in database.parent.glob(f".{database.name}.*.draft*"):
+            leftover.unlink()
         if database.exists() and (problem := _problem(database)):
             if _has_runs(database):
                 raise DagenError(
@@ -68,8 +72,6 @@ def open_database(database: Path) -> MlflowClient:
 def _make(database: Path) -> None:
     from mlflow import MlflowClient
 
-    for leftover in database.parent.glob(f".{database.name}.*.draft*"):
-        leftover.unlink()
     # A name of its own: MLflow keeps what it has opened, by address, as long as the process lives.
     draft = database.with_name(f".{database.name}.{secrets.token_hex(4)}.draft")
     MlflowClient(f"{SQLITE}{draft.as_posix()}").search_experiments(max_results=1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dagen.errors import DagenError
 from dagen.runs.history import Record
 from dagen.system.files import write_atomically
+from dagen.system.locks import Occupied, exclusive
 
 STATE = "delivered.json"
 _LOCK_SECONDS = 5
@@ -106,15 +107,14 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         DeliveryError: another process has been delivering it for some seconds.
+        DagenError: the folder cannot be written to.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / f"{STATE}.lock", timeout=_LOCK_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise DeliveryError(f"another process is delivering {folder} to MLflow.") from None
-    try:
+    lock = folder / f"{STATE}.lock"
+    with ExitStack() as held:
+        try:
+            held.enter_context(
+                exclusive(lock, str(folder), tell_after=_LOCK_SECONDS, give_up_after=0)
+            )
+        except Occupied:
+            raise DeliveryError(f"another process is delivering {folder} to MLflow.") from None
         yield
-    finally:
-        lock.release()

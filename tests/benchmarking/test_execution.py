@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from dagen.benchmarking.execution import plan, run_benchmark
 from dagen.errors import UsageError
@@ -66,6 +67,32 @@ def test_a_failed_or_stopped_benchmark_goes_on_where_it_was(
     outcome = run_benchmark(make(), runtime, tmp_path, runner=fake.good)
     assert len(outcome.records) == 11 and not outcome.failures
     assert len(fake.ran(runtime.runs)) == 11
+
+
+def test_the_second_of_two_identical_benchmarks_waits_and_runs_nothing(
+    make: Make,
+    runtime: Runtime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lock = runtime.runs / "benchmark-small" / "run.lock"
+    lock.parent.mkdir(parents=True)
+    held = FileLock(lock)
+    held.acquire()
+    real = FileLock.acquire
+
+    def acquire(self: FileLock, timeout: float, **rest: float) -> object:
+        if timeout < 0:  # it waits: now the first one runs all cells and ends
+            for cell in make().cells:
+                fake.finish(cell.config, runtime.runs)
+            held.release()
+        return real(self, timeout, **rest)
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    outcome = run_benchmark(make(), runtime, tmp_path, runner=fake.unlucky)
+    assert "the benchmark small is in use by another process; waiting" in caplog.text
+    assert len(outcome.records) == 11 and not outcome.failures
 
 
 def test_records_made_elsewhere_can_be_trusted_but_a_network_that_is_needed_cannot(

@@ -1,12 +1,10 @@
 """Cells run once each, resume, fail alone, and several at a time."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from dagen.benchmarking.attempt import attempt, train
+from dagen.benchmarking.attempt import attempt
 from dagen.benchmarking.cells import Cell
 from dagen.benchmarking.queue import Failure, Watcher
 from dagen.benchmarking.running import run_cells
@@ -108,25 +106,3 @@ def test_processes_share_the_work_and_one_that_is_killed_fails_alone(
     done = [path.parent.name for path in runtime.runs.glob("*/result.json")]
     assert done == [cells["source-only"].config.name]
     assert seen == {"adabn", "source-only"}
-
-
-def test_a_cell_that_another_process_runs_is_waited_for(
-    make: Make, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    config = make().cells[0].config
-    folder = runtime.runs / config.name
-    folder.mkdir(parents=True)
-    held = FileLock(folder / "cell.lock")
-    held.acquire()
-    real = FileLock.acquire
-
-    def acquire(self: FileLock, timeout: float | None = None, **rest: object) -> object:
-        if timeout is None:  # the second attempt, which waits: now the other one is done
-            fake.finish(config, runtime.runs)
-            held.release()
-        return real(self, timeout, **rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(FileLock, "acquire", acquire)
-    train(config, runtime)
-    assert "waiting for it" in caplog.text
-    assert Path(held.lock_file).exists() and not held.is_locked

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pytest
+from filelock import FileLock
 from pydantic import Field
 from typer.testing import CliRunner
 
@@ -144,3 +145,39 @@ def test_a_folder_for_all_data_sets_is_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("DAGEN_DATA", raising=False)
     with pytest.raises(DagenError, match="Set DAGEN_DATA or --data-root"):
         get("taco")
+
+
+def test_a_second_download_of_a_data_set_waits_and_says_so_although_quiet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin = tiny.make_resortit(tmp_path / "origin")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in origin.rglob("*.png"):
+            archive.write(path, path.relative_to(origin))
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    held = FileLock(sets / ".resortit.lock")
+    held.acquire()
+    real = FileLock.acquire
+
+    def acquire(self: FileLock, timeout: float, **rest: float) -> object:
+        if timeout < 0:
+            held.release()
+        return real(self, timeout, **rest)
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    code, _, _ = get("resortit", "--archive", tmp_path / "a.zip", "--data-root", sets, "-q")
+    assert code == 0
+    assert f"the folder {sets / 'resortit'} is in use by another process; waiting" in caplog.text
+
+
+def test_a_place_for_data_that_cannot_be_written_to_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(DagenError, match=r"\.taco\.lock cannot be written: permission") as error:
+        get("taco", "--data-root", tmp_path)
+    assert "\n" not in str(error.value)

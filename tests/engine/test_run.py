@@ -241,3 +241,91 @@ def test_seeds_and_init(runtime: Runtime) -> None:
     assert started.score("resortit") == pytest.approx(first.score("resortit"), abs=0.2)
     with pytest.raises(UsageError, match="this run trains enet"):
         run(small(tgt=None, init=str(first.model), task="binary"), runtime)
+
+
+_SAME = """
+import json, logging, sys
+from pathlib import Path
+from dagen.engine import loop
+from dagen.engine.run import run
+from dagen.runs.config import from_mapping
+from dagen.runs.runtime import Runtime
+
+schedule = loop.schedule
+
+def held(step, config):
+    if step == 1 and sys.argv[4] == "first":
+        print("training", flush=True)
+        sys.stdin.readline()
+    return schedule(step, config)
+
+loop.schedule = held
+result = run(from_mapping(json.loads(sys.argv[1])), Runtime(runs=Path(sys.argv[2]),
+    data_root=Path(sys.argv[3]), device="cpu", workers=0, track=False, quiet=True, save_every=1))
+print("earlier" if result.earlier else "now")
+"""
+
+
+@pytest.mark.parametrize("end", ["it ends", "it is killed"])
+def test_the_second_of_two_identical_commands_waits_and_says_so(
+    runtime: Runtime, data: Path, tmp_path: Path, end: str
+) -> None:
+    values = {**SMALL, "method": "supervised", "tgt": None}
+    whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
+
+    def start(which: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", _SAME, json.dumps(values), str(runtime.runs), str(data), which],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    first = start("first")
+    try:
+        assert first.stdout is not None and first.stdout.readline() == "training\n"
+        second = start("second")
+        assert second.stderr is not None
+        line = second.stderr.readline()
+        if end == "it is killed":
+            first.send_signal(signal.SIGKILL)
+        told = first.communicate("go on\n" if end == "it ends" else None)[0]
+        out, err = second.communicate(timeout=600)
+    finally:
+        first.kill()
+    name = from_mapping(values).name
+    assert line == f"the run {name} is in use by another process; waiting for it to end.\n"
+    assert (told, out) == (("now\n", "earlier\n") if end == "it ends" else ("", "now\n")), err
+    found = results.load(runtime.runs / name)
+    assert found is not None and found.model.read_bytes() == whole
+
+
+def test_what_a_kill_has_left_is_removed_by_the_next_run(runtime: Runtime) -> None:
+    config = small(tgt=None)
+    left = [
+        runtime.runs / config.name / ".state-00000003.pt.0123abcd.tmp",
+        runtime.runs / config.name / "candidates" / ".00000002.safetensors.0123abcd.tmp",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    run(config, runtime)
+    assert not [path for path in left if path.exists()]
+
+
+def test_fresh_says_what_it_cannot_remove(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small(tgt=None)
+    run(config, runtime)
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(DagenError, match="cannot be written: permission denied") as error:
+            run(config, replace(runtime, fresh=True))
+    assert "\n" not in str(error.value) and config.name in str(error.value)

@@ -28,9 +28,11 @@ from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
 from dagen.scoring.evaluation import evaluate
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.system.distributed import World
 from dagen.types import Task
 from tests import tiny
 
+ALONE = World(0, 1, torch.device("cpu"))
 NAMES = ["tent", "eata", "cotta"]
 
 
@@ -204,12 +206,12 @@ def test_the_command_prints_before_batch_norm_and_after(
 def test_a_finished_baseline_is_known_by_the_file_and_not_by_its_name(
     init: Path, runtime: Runtime
 ) -> None:
-    first = score_init(plan_run(config(init)), runtime)
-    assert score_init(plan_run(config(init)), runtime).scores == first.scores
+    first = score_init(plan_run(config(init)), runtime, ALONE)
+    assert score_init(plan_run(config(init)), runtime, ALONE).scores == first.scores
     network, card = load_deployed(init)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1)
     save_deployed(init, network, card)
-    second = score_init(plan_run(config(init)), runtime)
+    second = score_init(plan_run(config(init)), runtime, ALONE)
     assert second.name != first.name and second.scores != first.scores

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from dagen.errors import DagenError, UsageError
 from dagen.runs.log import RunLog
@@ -37,10 +38,40 @@ def test_a_kill_while_the_store_is_made_leaves_none(
     with pytest.raises(KeyboardInterrupt):
         database.open_database(tmp_path / "mlflow.db")
     assert not (tmp_path / "mlflow.db").exists()
+    assert list(tmp_path.glob(".mlflow.db.*.draft"))
     monkeypatch.undo()
     client = database.open_database(tmp_path / "mlflow.db")
     assert client.search_experiments()
-    assert not list(tmp_path.glob(".mlflow.db.draft*"))
+    assert not list(tmp_path.glob(".mlflow.db.*.draft*"))
+
+
+def test_what_a_kill_has_left_beside_a_whole_store_goes(tmp_path: Path) -> None:
+    runs = made.with_store(tmp_path / "runs")
+    (runs / ".mlflow.db.0123abcd.draft-journal").write_bytes(b"half")
+    database.open_database(runs / "mlflow.db")
+    assert not list(runs.glob(".mlflow.db.*"))
+
+
+def test_a_store_that_another_process_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = made.with_store(tmp_path / "runs")
+    held = FileLock(runs / "mlflow.db.lock")
+    held.acquire()
+    waits: list[float] = []
+    real = FileLock.acquire
+
+    def acquire(self: FileLock, timeout: float, **rest: float) -> object:
+        waits.append(timeout)
+        if len(waits) == 1:
+            raise Timeout(self.lock_file)  # it has waited for some seconds
+        held.release()  # the other process is done
+        return real(self, timeout, **rest)
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    assert database.open_database(runs / "mlflow.db").search_experiments()
+    assert waits == [3, 120]
+    assert f"the store {runs / 'mlflow.db'} is in use by another process" in caplog.text
 
 
 def test_a_half_made_store_without_runs_is_made_again(

@@ -10,8 +10,9 @@ The file's name is the SHA-256 of everything that the array depends on: path, si
 image file, the resolution, and whether it is the image, its label under a task or a kind of map. An
 entry is therefore never wrong, only unused: nothing is ever evicted, and the folder, or only its
 older files (``find FOLDER -mtime +30 -delete``), may be deleted at any time. Files are written
-under a temporary name (``.*.tmp``; a killed process leaves one), synced and renamed, so that
-several processes may share a folder; at worst two make the same file. A file is checked when a
+under a temporary name, synced and renamed, so that several processes may share a folder without
+waiting for each other; at worst two make the same file. What a killed process leaves
+(``.*.tmp``) is removed by the next process that opens the cache. A file is checked when a
 process first opens it, and made again if it is damaged. If nothing can be written, one warning is
 logged and the data set works without a cache.
 """
@@ -24,6 +25,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +37,7 @@ from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.loading.wrappers import Wrapper
 from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.errors import DagenError
+from dagen.system.drafts import sweep
 from dagen.system.files import make_folder, write_atomically
 from dagen.types import Pixels
 
@@ -51,6 +54,16 @@ def default_folder() -> Path:
     return Path(os.environ.get(VARIABLE) or "~/.cache/dagen").expanduser()
 
 
+@lru_cache
+def _clean_once(folder: Path) -> None:
+    """Remove what killed processes have left; loader processes, which are forks, do not repeat it.
+
+    Processes that still write are left alone.
+    """
+    for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
+        sweep(part)
+
+
 class DecodeCache:
     """Arrays on disk by key; each is made at most once."""
 
@@ -63,6 +76,7 @@ class DecodeCache:
         self.folder = folder or default_folder()
         self._writable = True
         self._sound: set[str] = set()
+        _clean_once(self.folder)
 
     def get(self, key: str, make: Callable[[], NDArray[_T]]) -> NDArray[_T]:
         """The array of ``key``, read from its file, or made and stored.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from dagen.system.files import make_folder
+from dagen.system.locks import exclusive
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished files and their total."""
@@ -58,3 +62,19 @@ class Download:
             DagenError: nothing can be downloaded, for instance without a required package.
         """
         raise NotImplementedError
+
+
+@contextmanager
+def occupied(folder: Path) -> Iterator[None]:
+    """Keep other processes from downloading the same data set; this one waits for them.
+
+    Args:
+        folder: the data set's own folder; missing folders above it are made. The lock lies beside
+            it, because some downloads make the folder only at the end.
+
+    Raises:
+        DagenError: the folder above cannot be written to.
+    """
+    lock = make_folder(folder.parent) / f".{folder.name}.lock"
+    with exclusive(lock, f"the folder {folder}"):
+        yield

@@ -9,6 +9,7 @@ folder, and that folder appears only after complete success.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tarfile
@@ -24,7 +25,7 @@ from PIL import Image as Pil
 from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.images import image_size
 from dagen.datasets.reading.paths import inside, list_images
-from dagen.datasets.upkeep.download import Summary
+from dagen.datasets.upkeep.download import Summary, occupied
 from dagen.errors import DataError, UsageError, unknown
 from dagen.system.files import make_folder
 
@@ -38,6 +39,7 @@ ARCHIVES = {
 _PAGE = "https://drive.google.com/file/d/{}/view"
 _IDS = {"background": 0, "alu": 1, "carton": 2, "bottle": 3, "nylon": 4}
 _SPLITS = ("train", "val")
+_UNPACKING = ".unpacking"
 
 
 def get_resortit(
@@ -60,14 +62,22 @@ def get_resortit(
     """
     if edition not in ARCHIVES:
         raise unknown("edition of ReSORT-IT", edition, ARCHIVES)
+    with occupied(folder):
+        return _get(folder, edition, archive)
+
+
+def _get(folder: Path, edition: str, archive: Path | None) -> Summary:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists already: move it away to get the data again.")
-    make_folder(folder.parent)
     fetched = folder.with_name(f"{folder.name}-{edition}.archive")
     if archive is None:
         _download(edition, fetched)
+    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}-????????{_UNPACKING}"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of a call that was killed
     # Beside its final path, so that the last step is a rename.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=f".{folder.name}-", suffix=_UNPACKING
+    ) as temporary:
         unpacked = make_folder(Path(temporary) / "content")  # with the usual permissions
         unpack(archive or fetched, unpacked)
         top = _top(unpacked)

@@ -21,6 +21,9 @@ from dagen.models.deployed.card import KEY, Card, digest
 from dagen.models.deployed.file import load_deployed, read_deployed, save_deployed
 from dagen.system.files import make_folder, write_atomically
 
+FOLDER = "candidates"
+"""Name of their folder in a run's folder."""
+
 _ANEW = "run again with --fresh to train from the start"
 
 
@@ -39,7 +42,7 @@ class Candidates:
             folder: folder of the run.
             steps: see :attr:`dagen.runs.plan.Plan.kept`.
         """
-        self.folder = folder / "candidates"
+        self.folder = folder / FOLDER
         self.steps = steps
 
     def path(self, step: int) -> Path:

@@ -1,5 +1,7 @@
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Callable
@@ -290,3 +292,17 @@ def test_sound_entries_warn_of_nothing(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cached(Counted(), (20, 20), tmp_path).image(0)
+
+
+def test_what_a_killed_process_has_left_goes_when_the_cache_is_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    kept = DecodeCache(folder).get("a key", lambda: np.arange(3))
+    inner = next(folder.iterdir())
+    (inner / ".0123.npy.0123abcd.tmp").write_bytes(b"half")
+    code = "import sys; from pathlib import Path; from dagen.datasets.loading.cache import *;"
+    code += "DecodeCache(Path(sys.argv[1]))"
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder)], cwd=Path(__file__).parents[3], check=True
+    )
+    assert [path.suffix for path in inner.iterdir()] == [".npy"]
+    assert np.array_equal(kept, np.arange(3))

@@ -44,6 +44,11 @@ def _masked(root: Path, prefix: str = "synthetic_single/") -> dict[str, bytes]:
     }
 
 
+def _names(folder: Path) -> list[str]:
+    """What is in a folder besides the lock, which stays."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".resortit.lock")
+
+
 def _annotated(root: Path) -> dict[str, bytes]:
     """As the authors' own tool writes it: JPEGs, COCO files, and "image_id" for an image's id."""
     folder = make_coco(root)
@@ -74,7 +79,7 @@ def test_an_archive_with_masks(
     origin = ReSortIt(tmp_path / "origin" / "resortit", "train", Task.MATERIAL)
     got = ReSortIt(tmp_path / "sets" / "resortit", "train", Task.MATERIAL)
     assert got.fingerprint() == origin.fingerprint()
-    assert [path.name for path in (tmp_path / "sets").iterdir()] == ["resortit"]
+    assert _names(tmp_path / "sets") == ["resortit"]
     assert archive.exists()  # what the user brought is the user's
 
 
@@ -179,7 +184,7 @@ def test_from_google_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / "sets" / "resortit").mkdir(parents=True)  # an empty folder is no data
     get_resortit(tmp_path / "sets" / "resortit", edition="basic")
     assert asked == [ARCHIVES["basic"]]
-    assert [path.name for path in (tmp_path / "sets").iterdir()] == ["resortit"]
+    assert _names(tmp_path / "sets") == ["resortit"]
     assert len(ReSortIt(tmp_path / "sets" / "resortit", "val", Task.BINARY)) == 2
 
 
@@ -220,3 +225,14 @@ def test_images_of_one_stem(tmp_path: Path) -> None:
     files["basic/annot/4clBasicTrain.json"] = json.dumps(document).encode()
     with pytest.raises(DataError, match="share the name train_0"):
         get_resortit(tmp_path / "resortit", archive=_zip(tmp_path / "a.zip", files))
+
+
+def test_what_a_killed_call_has_left_goes(tmp_path: Path) -> None:
+    left = tmp_path / "sets" / ".resortit-0a1b2c3d.unpacking" / "content"
+    left.mkdir(parents=True)
+    (left / "big.png").write_bytes(b"half")
+    mine = tmp_path / "sets" / ".resortit-mine"
+    mine.mkdir()
+    archive = _zip(tmp_path / "a.zip", _masked(tmp_path / "origin"))
+    get_resortit(tmp_path / "sets" / "resortit", archive=archive)
+    assert _names(mine.parent) == [".resortit-mine", "resortit"]
