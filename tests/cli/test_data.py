@@ -168,7 +168,7 @@ def test_a_second_download_of_a_data_set_waits_and_says_so_although_quiet(
     monkeypatch.setattr(FileLock, "acquire", acquire)
     code, _, _ = get("resortit", "--archive", tmp_path / "a.zip", "--data-root", sets, "-q")
     assert code == 0
-    assert f"the folder {sets / 'resortit'} is in use by another process; waiting" in caplog.text
+    assert f"{sets / 'resortit'} is in use by another process; waiting" in caplog.text
 
 
 def test_a_place_for_data_that_cannot_be_written_to_is_one_line(

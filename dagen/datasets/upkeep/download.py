@@ -66,15 +66,15 @@ class Download:
 
 @contextmanager
 def occupied(folder: Path) -> Iterator[None]:
-    """Keep other processes from downloading the same data set; this one waits for them.
+    """Keep other processes from downloading the same data set or file; this one waits for them.
 
     Args:
-        folder: the data set's own folder; missing folders above it are made. The lock lies beside
-            it, because some downloads make the folder only at the end.
+        folder: the data set's own folder, or the file; missing folders above it are made. The lock
+            lies beside it, because some downloads make the folder only at the end.
 
     Raises:
         DagenError: the folder above cannot be written to.
     """
     lock = make_folder(folder.parent) / f".{folder.name}.lock"
-    with exclusive(lock, f"the folder {folder}"):
+    with exclusive(lock, str(folder)):
         yield

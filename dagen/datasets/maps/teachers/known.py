@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from dagen.datasets.maps.teachers.preparation import Preparation, declared
-from dagen.datasets.upkeep.fetch import BrokenError, Fetcher, Patience, RefusedError
+from dagen.datasets.upkeep.download import occupied
+from dagen.datasets.upkeep.fetch import BrokenError, Fetcher, Patience, RefusedError, Room
 from dagen.errors import DagenError, DataError, unknown
 from dagen.system.files import make_folder
 
@@ -158,7 +159,9 @@ def get(
 
     where = address or teacher.address
     try:
-        with Fetcher(patience or Patience()) as fetcher:
+        # Failed attempts count too.
+        room = Room(teacher.bytes, 10 * teacher.bytes)
+        with occupied(path), Fetcher(patience or Patience(), room) as fetcher:
             fetcher.fetch(where, part, check)
     except (RefusedError, BrokenError) as error:
         raise DataError(
