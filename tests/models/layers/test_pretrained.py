@@ -30,7 +30,7 @@ def put(folder: Path, value: object) -> Pretrained:
     payload = path.read_bytes()
     return Pretrained(
         name="Small", data="Few", file=path.name, bytes=len(payload),
-        sha256=sha256(payload).hexdigest(), licence="MIT", extra="lite", module="no_such_module",
+        sha256=sha256(payload).hexdigest(), licence="MIT", extra="lite", package="no-such-package",
     )  # fmt: skip
 
 
