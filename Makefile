@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # One file, folder or test instead of all: make test T=tests/methods/test_advent.py
 T ?=
 
-.PHONY: install demo test format check lint docs clean
+.PHONY: install demo test test-faults format check lint docs clean
 
 install: $(STAMP)
 
@@ -22,6 +22,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -q $(if $(T),$(T),-n auto --dist loadfile)
+
+# The whole harness of faults, and its table; `make test` runs a small part of it.
+test-faults: install
+	$(BIN)/python -m pytest -q -n auto tests/faults --whole benchmarks/results/faults.md
 
 # Mends what can be mended by itself.
 format: install

@@ -6,14 +6,22 @@ from collections.abc import Iterable
 
 _CUT = 100
 """Most characters of one input that a message quotes."""
+_LONGEST = 1500
+"""Most characters of a message."""
 _LISTED = 200
 """Most characters of a list of allowed names."""
 
 
 class DagenError(Exception):
-    """An error that a user can fix; the command line prints it without a traceback."""
+    """An error that a user can fix; the command line prints it without a traceback.
+
+    Its message is one line, whatever names of files and values it quotes.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(short(message, _LONGEST))
 
 
 class UsageError(DagenError):

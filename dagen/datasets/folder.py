@@ -25,6 +25,7 @@ from dagen.datasets.base import Label
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.masks import MaskFolder, read_mask
 from dagen.datasets.reading.paths import canonical_stem, list_images, stamp
+from dagen.errors import DataError
 
 
 class Folder(Files):
@@ -42,7 +43,7 @@ class Folder(Files):
         names = list_images(self.root / "images" / self.split)
         stems = Counter(canonical_stem(name) for name in names)
         if twice := sorted(stem for stem, count in stems.items() if count > 1):
-            self._faults.append(
+            raise DataError(
                 f"{self.root / 'images' / self.split} holds images that would share one mask "
                 f"({', '.join(twice[:5])} with two endings): rename one of each."
             )

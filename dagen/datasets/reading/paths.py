@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from dagen.errors import DataError
+from dagen.errors import DataError, quoted
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 """Suffixes of image files, in lower case."""
@@ -54,7 +54,17 @@ def lexically_inside(name: str) -> bool:
         or "\\" in name  # a separator on some systems: a name must mean the same file everywhere
         or "\0" in name
         or (len(name) > 1 and name[1] == ":")
+        or not _encodable(name)
     )
+
+
+def _encodable(name: str) -> bool:
+    """Whether a file can have the name; half a surrogate pair is no character."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def inside(root: Path, name: str, source: str) -> Path:
@@ -70,13 +80,13 @@ def inside(root: Path, name: str, source: str) -> Path:
     """
     if not lexically_inside(name):
         raise DataError(
-            f"{source} names the file '{name}', which is not a relative path below {root}; "
+            f"{source} names the file {quoted(name)}, which is not a relative path below {root}; "
             "nothing outside the data set's folder is read: correct the path."
         )
     path = root / name
     if not path.resolve().is_relative_to(root.resolve()):
         raise DataError(
-            f"{source} names the file '{name}', which a symbolic link leads out of {root}; "
+            f"{source} names the file {quoted(name)}, which a symbolic link leads out of {root}; "
             "nothing outside the data set's folder is read: put the file itself there."
         )
     return path
@@ -93,7 +103,7 @@ def spelling_fault(names: Iterable[str]) -> str | None:
         return None
     return (
         f"names {len(outside)} file(s) that are not relative paths below the data set's folder "
-        f"({', '.join(map(repr, outside[:5]))}), and nothing outside is read"
+        f"({', '.join(map(quoted, outside[:5]))}), and nothing outside is read"
     )
 
 
