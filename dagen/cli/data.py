@@ -28,7 +28,9 @@ def check(
     from rich.table import Table
 
     from dagen.datasets.loading.opening import declared
+    from dagen.datasets.upkeep.check import Defect
     from dagen.datasets.upkeep.check import check as check_data
+    from dagen.errors import DataError
     from dagen.runs.config import from_mapping
     from dagen.runs.figures import percent
     from dagen.runs.plan import task_of
@@ -36,9 +38,13 @@ def check(
     from dagen.types import Task
 
     settings = {"src": name} if task is None else {"src": name, "task": task}
-    own = from_mapping(settings).task == "classes"
-    unlabelled = task is None and own and declared(name, data_root) is None
-    kind = Task.BINARY if unlabelled else task_of(from_mapping(settings), data_root)
+    config = from_mapping(settings)
+    kind, trouble = Task.BINARY, None
+    try:
+        if task is not None or config.task != "classes" or declared(name, data_root) is not None:
+            kind = task_of(config, data_root)
+    except DataError as error:  # the classes; the files are looked at all the same
+        trouble = str(error)
     with Progress(quiet=quiet) as progress:
         bars: dict[str, Any] = {}
 
@@ -48,6 +54,8 @@ def check(
             bars[split].update(done)
 
         report = check_data(name, kind, data_root, show)
+    if trouble is not None and all(trouble != defect.problem for defect in report.defects):
+        report.defects.insert(0, Defect("classes", None, trouble))
     console = Console()
     table = Table(title=f"{name}, task {kind}; shares in % of labelled pixels")
     classes = [*kind.classes, "ignore"]

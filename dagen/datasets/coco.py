@@ -12,7 +12,7 @@ Otherwise the annotation file says which images belong to the split.
 With a ``dagen.toml`` in the folder, that file says what is where and what the classes are called.
 
 ``FILE_NAME`` may have sub-folders, with ``/`` or ``\``, and may repeat ``images/`` or
-``images/SPLIT/``. Accents may be stored composed or decomposed.
+``images/SPLIT/``. Accents may be stored composed or decomposed, and spaces as ``%20``.
 
 Under ``material`` a category counts if its name is that of a class (background, aluminium, paper,
 bottle, nylon, in any case); any other is 255, ignored. Under ``binary`` every category is waste
@@ -25,8 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
+from urllib.parse import quote, unquote
 
 from dagen.datasets.base import Label
 from dagen.datasets.own.classes import own_task
@@ -36,7 +37,14 @@ from dagen.datasets.reading.class_names import BACKGROUND, id_of, on_ground
 from dagen.datasets.reading.coco_entries import role_of
 from dagen.datasets.reading.coco_json import categories
 from dagen.datasets.reading.files import Files
-from dagen.datasets.reading.paths import canonical, inside, list_images, spelling_fault, stamp
+from dagen.datasets.reading.paths import (
+    canonical,
+    inside,
+    lexically_inside,
+    list_images,
+    spelling_fault,
+    stamp,
+)
 from dagen.errors import DataError
 from dagen.types import Task
 
@@ -88,8 +96,9 @@ class Coco(Files):
             names: Iterable[str] = list_images(self.root / self._prefix)
         else:
             names = self._read.images if self.has_labels else ()
-            if spelling_fault(names):
-                self._read.require_sound()
+            if fault := spelling_fault(names):
+                self._faults.append(f"{self._file} {fault}: correct the file.")
+                names = filter(lexically_inside, names)
             return map(self._on_disk, names)
         return (self._prefix + name for name in names)
 
@@ -98,8 +107,9 @@ class Coco(Files):
         # Label Studio writes "images/" before every name.
         base = self._base
         usual, *others = [base + name, *([name] if name.startswith(base) else [])]
+        others += [unquote(path) for path in (usual, *others) if "%" in path]  # as in addresses
         for path in (usual, *others):
-            if (self.root / path).is_file():
+            if lexically_inside(path) and (self.root / path).is_file():
                 return path
         found = (self._spellings.get(canonical(path)) for path in (usual, *others))
         return next((path for path in found if path), usual)
@@ -116,11 +126,27 @@ class Coco(Files):
         )
 
     def _path(self, index: int) -> Path:
-        return inside(self.root, self._names[index], str(self._file))
+        path = inside(self.root, self._names[index], str(self._file))
+        if not path.is_file() and len(alike := self._namesakes.get(path.name, [])) == 1:
+            raise DataError(
+                f"the image {path} is missing, but a file of that name is at "
+                f"{self.root / alike[0]}: correct the names in {self._file}, or move the file."
+            )
+        return path
+
+    @cached_property
+    def _namesakes(self) -> dict[str, list[str]]:
+        """The images below the base folder by their names without folders."""
+        found: dict[str, list[str]] = {}
+        for name in self._spellings.values():
+            found.setdefault(PurePosixPath(name).name, []).append(name)
+        return found
 
     def _declared(self, index: int) -> list[str]:
         """Names under which an image may be declared: some repeat folders of the layout."""
-        return [self._names[index].removeprefix(part) for part in (self._prefix, self._base, "")]
+        name = self._names[index]
+        plain = [name.removeprefix(part) for part in (self._prefix, self._base, "")]
+        return [*plain, *map(quote, plain)]
 
     @property
     def has_labels(self) -> bool:
@@ -174,8 +200,8 @@ class Coco(Files):
         return len(self._read.instances.get(entry.id, []))
 
     def label_remarks(self) -> Iterable[str]:
-        """Says how many objects have no outline."""
-        return [self._read.outlineless] if self._read.outlineless else []
+        """Says how many objects have no outline, or one outside their image."""
+        return self._read.remarks
 
     def audit(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the annotation file; declared images that are missing."""

@@ -25,7 +25,6 @@ from dagen.datasets.base import Label
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.masks import MaskFolder, read_mask
 from dagen.datasets.reading.paths import canonical_stem, list_images, stamp
-from dagen.errors import DataError
 
 
 class Folder(Files):
@@ -43,7 +42,7 @@ class Folder(Files):
         names = list_images(self.root / "images" / self.split)
         stems = Counter(canonical_stem(name) for name in names)
         if twice := sorted(stem for stem, count in stems.items() if count > 1):
-            raise DataError(
+            self._faults.append(
                 f"{self.root / 'images' / self.split} holds images that would share one mask "
                 f"({', '.join(twice[:5])} with two endings): rename one of each."
             )

@@ -35,7 +35,14 @@ from dagen.datasets.base import Label
 from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.class_names import id_of, on_ground
 from dagen.datasets.reading.files import Files, MissingSplit
-from dagen.datasets.reading.paths import inside, list_images, portable, spelling_fault, stamp
+from dagen.datasets.reading.paths import (
+    inside,
+    lexically_inside,
+    list_images,
+    portable,
+    spelling_fault,
+    stamp,
+)
 from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.datasets.reading.taco_splits import split_of
 from dagen.datasets.upkeep import download
@@ -122,8 +129,8 @@ class Taco(Files):
                 f'{path} must hold {{"{self.split}": ["batch_1/000006.jpg", ...]}}: correct it.'
             )
         if fault := spelling_fault(map(portable, names)):
-            raise DataError(f"{path} {fault}: correct the file.")
-        return names
+            self._faults.append(f"{path} {fault}: correct the file.")
+        return [name for name in names if lexically_inside(portable(name))]
 
     def _layout(self) -> str:
         return (
@@ -178,8 +185,8 @@ class Taco(Files):
         return len(self._read.instances.get(entry.id, []))
 
     def label_remarks(self) -> Iterable[str]:
-        """Says how many objects have no outline."""
-        return [self._read.outlineless] if self._read.outlineless else []
+        """Says how many objects have no outline, or one outside their image."""
+        return self._read.remarks
 
     def audit(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the annotation file; declared photographs that are missing."""

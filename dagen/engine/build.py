@@ -13,7 +13,7 @@ from dagen.errors import UsageError
 from dagen.methods.base import RunFacts, Setting
 from dagen.models.base import Network, create_network
 from dagen.models.deployed.card import Card
-from dagen.models.deployed.file import load_deployed
+from dagen.models.deployed.file import load_deployed, offline
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.system.seeding import hash_seed
@@ -30,10 +30,11 @@ def build_network(config: Config, task: Task) -> Network:
     Raises:
         UsageError: an unknown network or keyword, or an ``init`` with another network.
     """
+    options = config.model_options if config.init is None else offline(config.model_options)
     # Fresh weights depend on the seed alone, whatever ran in this process before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hash_seed(config.seed, 0, "weights"))
-        network = create_network(config.model, task, config.width, config.model_options)
+        network = create_network(config.model, task, config.width, options)
     if config.init is not None:
         start, card = load_deployed(config.init)
         check_init(config, task, config.init, card)

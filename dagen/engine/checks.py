@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dagen import plugins
 from dagen.datasets.loading.opening import require
 from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
@@ -35,11 +36,15 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
 
 
 def check_start(config: Config, task: Task) -> None:
-    """Check that the run's initial file fits; ``run:NAME`` is not checked here.
+    """Check that the run's initial weights are here; ``run:NAME`` is not checked here.
 
     Raises:
-        DagenError: the file is missing or damaged.
+        DagenError: the file is missing or damaged, or pretrained weights are not installed.
         UsageError: it has another network or other classes.
     """
-    if config.init is not None and not config.init.startswith(RUN):
+    if config.init is None:
+        begins = plugins.get("models", config.model).begins(config.model_options)
+        if begins is not None:
+            begins.require()
+    elif not config.init.startswith(RUN):
         check_init(config, task, config.init, read_deployed(Path(config.init))[1])

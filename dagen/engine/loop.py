@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped
+from dagen.models.base import Network
 from dagen.runs.config import Config
 from dagen.system.distributed import World
 from dagen.system.seeding import hash_seed
@@ -130,14 +131,29 @@ def schedule(step: int, config: Config) -> float:
 
 
 def student_optimizer(student: nn.Module, config: Config) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter, 2019); biases, norms and PReLU slopes are not decayed."""
-    trained = [p for p in student.parameters() if p.requires_grad]
+    """AdamW (Loshchilov & Hutter, 2019); biases, norms and PReLU slopes are not decayed.
+
+    An encoder that can be pretrained has groups of its own if the run gives it a learning rate of
+    its own.
+    """
+    rate = config.lr * float(getattr(student, "lr_scale", 1.0))
+    if config.encoder_lr_factor is None or not isinstance(student, Network):
+        return torch.optim.AdamW(_groups(student.parameters(), config), lr=rate)
+    named = list(student.named_parameters())
+    encoder = _groups((p for name, p in named if student.in_encoder(name)), config)
+    others = _groups((p for name, p in named if not student.in_encoder(name)), config)
+    slow = [{**group, "lr": rate * config.encoder_lr_factor} for group in encoder]
+    return torch.optim.AdamW([*others, *slow], lr=rate)
+
+
+def _groups(parameters: Iterable[nn.Parameter], config: Config) -> list[dict[str, Any]]:
+    """The trained ones of these parameters: with weight decay, and without."""
+    trained = [p for p in parameters if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    rate = config.lr * float(getattr(student, "lr_scale", 1.0))
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=rate)
+    return [g for g in groups if g["params"]]
 
 
 def _scale_rates(

@@ -5,6 +5,7 @@ A network is one file with one public :class:`Network`. It takes plain images in
 height and width that are multiples of ``multiple``, and returns logits at its own stride.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +14,8 @@ from torch.nn import functional as F
 
 from dagen import plugins
 from dagen.errors import UsageError, short
+from dagen.models.layers.pretrained import Pretrained
 from dagen.types import SegOut, Task
-
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
 
 
 class Network(nn.Module):
@@ -30,6 +29,11 @@ class Network(nn.Module):
         lr_scale: factor of the run's learning rate for this network.
         training_only: names of submodules that are used in training only and are not deployed.
         head: the last layer, from ``features`` to ``logits``.
+        start: the pretrained encoder that the keyword ``pretrained`` loads; None if there is none.
+        encoder_parts: names of the submodules that it fills; they may learn at a rate of their own.
+        default_options: keyword arguments that a run gives unless it is told others.
+        pixel_mean: subtracted from the pixels, by channel; ImageNet's means by default.
+        pixel_std: divides them after that.
     """
 
     stride: ClassVar[int] = 1
@@ -38,6 +42,11 @@ class Network(nn.Module):
     aux_weights: ClassVar[tuple[float, ...]] = ()
     lr_scale: ClassVar[float] = 1.0
     training_only: ClassVar[tuple[str, ...]] = ()
+    start: ClassVar[Pretrained | None] = None
+    encoder_parts: ClassVar[tuple[str, ...]] = ()
+    default_options: ClassVar[Mapping[str, Any]] = {}
+    pixel_mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
+    pixel_std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
     head: nn.Module
 
     def __init__(self, num_classes: int, width: float = 1.0) -> None:
@@ -57,10 +66,24 @@ class Network(nn.Module):
             raise UsageError(f"width is {width}; it must be above 0 and at most 4.")
         self.num_classes = num_classes
         self.width = width
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.pixel_mean, self.pixel_std))
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
         self.mean: Tensor
         self.std: Tensor
+
+    @classmethod
+    def begins(cls, options: Mapping[str, Any]) -> Pretrained | None:
+        """The pretrained encoder that a network with these keywords starts from, if any."""
+        return cls.start if options.get("pretrained") is True else None
+
+    @classmethod
+    def settings(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of a run with these keywords, where neither user nor recipe gives others.
+
+        A pretrained encoder learns at 3e-4 and the rest at 1e-3; other networks have none.
+        """
+        return {} if cls.begins(options) is None else {"lr": 1e-3, "encoder_lr_factor": 0.3}
 
     @property
     def feature_channels(self) -> int:
@@ -78,8 +101,12 @@ class Network(nn.Module):
         """The state dict without what is used in training only."""
         return {name: tensor for name, tensor in self.state_dict().items() if self.ships(name)}
 
+    def in_encoder(self, name: str) -> bool:
+        """Whether the parameter ``name`` belongs to the encoder that can be pretrained."""
+        return any(name.startswith(f"{part}.") for part in self.encoder_parts)
+
     def normalise(self, image: Tensor) -> Tensor:
-        """``image`` (B, 3, H, W) in [0, 1], normalised by ImageNet's moments."""
+        """``image`` (B, 3, H, W) in [0, 1], normalised by the moments of the encoder's training."""
         return (image - self.mean) / self.std
 
     def forward(self, image: Tensor) -> SegOut:

@@ -5,14 +5,13 @@ auxiliary heads of 256 channels. At width 1 it exceeds 10 MB; use it as a teache
 width.
 """
 
-from typing import Any, ClassVar
-from urllib.error import URLError
+from typing import ClassVar
 
 from torch import Tensor, nn
 
-from dagen.errors import DagenError, UsageError
 from dagen.models.base import channels
 from dagen.models.bisenet import BiSeNet, ContextPath
+from dagen.models.layers.pretrained import RESNET18, Pretrained, check_pretrained
 from dagen.models.layers.resnet import BasicBlock, stage
 
 
@@ -50,10 +49,12 @@ class BiSeNetResNet18(BiSeNet):
 
     Raises:
         UsageError: ``pretrained`` at another width or with ``ibn``.
-        DagenError: the weights cannot be downloaded.
+        DagenError: the weights cannot be downloaded, or are damaged.
     """
 
     aux_channels: ClassVar[int] = 256
+    start: ClassVar[Pretrained | None] = RESNET18
+    encoder_parts: ClassVar[tuple[str, ...]] = ("context",)
 
     def __init__(
         self,
@@ -62,38 +63,12 @@ class BiSeNetResNet18(BiSeNet):
         pretrained: bool = False,
         ibn: bool = False,
     ) -> None:
-        if pretrained and width != 1.0:
-            raise UsageError(
-                f"width is {width:g} with pretrained; ImageNet weights exist for width 1 only."
-            )
-        if pretrained and ibn:
-            raise UsageError(
-                "pretrained and ibn exclude each other: torchvision's weights have no IBN."
-            )
+        check_pretrained(pretrained, width, ibn)
         super().__init__(num_classes, width, ibn)
         if pretrained:
-            weights = {k: v for k, v in imagenet_resnet18().items() if not k.startswith("fc.")}
+            weights = {k: v for k, v in RESNET18.load().items() if not k.startswith("fc.")}
             self.context.load_state_dict(weights)
 
     def context_path(self, ibn: bool) -> ContextPath:
         """ResNet-18."""
         return _ResNet18(self.width, ibn)
-
-
-def imagenet_resnet18() -> dict[str, Any]:
-    """ResNet-18's ImageNet weights, from torchvision's cache or server; checked by hash.
-
-    Raises:
-        DagenError: they are not in the cache and cannot be downloaded.
-    """
-    from torch.hub import get_dir
-    from torchvision.models import ResNet18_Weights
-
-    weights = ResNet18_Weights.IMAGENET1K_V1
-    try:
-        return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
-    except (URLError, OSError, RuntimeError) as error:
-        raise DagenError(
-            f"ImageNet weights were not downloaded ({error}); leave out pretrained, or put "
-            f"{weights.url} into {get_dir()}/checkpoints."
-        ) from None

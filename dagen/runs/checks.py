@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 from dagen import plugins
 from dagen.errors import UsageError, unknown
+from dagen.models.base import Network
+from dagen.models.layers.pretrained import check_pretrained
 from dagen.runs.config import Config
 from dagen.runs.parts import Parts
 from dagen.runs.selection import LAST, ORACLE
@@ -27,6 +29,23 @@ def check_images(config: Config, multiple: int) -> None:
             f"size is {config.size[0]}x{config.size[1]}; {config.model} needs multiples of "
             f"{multiple}."
         )
+
+
+def check_network(config: Config, network: type[Network]) -> None:
+    """Check that the network can start as the run wants it to.
+
+    Raises:
+        UsageError: the encoder has a rate of its own but is none that can be pretrained, or there
+            are no pretrained weights of its width and layers.
+    """
+    options = config.model_options
+    if config.encoder_lr_factor is not None and not network.encoder_parts:
+        raise UsageError(
+            f"encoder_lr_factor is {config.encoder_lr_factor:g}, but {config.model} has no encoder "
+            "that can be pretrained; leave it out."
+        )
+    if network.start is not None and config.init is None:
+        check_pretrained(options.get("pretrained", False), config.width, options.get("ibn", False))
 
 
 def check_target(config: Config, parts: Parts, processes: int) -> None:

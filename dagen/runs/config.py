@@ -65,7 +65,10 @@ class Config:
             keeps only the last, without judging. If ``select`` names a validator, the default is 5.
         select: checkpoint to deploy: ``last``, or the pick of a validator
             (``dagen list validators``); no target label is used.
-        lr: AdamW's peak learning rate, before the network's own ``lr_scale``.
+        lr: AdamW's peak learning rate, before the network's own ``lr_scale``; 1e-3 by default if
+            the network starts from pretrained weights.
+        encoder_lr_factor: factor of ``lr`` for the encoder of a network that can start from
+            pretrained weights; None (no factor) unless it does start from them, then 0.3.
         weight_decay: AdamW's weight decay, on convolution and linear weights only.
         warmup: number of steps of linear warm-up.
         power: exponent of the polynomial decay after it.
@@ -105,6 +108,7 @@ class Config:
     warmup: _Steps = 50
     power: NotNegative = 0.9
     clip: Positive = 5.0
+    encoder_lr_factor: NotNegative | None = None
     init: str | None = None
     model_options: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -185,6 +189,7 @@ _LATER = {
     "candidates": 1,
     "select": "last",
     "freeze_batch_norm": 1.0,
+    "encoder_lr_factor": None,
 }
 _ADAPTER = TypeAdapter(Config)
 
@@ -206,6 +211,7 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     values.check_parts(given.get("parts", {}))
     values.check_table("model_options", given.get("model_options", {}))
     given, recipe = recipes.expand(given, Config.model)
+    given = _with_network_defaults(given)
     if "task" not in given and "src" in given:
         given["task"] = _usual_task(given["src"])
     if given.get("select", "last") != "last":
@@ -240,6 +246,20 @@ def _usual_task(src: object) -> str:
         return "classes"
     presets = [task.name for task in plugins.get("datasets", src).tasks]
     return "material" if "material" in presets else "classes"
+
+
+def _with_network_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with those that their network declares where they lack them."""
+    from dagen import plugins
+
+    model = given.get("model", Config.model)
+    if not isinstance(model, str) or model not in plugins.names("models"):
+        return given
+    network = plugins.get("models", model)
+    options = {**network.default_options, **given.get("model_options", {})}
+    declared = network.settings(options)
+    missing = {name: value for name, value in declared.items() if given.get(name) is None}
+    return {**given, **missing, **({"model_options": options} if options else {})}
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -84,6 +84,7 @@ def plan_run(config: Config, processes: int = 1, data_root: Path | None = None) 
     """
     recipes.check(config.method)
     network = _network(config)
+    checks.check_network(config, network)
     for key, count in (("batch", config.batch), ("source_batch", config.source_batch)):
         if count % processes:
             raise UsageError(f"{key} is {count}; it must be a multiple of {processes} processes.")

@@ -59,15 +59,14 @@ def load(
 
 def _of_checkpoint(init: object) -> dict[str, Any]:
     """The settings of a deployed file, so that ``--init FILE`` alone determines the network."""
-    from dagen.models.deployed.file import offline, read_card
+    from dagen.models.deployed.file import read_card
     from dagen.runs.results import RUN
 
     if not isinstance(init, str) or init.startswith(RUN):
         return {}
     card = read_card(Path(init))
     settled = {"model": card.model, "task": card.task, "width": card.width, "size": card.size}
-    options = offline(card.options)
-    return {**settled, "model_options": options} if options else settled
+    return {**settled, "model_options": card.options} if card.options else settled
 
 
 def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:

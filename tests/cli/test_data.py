@@ -1,4 +1,4 @@
-"""``dagen data get``: each data set's own download, with its own options."""
+"""``dagen data``: downloads with options of their own, and the check of people's own sets."""
 
 import json
 import zipfile
@@ -18,6 +18,7 @@ from dagen.datasets.upkeep import check, download
 from dagen.errors import DagenError, UsageError
 from dagen.types import Task
 from tests import tiny
+from tests.own import make_roboflow
 from tests.server import serving
 
 
@@ -181,3 +182,13 @@ def test_a_place_for_data_that_cannot_be_written_to_is_one_line(
     with pytest.raises(DagenError, match=r"\.taco\.lock cannot be written: permission") as error:
         get("taco", "--data-root", tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_broken_classes_do_not_hide_what_else_is_wrong(tmp_path: Path) -> None:
+    root = make_roboflow(tmp_path / "own")
+    (root / "train" / "_annotations.coco.json").write_text("{")
+    (root / "valid" / "r1.jpg").write_bytes(b"")
+    found = CliRunner().invoke(cli.app, ["data", "check", str(root), "--quiet"])
+    assert found.exit_code == 1, found.exception
+    assert "train/_annotations.coco.json is not a valid COCO" in found.stdout
+    assert "val/valid/r1.jpg" in found.stdout

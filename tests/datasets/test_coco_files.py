@@ -89,6 +89,23 @@ def test_all_annotations_without_outlines_are_told_at_once(tmp_path: Path) -> No
     assert _counts(_label(folder)) == (0, 64 * 64)
 
 
+def test_outlines_outside_their_image_are_told(tmp_path: Path) -> None:
+    away = [[100, 100, 120, 100, 120, 120], [70, 0, 90, 0, 90, 20]]
+    folder = _make(tmp_path, [_object(), _object(away), _object([[-9, 0, -1, 0, -1, 9]])])
+    assert _counts(_label(folder)) == (256, 0)
+    assert [each for each in _told(tmp_path) if "2 of 3 annotation(s)" in each and "a.png" in each]
+    across = _make(tmp_path / "over", [_object([[-10, -10, 8, -10, 8, 8, -10, 8]])])
+    assert _counts(_label(across)) == (64, 0) and _told(tmp_path / "over") == []
+
+
+def test_a_file_elsewhere_is_named(tmp_path: Path) -> None:
+    folder = _make(tmp_path, [_object()], {"other/a.png": "images/a.png"})
+    with pytest.raises(
+        DataError, match=r"a\.png is missing, but a file of that name is at .*a\.png"
+    ):
+        Coco(folder, "train", Task.BINARY).image(0)
+
+
 def test_an_outline_over_a_box_counts(tmp_path: Path) -> None:
     inner = [20, 20, 24, 20, 24, 24, 20, 24]
     for order in (1, -1):
@@ -134,6 +151,9 @@ def test_run_lengths_in_both_forms(tmp_path: Path) -> None:
         ("batch_1/a.png", "images/train/batch_1/a.png"),
         ("a.PNG", "images/a.png"),
         ("a.png", "images/train/a.PNG"),
+        ("a%20b.png", "images/a b.png"),
+        ("a%20b.png", "images/train/a b.png"),
+        ("a%20b.png", "images/a%20b.png"),
     ],
 )
 def test_names_in_other_spellings(tmp_path: Path, name: str, path: str) -> None:

@@ -1,13 +1,12 @@
-from urllib.error import URLError
-
 import pytest
 import torch
 
 from dagen import plugins
-from dagen.errors import DagenError, UsageError
+from dagen.errors import UsageError
 from dagen.models.bisenet import BiSeNet
 from dagen.models.bisenet_resnet18 import BiSeNetResNet18
 from dagen.models.deployed.cost import macs, parameters
+from dagen.models.layers.pretrained import RESNET18, Pretrained
 
 
 def test_figures_of_the_authors_network() -> None:
@@ -51,13 +50,7 @@ def test_pretrained_weights_make_the_context_path_torchvisions_resnet18(
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 1.5)
-    asked = {}
-
-    def answer(self: object, **options: object) -> dict[str, torch.Tensor]:
-        asked.update(options)
-        return reference.state_dict()
-
-    monkeypatch.setattr(models.ResNet18_Weights, "get_state_dict", answer)
+    monkeypatch.setattr(Pretrained, "load", lambda self: reference.state_dict())
     network = BiSeNetResNet18(3, pretrained=True).eval()
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -66,21 +59,14 @@ def test_pretrained_weights_make_the_context_path_torchvisions_resnet18(
         found = network.context(image)
     torch.testing.assert_close(found[0], at16)
     torch.testing.assert_close(found[1], reference.layer4(at16))
-    assert asked["weights_only"] is True
-    assert asked["check_hash"] is True
-
-
-def test_a_download_that_fails_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    models = pytest.importorskip("torchvision.models")
-
-    def fail(self: object, **options: object) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setattr(models.ResNet18_Weights, "get_state_dict", fail)
-    with pytest.raises(DagenError, match=r"no route to host.*resnet18-\w+\.pth"):
-        BiSeNetResNet18(3, pretrained=True)
 
 
 def test_pretrained_weights_fit_width_1_only() -> None:
     with pytest.raises(UsageError, match=r"width is 0\.5 with pretrained"):
         BiSeNetResNet18(3, width=0.5, pretrained=True)
+
+
+def test_the_file_is_torchvisions() -> None:
+    models = pytest.importorskip("torchvision.models")
+    assert models.ResNet18_Weights.IMAGENET1K_V1.url == RESNET18.url
+    assert RESNET18.sha256[:8] in RESNET18.file and RESNET18.url.endswith(RESNET18.file)

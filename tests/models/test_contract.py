@@ -1,5 +1,7 @@
 """Every network, whoever wrote it, keeps the contract of dagen/models/base.py."""
 
+import inspect
+
 import pytest
 import torch
 from torch import nn
@@ -147,3 +149,31 @@ def test_the_same_seed_gives_the_same_weights(name: str) -> None:
         torch.manual_seed(3)
         states.append(plugins.get("models", name)(CLASSES, width=0.25).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_encoder_that_can_be_pretrained_is_named(name: str) -> None:
+    kind = plugins.get("models", name)
+    assert (kind.start is not None) == ("pretrained" in inspect.signature(kind).parameters)
+    network = kind(2, width=0.1)
+    shares = [network.in_encoder(key) for key, _ in network.named_parameters()]
+    assert any(shares) == (kind.start is not None)
+    assert not all(shares)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if plugins.get("models", n).start is not None])
+def test_pretrained_weights_change_the_encoder_and_nothing_else(name: str) -> None:
+    kind = plugins.get("models", name)
+    if kind.start.find() is None:
+        pytest.skip(f"the pretrained weights of {name} are not on this machine")
+    states = []
+    for pretrained in (False, True):
+        torch.manual_seed(0)
+        states.append(kind(2, pretrained=pretrained).state_dict())
+    network = kind(2)
+    for key, value in states[0].items():
+        if "running" in key or not network.in_encoder(key):
+            continue
+        assert not torch.equal(value, states[1][key]) or "num_batches" in key, key
+    for key, value in states[0].items():
+        assert network.in_encoder(key) or torch.equal(value, states[1][key])

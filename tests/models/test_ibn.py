@@ -64,7 +64,12 @@ def test_as_many_parameters_and_the_same_convolutions(name: str) -> None:
     assert not any(isinstance(m, InstanceBatchNorm) for m in plain.modules())
 
 
-DEEPEST = {"enet": "stage3", "icnet": "deep", "bisenet": "context.layer3"}
+DEEPEST = {
+    "enet": "stage3",
+    "icnet": "deep",
+    "bisenet": "context.layer3",
+    "lite": "encoder.blocks.10",
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,9 +114,10 @@ def test_a_value_that_is_not_a_boolean_is_refused(name: str) -> None:
         plugins.get("models", name)(2, ibn="false")
 
 
-def test_imagenet_weights_and_ibn_exclude_each_other() -> None:
+@pytest.mark.parametrize("name", [n for n in NAMES if plugins.get("models", n).start is not None])
+def test_imagenet_weights_and_ibn_exclude_each_other(name: str) -> None:
     with pytest.raises(UsageError, match="no IBN"):
-        plugins.get("models", "bisenet-resnet18")(2, pretrained=True, ibn=True)
+        plugins.get("models", name)(2, pretrained=True, ibn=True)
 
 
 def test_weights_without_it_do_not_start_a_run_with_it(tmp_path: Path) -> None:

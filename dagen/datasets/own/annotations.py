@@ -54,7 +54,7 @@ class OwnCoco(_Coco):
             )
         else:
             found = super()._listing()
-        return patterns.chosen(found, self._declaration, self.root, self.split)
+        return patterns.chosen(found, self._declaration, self.root, self.split, self._faults)
 
     def _layout(self) -> str:
         return (

@@ -73,8 +73,11 @@ def _check_names(names: list[str], declared: Declaration, root: Path) -> None:
         "colours": (list(declared.colours), [*names, *new]),
         "ignore": ([each for each in declared.ignore if isinstance(each, str)], [*names, *new]),
     }
+    wrong = []
     for key, (words, allowed) in given.items():
         folded = {name.casefold() for name in allowed}
         for word in words:
             if word.casefold() not in folded:
-                raise DataError(f"{root / FILE}: {unknown(f'class in {key}', word, allowed)}")
+                wrong.append(str(unknown(f"class in {key}", word, allowed)))
+    if wrong:
+        raise DataError(f"{root / FILE}: {' '.join(wrong)}")

@@ -152,17 +152,21 @@ def read(root: Path) -> Declaration:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
-    _check_keys(path, values, Declaration)
-    if isinstance(splits := values.get("splits"), dict):
-        _check_keys(path, splits, Splits)
+    splits = values.get("splits")
+    wrong = [
+        *_unknown_keys(values, Declaration),
+        *(_unknown_keys(splits, Splits) if isinstance(splits, dict) else ()),
+    ]
     try:
-        return Declaration.model_validate(values)
+        found = Declaration.model_validate(values)
     except ValidationError as error:
-        text = complaint(error.errors()[0])
-        raise DataError(f"{path}: {text}.") from None
+        others = (each for each in error.errors() if each["type"] != "extra_forbidden")
+        wrong += [f"{complaint(each)}." for each in others]
+    if wrong:
+        raise DataError(f"{path}: {' '.join(wrong)}")
+    return found
 
 
-def _check_keys(path: Path, values: dict[str, Any], model: type[BaseModel]) -> None:
-    for key in values:
-        if key not in model.model_fields:
-            raise DataError(f"{path}: {unknown('key', key, model.model_fields)}")
+def _unknown_keys(values: dict[str, Any], model: type[BaseModel]) -> list[str]:
+    known = model.model_fields
+    return [str(unknown("key", key, known)) for key in values if key not in known]

@@ -56,10 +56,10 @@ class OwnFolder(Files):
         found = patterns.files_of(self.root, self._images)
         if self._masks.names_files and not self._images.names_files:  # both in one folder
             found = [name for name in found if self._masks.name_of(name) is None]
-        chosen = patterns.chosen(found, self._declared, self.root, self.split)
+        chosen = patterns.chosen(found, self._declared, self.root, self.split, self._faults)
         stems = Counter(self._images.name_of(name) for name in chosen)
         if twice := sorted(str(stem) for stem, count in stems.items() if count > 1):
-            raise DataError(
+            self._faults.append(
                 f"{self.root / self._images.folder} has images that would share one mask "
                 f"({', '.join(twice[:5])} with two endings): rename one of each."
             )

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
 from dagen.datasets.reading.paths import canonical_stem, list_images
-from dagen.errors import DataError
 
 SPLIT, NAME = "{split}", "{name}"
 
@@ -72,7 +71,9 @@ def files_of(root: Path, found: Pattern) -> list[str]:
     return [name for name in names if found.name_of(name) is not None]
 
 
-def chosen(names: Iterable[str], declared: Declaration, root: Path, split: str) -> list[str]:
+def chosen(
+    names: Iterable[str], declared: Declaration, root: Path, split: str, faults: list[str]
+) -> list[str]:
     """The names of one split, where ``{split}`` does not tell the splits apart.
 
     Args:
@@ -80,16 +81,14 @@ def chosen(names: Iterable[str], declared: Declaration, root: Path, split: str) 
         declared: what ``dagen.toml`` says about splits.
         root: the data set's folder.
         split: the split.
-
-    Raises:
-        DataError: a list is missing, or names an image that does not exist.
+        faults: takes a sentence about a list that is missing, or names images that do not exist.
     """
     ordered = sorted(names)
     entry = declared.splits.of(split)
     if isinstance(entry, str) and entry.endswith(".txt"):
-        return _listed(ordered, _lines(root, entry), root / entry)
+        return _listed(ordered, _lines(root, entry, faults), root / entry, faults)
     if isinstance(entry, list):
-        return _listed(ordered, entry, root / FILE)
+        return _listed(ordered, entry, root / FILE, faults)
     shares = declared.splits.shares
     if not shares or (entry is None and split != "train"):
         return ordered if SPLIT in declared.images or _placed(declared) else []
@@ -111,15 +110,16 @@ def _placed(declared: Declaration) -> bool:
     return declared.kind == "coco" and SPLIT in declared.annotations
 
 
-def _lines(root: Path, name: str) -> list[str]:
+def _lines(root: Path, name: str, faults: list[str]) -> list[str]:
     try:
         text = (root / name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{root / name} cannot be read: {error}.") from None
+        faults.append(f"{root / name} cannot be read: {error}.")
+        return []
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _listed(names: list[str], wanted: list[str], source: Path) -> list[str]:
+def _listed(names: list[str], wanted: list[str], source: Path, faults: list[str]) -> list[str]:
     """The images that a list names: by path, by the end of a path, with or without suffix."""
     known: dict[str, list[str]] = {}
     for name in names:
@@ -130,8 +130,12 @@ def _listed(names: list[str], wanted: list[str], source: Path) -> list[str]:
             if canonical_stem(tail) != tail:
                 known.setdefault(canonical_stem(tail), []).append(name)
     found = [known.get(each, []) for each in wanted]
-    for each, images in zip(wanted, found, strict=True):
-        if len(images) != 1:
-            what = "no image" if not images else f"{len(images)} images"
-            raise DataError(f"{source} names '{each}', which is {what}: correct the list.")
-    return sorted({images[0] for images in found})
+    wrong = [
+        f"'{each}', which is {'no image' if not images else f'{len(images)} images'}"
+        for each, images in zip(wanted, found, strict=True)
+        if len(images) != 1
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        faults.append(f"{source} names {'; '.join(wrong[:10])}{more}: correct the list.")
+    return sorted({images[0] for images in found if len(images) == 1})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from dagen.datasets.base import Label
 from dagen.datasets.reading import polygons, run_lengths
 from dagen.datasets.reading.coco_entries import Document, ImageEntry, Instance, Runs
-from dagen.datasets.reading.paths import canonical, spelling_fault
+from dagen.datasets.reading.coco_faults import faults, remarks
+from dagen.datasets.reading.paths import canonical
 from dagen.errors import DataError
 from dagen.types import IGNORE
 
@@ -32,7 +33,7 @@ class Annotations:
         scenes: TACO's scene tags by the id of the image.
         faults: what is wrong with the file, one sentence each without its end; no label is read
             from a file with faults.
-        outlineless: what is said about annotations without an outline; None if all have one.
+        remarks: what is said about annotations of which nothing is drawn, a sentence each.
     """
 
     path: Path
@@ -41,7 +42,7 @@ class Annotations:
     categories: dict[int, str]
     scenes: dict[int, str]
     faults: tuple[str, ...] = ()
-    outlineless: str | None = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def _by_spelling(self) -> dict[str, ImageEntry]:
@@ -60,8 +61,7 @@ class Annotations:
     def problems(self) -> Iterator[str]:
         """All that is wrong with the file, a sentence each."""
         yield from (f"{self.path} {fault}: correct the file." for fault in self.faults)
-        if self.outlineless:
-            yield self.outlineless
+        yield from self.remarks
 
     def find(self, *names: str) -> ImageEntry | None:
         """The declaration of an image under the first of ``names`` that is declared.
@@ -160,8 +160,8 @@ def read(path: Path) -> Annotations:
         dict(instances),
         categories,
         scenes,
-        tuple(_faults(document, names, categories)),
-        _outlineless(path, document, names),
+        tuple(faults(document)),
+        tuple(remarks(path, document)),
     )
 
 
@@ -207,50 +207,6 @@ def _wrong(error: ValidationError) -> str:
         found.setdefault(where, f"{where}: {each['msg']}")
     rest = f"; and {len(found) - 5} more" if len(found) > 5 else ""
     return "; ".join(list(found.values())[:5]) + rest
-
-
-def _faults(document: Document, names: dict[int, str], categories: dict[int, str]) -> Iterable[str]:
-    files = [image.file_name for image in document.images]
-    if fault := spelling_fault(files):
-        yield fault
-    for what, values in (
-        ("file", files),
-        ("image id", [image.id for image in document.images]),
-        ("category id", [category.id for category in document.categories]),
-    ):
-        counted: Counter[str | int] = Counter(values)
-        if twice := [value for value, count in counted.items() if count > 1]:
-            yield f"defines {len(twice)} {what}(s) more than once ({_some(twice)})"
-    for what, wanted, known in (
-        ("image", [each.image_id for each in document.annotations], {*names}),
-        ("category", [each.category_id for each in document.annotations], {*categories}),
-    ):
-        absent = [number for number in wanted if number not in known]
-        if absent:
-            plural = {"image": "images", "category": "categories"}[what]
-            yield (
-                f"has {len(absent)} annotation(s) of {plural} that it does not define "
-                f"({what} {_some(dict.fromkeys(absent))})"
-            )
-
-
-def _outlineless(path: Path, document: Document, names: dict[int, str]) -> str | None:
-    bare = [each for each in document.annotations if not each.has_outline]
-    if not bare:
-        return None
-    where = dict.fromkeys(names[each.image_id] for each in bare if each.image_id in names)
-    boxless = sum(each.bbox is None for each in bare)
-    whole = f"; {boxless} of them have no box either, so their whole image is" if boxless else ""
-    return (
-        f"{len(bare)} of {len(document.annotations)} annotation(s) in {path} have no outline "
-        f"(in {_some(where)}): the pixels in their boxes are ignored{whole}. Draw outlines to "
-        "train on them."
-    )
-
-
-def _some(values: Iterable[object]) -> str:
-    listed = [str(value) for value in values]
-    return ", ".join(listed[:10]) + (", ..." if len(listed) > 10 else "")
 
 
 def _plain(segmentation: Runs | list[list[float]]) -> Runs | list[list[float]]:

@@ -25,8 +25,19 @@ class Files(Dataset):
     :meth:`label`, :meth:`instances` and :meth:`scene` open labels.
     """
 
-    def __init__(self, root: Path, split: str, task: Task) -> None:
+    def __init__(self, root: Path, split: str, task: Task, faults: list[str] | None = None) -> None:
+        """Open one split; see :meth:`Dataset.__init__`.
+
+        Args:
+            root: the data set's own folder.
+            split: one of ``splits``.
+            task: task under which labels are read.
+            faults: takes what is wrong with the split's list of images, a sentence each; the split
+                then has the sound names. None: any fault is an error.
+        """
         super().__init__(Path(root), split, task)
+        self._faults: list[str] = [] if faults is None else faults
+        self._checked = faults is not None
         if split not in self.splits:
             raise unknown("split", split, self.splits)
         if task in PRESETS and task not in self.tasks:
@@ -39,16 +50,21 @@ class Files(Dataset):
             )
         names = list(self._listing())
         if twice := sorted(name for name, count in Counter(names).items() if count > 1):
-            raise DataError(
+            self._faults.append(
                 f"the split '{split}' of {self.root} names {len(twice)} file(s) more than once "
                 f"({', '.join(twice[:5])}): list each once."
             )
-        if not names:
+        if self._faults and not self._checked:
+            raise DataError(" ".join(self._faults))
+        if not names and not self._faults:
             raise MissingSplit(f"the split '{split}' of {self.root} has no image: {self._layout()}")
-        self._names = sorted(names)
+        self._names = sorted({*names})
 
     def _listing(self) -> Iterable[str]:
-        """Paths of the split's images below ``root``; opens no label."""
+        """Paths of the split's images below ``root``; opens no label.
+
+        What is wrong with the list is added to ``_faults``, and the sound part of it is returned.
+        """
         raise NotImplementedError
 
     def _layout(self) -> str:

@@ -95,22 +95,27 @@ def check(
 
     Raises:
         UsageError: an unknown name, or a task that the labels cannot serve.
-        DataError: the data set's folder is missing.
+        DataError: the data set's folder is missing, or its ``dagen.toml`` cannot be read.
     """
     found = opening.kind(name, data_root)
     folder = opening.require(name, data_root)
     report = Report(name, task)
     seen: dict[bytes, tuple[str, str]] = {}
     for split in found.splits:
+        faults: list[str] = []
         try:
-            dataset: Dataset = found(folder, split, task)
+            dataset: Dataset = (
+                found(folder, split, task, faults)
+                if issubclass(found, Files)
+                else found(folder, split, task)
+            )
         except MissingSplit as error:
             if split in _NEEDED:
                 report.defects.append(Defect(split, None, str(error)))
         except DataError as error:
             report.defects.append(Defect(split, None, str(error)))
         else:
-            checked = _SplitCheck(dataset, seen)
+            checked = _SplitCheck(dataset, seen, faults)
             checked.run(progress)
             report.splits[split] = checked.summary
             report.defects += checked.defects
@@ -119,9 +124,17 @@ def check(
 
 
 class _SplitCheck:
-    """The check of one split; ``seen`` has the images of all earlier splits."""
+    """The check of one split.
 
-    def __init__(self, dataset: Dataset, seen: dict[bytes, tuple[str, str]]) -> None:
+    Args:
+        dataset: the split.
+        seen: the images of all earlier splits.
+        faults: what is wrong with its list of images.
+    """
+
+    def __init__(
+        self, dataset: Dataset, seen: dict[bytes, tuple[str, str]], faults: list[str]
+    ) -> None:
         self.dataset = dataset
         self.seen = seen
         self.summary = SplitSummary(len(dataset))
@@ -129,6 +142,8 @@ class _SplitCheck:
         self.warnings: list[Warned] = []
         self._pixels = np.zeros(256, dtype=np.int64)
         self._told: set[str] = set()
+        for fault in faults:
+            self._tell(None, fault)
 
     def run(self, progress: Progress | None) -> None:
         total = len(self.dataset)

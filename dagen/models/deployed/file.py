@@ -131,7 +131,7 @@ def identity(path: Path) -> bytes:
 
 
 def offline(options: dict[str, Any]) -> dict[str, Any]:
-    """A network's keywords, with downloads off: for a build whose weights will be replaced."""
+    """A network's keywords without pretrained weights: for a build whose weights are replaced."""
     return {key: value for key, value in options.items() if key != "pretrained"}
 
 

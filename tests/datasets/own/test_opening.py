@@ -112,6 +112,22 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, toml: str, message: str) -> No
     assert "\n" not in str(error.value) and "dagen.toml" in str(error.value)
 
 
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    toml = 'colour = 3\nsplits = {vall = 0.2, seed = "x"}\nimages = "../x"\n'
+    (tmp_path / "dagen.toml").write_text(f'kind = "coco"\n{toml}')
+    with pytest.raises(DataError) as error:
+        opening.declared(str(tmp_path))
+    for part in ("'colour'", "'vall'", "seed", "'../x'"):
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+    masks = make_masks(tmp_path / "m", IDS + '[map]\ncann = "x"\n[colours]\nbagg = "#000000"\n')
+    with pytest.raises(DataError, match=r"(?s)'cann'.*'bagg'"):
+        opening.declared(str(masks))
+    listed = make_masks(tmp_path / "l", IDS + 'splits = {val = ["p1", "p8", "p9"]}\n')
+    with pytest.raises(DataError, match="'p8', which is no image; 'p9'"):
+        opening.open_dataset(str(listed), "val", Task.BINARY)
+
+
 def test_paths_outside_the_folder_are_refused(tmp_path: Path) -> None:
     root = make_masks(tmp_path / "f", "")
     (root / "dagen.toml").write_text('kind = "folder"\nimages = "../secret"\n')

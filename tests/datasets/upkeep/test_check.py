@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dagen.datasets.coco import Coco
 from dagen.datasets.taco import Taco
 from dagen.datasets.upkeep.check import Defect, check
 from dagen.errors import DataError, UsageError
@@ -91,6 +92,8 @@ def test_lists_with_defects(tmp_path: Path) -> None:
         defects,
         [
             ("train", None, "more than once"),
+            # The names are told, and the sound ones are looked at all the same.
+            ("val", "data/batch_1/000002.jpg", "of the split 'train'"),
             ("val", "data/batch_9/gone.jpg", "is missing"),
             ("val", "data/batch_9/gone.jpg", "has no entry"),
             ("test", None, "'../../x.jpg'"),
@@ -102,6 +105,33 @@ def test_lists_with_defects(tmp_path: Path) -> None:
     (folder / "splits.json").write_text(json.dumps(splits))
     problems = _problems(check("taco", Task.BINARY, tmp_path).defects)
     assert "of the split 'train'" in problems["val", "data/batch_1/000002.jpg"]
+
+
+def test_a_list_with_faults_does_not_hide_those_of_the_files(tmp_path: Path) -> None:
+    folder = make_coco(tmp_path)
+    file = next((folder / "annotations").glob("*train.json"))
+    document = json.loads(file.read_text())
+    document["images"] += [
+        {"id": 98, "file_name": "../outside.jpg", "width": 8, "height": 8},
+        {"id": 99, "file_name": "gone.jpg", "width": 8, "height": 8},
+    ]
+    document["annotations"] += [{"id": 97, "image_id": 96, "category_id": 1}]
+    file.write_text(json.dumps(document))
+    with pytest.raises(DataError, match="outside"):  # who trains on it stops here
+        Coco(folder, "train", Task.BINARY)
+    told = [d.problem for d in check("coco", Task.BINARY, tmp_path).defects if d.split == "train"]
+    for part in ("'../outside.jpg'", "gone.jpg is missing", "images that it does not define"):
+        assert sum(part in each for each in told) == 1, part
+
+
+def test_images_that_share_a_mask_do_not_end_the_check(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    first = next((folder / "images" / "train").iterdir())
+    shutil.copy(first, first.with_suffix(".bmp"))
+    next((folder / "masks" / "val").iterdir()).write_bytes(b"")
+    problems = [d.problem for d in check("folder", Task.MATERIAL, tmp_path).defects]
+    assert any("share one mask" in each for each in problems)
+    assert any("cannot be read as an image" in each for each in problems)
 
 
 def test_a_broken_annotation_file_is_listed_once_per_split(tmp_path: Path) -> None:
