@@ -23,7 +23,8 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
     >>> mask, probabilities = dagen.predict(predictor, image)      # doctest: +SKIP
 
     Args:
-        path: the deployed file.
+        path: the deployed file; or a teacher that gives a map of foreground: a known name such as
+            ``u2netp``, or an ONNX file (see ``dagen.datasets.maps.teachers``).
         size: height and width in pixels that its input covers; None is the network's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
@@ -31,9 +32,14 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
         UsageError: an invalid size or device.
         DagenError: the file is missing, damaged, or not written by dagen.
     """
+    from dagen.scoring.teachers import is_teacher, teacher_predictor
     from dagen.scoring.torch_predictor import TorchPredictor
     from dagen.system.device import choose_device
 
+    if is_teacher(str(path)):
+        if size is not None or device != "auto":
+            raise UsageError(f"{path} is a teacher; it has its own size and runs on the CPU.")
+        return teacher_predictor(str(path))
     covered = None if size is None else _pixels(size)
     return TorchPredictor.load(path, size=covered, device=choose_device(device))
 

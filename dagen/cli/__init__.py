@@ -18,6 +18,7 @@ from dagen.cli import (
     profile,
     report,
     runs,
+    teacher,
     ui,
     visualize,
 )
@@ -39,6 +40,7 @@ predict.add_to(app)
 visualize.add_to(app)
 app.add_typer(data.app, name="data")
 app.add_typer(lists.app, name="list")
+app.add_typer(teacher.app, name="teacher")
 profile.add_to(app)
 report.add_to(app)
 ui.add_to(app)

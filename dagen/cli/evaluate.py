@@ -25,14 +25,12 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score a deployed network on a data set, at the labels' own resolution."""
+    """Score a deployed network, or a teacher, on a data set at the labels' own resolution."""
     from dagen.api import networks
-    from dagen.models.deployed.file import read_card
     from dagen.runs import figures
 
-    scores = networks.evaluate(
-        model, data=data, split=split, size=size, data_root=data_root, device=device, quiet=quiet
-    )
+    predictor = networks.load(model, size=size, device=device)
+    scores = networks.evaluate(predictor, data=data, split=split, data_root=data_root, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(scores, indent=2, sort_keys=True))
         return
@@ -42,7 +40,7 @@ def evaluate(
     table = Table(title=f"{model.name} on {data} {split}, IoU in %", title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
-    for name in figures.ordered(read_card(model).task, scores):
+    for name in figures.ordered(predictor.task.name, scores):
         table.add_row(figures.title(name), figures.percent(scores[name]))
     console = Console()
     console.print(table)

@@ -22,7 +22,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
-Deployed = Annotated[Path, typer.Argument(help="A deployed file, model.safetensors.")]
+Deployed = Annotated[
+    Path,
+    typer.Argument(help="A deployed file, model.safetensors; or a teacher: a name, an ONNX file."),
+]
 Cover = Annotated[
     str | None, typer.Option(help="Height x width of the input; otherwise the network's own.")
 ]

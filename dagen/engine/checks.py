@@ -8,6 +8,7 @@ from dagen import plugins
 from dagen.datasets.loading.opening import require
 from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
+from dagen.engine.teachers import open_maps
 from dagen.models.deployed.file import read_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
@@ -27,11 +28,13 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
         DagenError: the run that ``init`` names is not finished, or its file is damaged.
         UsageError: ``init`` has another network, or source and target are the same.
         DataError: a data set to score is missing, which would otherwise show only after training;
-            a data set has no class of the task.
+            a data set has no class of the task, or a teacher is missing or damaged.
     """
     check_start(runtime.located(plan.config), plan.task)
     for name in (*plan.scored, *plan.config.extra_src):
         require(name, runtime.data_root)
+    for kind in open_maps(plan, runtime.runs).values():
+        kind.ready()
     check_classes(plan, runtime.data_root)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from itertools import product
+from collections.abc import Mapping
 from pathlib import Path
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
-from dagen.datasets.loading.batches import Feed, Sampling, Stream, drawn
+from dagen.datasets.loading.batches import Feed, Stream, drawn
 from dagen.datasets.loading.cache import CachedDataset, cached
 from dagen.datasets.loading.foreground import require_foreground
 from dagen.datasets.loading.opening import open_dataset, require_images
@@ -17,20 +16,21 @@ from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined
 from dagen.datasets.maps.base import Map
-from dagen.datasets.maps.teachers.opening import open_map
+from dagen.engine.sampling import sampling_of
+from dagen.engine.teachers import open_maps
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
-from dagen.system.distributed import World
 
 logger = logging.getLogger("dagen")
 
 
-def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
+def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) -> dict[Stream, Feed]:
     """The images of a run: labelled source images, unlabelled and labelled target images.
 
     Args:
         plan: plan of the run.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
+        runs: folder of all runs, for a teacher that is a run.
 
     Returns:
         ``source`` and ``target`` if they are needed, and ``labelled``: the target images whose
@@ -38,7 +38,7 @@ def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
 
     Raises:
         DataError: a data set or its labels are missing or damaged.
-        UsageError: more target labels than there are images, or an unknown kind of map.
+        UsageError: more target labels than there are images, or an unknown teacher.
     """
     config, streams = plan.config, plan.parts.streams
     feeds: dict[Stream, Feed] = {}
@@ -54,7 +54,7 @@ def open_feeds(plan: Plan, data_root: Path | None) -> dict[Stream, Feed]:
         return feeds
     if "target" in streams:
         images = _training_images(plan, config.tgt, data_root)
-        maps = {name: open_map(name, prepared) for name, prepared in plan.parts.maps.items()}
+        maps = open_maps(plan, runs)
         feeds["target"] = Feed(
             images, False, maps=maps, paster=_paster(plan, images, maps, data_root)
         )
@@ -75,34 +75,6 @@ def _paster(
     empty = None if wanted.empty is None else _training_images(plan, wanted.empty, data_root)
     donors = drawn("target", len(images), sampling_of(plan.config), plan.config.steps)
     return Paster(images, donors, maps, wanted.share, empty, wanted.empty_share)
-
-
-def sampling_of(config: Config, place: World | None = None) -> Sampling:
-    """How a run draws its images; ``place`` is this process among several."""
-    rank, world = (0, 1) if place is None else (place.rank, place.size)
-    return Sampling(
-        config.size, config.batch, config.zoom, config.seed, config.augment, rank, world,
-        config.source_batch,
-    )  # fmt: skip
-
-
-def make_maps(
-    feed: Feed, config: Config, on_map: Callable[[int, int], None] = lambda done, total: None
-) -> None:
-    """Make the maps of all images that a run will draw, before it trains.
-
-    Without this, the first steps would wait for a teacher, and a loader process would run it.
-
-    Args:
-        feed: the stream of target images.
-        config: configuration of the run.
-        on_map: called with the number of maps done and their total; not if there are none.
-    """
-    images = drawn("target", len(feed.dataset), sampling_of(config), config.steps)
-    total = len(images) * len(feed.maps)
-    for done, (kind, index) in enumerate(product(feed.maps.values(), images), start=1):
-        feed.dataset.map_of(index, kind)
-        on_map(done, total)
 
 
 def _training_images(plan: Plan, name: str, data_root: Path | None) -> CachedDataset:

@@ -64,6 +64,7 @@ class Ending:
         around: makes a context manager for scoring a network on a data set.
         selection: the choice among several checkpoints.
         stream: the scores of a run over a stream.
+        teachers: digests of the teachers' files, by name.
     """
 
     seconds: float = 0.0
@@ -73,6 +74,7 @@ class Ending:
     )
     selection: Selection | None = None
     stream: StreamScores | None = None
+    teachers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ def measure(
         seconds=ending.seconds,
         selection=ending.selection,
         stream=ending.stream,
+        teachers=ending.teachers or None,
         weights=read_card(job.folder / MODEL).weights,
         baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
     )

@@ -16,9 +16,11 @@ from dagen.datasets.loading.batches import (
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset
 from dagen.engine.build import build_network, build_stack
-from dagen.engine.feeds import make_maps, open_feeds, sampling_of
+from dagen.engine.feeds import open_feeds
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks, fit
+from dagen.engine.sampling import sampling_of
+from dagen.engine.teachers import digests, make_maps, settle_teachers
 from dagen.engine.trained import is_trained
 from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
@@ -50,13 +52,16 @@ class TrainingRun:
         self.job, self.config = job, job.config
         self.network = build_network(job.runtime.located(job.config), job.plan.task)
         self.stack = build_stack(job.plan, self.network)
-        self.feeds = open_feeds(job.plan, job.runtime.data_root)
+        self.feeds = open_feeds(job.plan, job.runtime.data_root, job.runtime.runs)
+        target = self.feeds.get("target")
+        self.maps = {} if target is None else target.maps
         self.candidates = Candidates(job.folder, job.plan.kept)
         self.trained = is_trained(job, self.candidates)
 
     def execute(self) -> RunResult:
         """Train, choose, score the deployed file, log. Rank 0 only."""
         job = self.job
+        settle_teachers(job.folder, self.maps)
         write_atomically(job.folder / "config.json", self.config.to_json().encode())
         if labelled := self.feeds.get("labelled"):
             names = [labelled.dataset.name(i) for i in range(len(labelled.dataset))]
@@ -65,7 +70,8 @@ class TrainingRun:
             tracked(job.plan, job.runtime, job.folder) as log,
             Progress(quiet=job.runtime.quiet) as progress,
         ):
-            log.describe({stream: feed.dataset for stream, feed in self.feeds.items()})
+            datasets = {stream: feed.dataset for stream, feed in self.feeds.items()}
+            log.describe(datasets, digests(self.maps))
             probes = open_probes(job.plan, job.runtime.data_root) if job.plan.kept else None
             if probes is not None:
                 judging.require(self.config, probes.domains)
@@ -179,6 +185,7 @@ class TrainingRun:
                     network, "source" if name == self.config.src else "target"
                 ),
                 selection=None if choice is None else choice.selection,
+                teachers=digests(self.maps),
             ),
             log,
             Sheets(

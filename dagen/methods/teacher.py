@@ -11,22 +11,38 @@ ones are new each time. ``empty`` adds scenes without objects.
 
 A map of one channel has no materials: with several foreground classes their sum is learnt, as in
 ``saliency``. The average of the student is scored (``mean-teacher``).
+
+Options: channel-wise distillation over space (Shu et al., ICCV 2021), on the log-odds of
+foreground; a soft Dice (Milletari et al., 3DV 2016) or Lovász loss (Berman et al., CVPR 2018) where
+the map is sure; a band at outlines that is ignored; and bootstrapping (Reed et al., 2015), in which
+the student's own average joins the map late in the run, because a teacher's mistakes are
+systematic. With several teachers, images count by their agreement and disputed pixels are ignored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+import torch
+from pydantic import Field
 from torch import Tensor
 
 from dagen.errors import UsageError
+from dagen.losses import lovasz_softmax
 from dagen.methods.base import Context, Method, RunFacts
-from dagen.methods.shared.pseudo import enlarge
-from dagen.methods.shared.soft.cross_entropy import soft_cross_entropy
-from dagen.parameters import Fraction, NotNegative
-from dagen.types import Domain, Pasting, Task
+from dagen.methods.mean_teacher import teacher_of
+from dagen.methods.shared.pseudo import enlarge, started
+from dagen.methods.shared.soft.channel_wise import channel_wise
+from dagen.methods.shared.soft.cross_entropy import foreground_logit, soft_cross_entropy
+from dagen.methods.shared.soft.dice import soft_dice
+from dagen.methods.shared.soft.joining import Joined, Joining, foreground, join, outline_band
+from dagen.parameters import Fraction, NotNegative, Positive
+from dagen.types import IGNORE, Domain, Pasting, Task
+
+_NEAREST = 1 / 510
+"""Probabilities keep this distance from 0 and 1 in a logit: half a step of an 8-bit map."""
 
 
 class Teacher(Method):
@@ -38,10 +54,24 @@ class Teacher(Method):
 
         Attributes:
             maps: the teacher, or several: a known name (``dagen teacher list``), an ONNX file, a
-                folder of maps, a kind of map such as ``salience``.
+                folder of maps, a run (``run:NAME``), a deployed file, or a kind of map such as
+                ``salience``.
             input: how an ONNX file's input is prepared, in place of the TOML file beside it.
             weight: factor of all loss terms.
             cross_entropy: factor of the cross-entropy against the map.
+            channel_wise: factor of the channel-wise distillation over space (CIRKD's code: 3 for
+                logits).
+            temperature: its temperature.
+            dice: factor of the soft Dice loss where the map is sure.
+            lovasz: factor of the Lovász loss where the map is sure.
+            sure: distance from one half from which a map is sure, in [0, 0.5).
+            band: pixels on each side of an object's outline that are ignored.
+            joined: how several teachers' maps become one, ``mean`` or ``minimum``.
+            disputed: with several teachers, pixels are ignored where their maps differ by more.
+            by_agreement: whether images count by their teachers' agreement.
+            takeover: share of the steps after which the student's own average joins the map; 1 is
+                never.
+            trust: the map's share in the sum, at the takeover and at the end of the run.
             paste: share of the target images that get objects of other ones, in [0, 1].
             empty: a data set of scenes without objects; none by default.
             empty_share: share of the target images that are such scenes, if there are any.
@@ -51,6 +81,17 @@ class Teacher(Method):
         input: dict[str, Any] = field(default_factory=dict)
         weight: NotNegative = 1.0
         cross_entropy: NotNegative = 1.0
+        channel_wise: NotNegative = 0.0
+        temperature: Positive = 4.0
+        dice: NotNegative = 0.0
+        lovasz: NotNegative = 0.0
+        sure: Annotated[float, Field(ge=0, lt=0.5)] = 0.3
+        band: Annotated[int, Field(ge=0, le=16)] = 0
+        joined: Joining = "mean"
+        disputed: Fraction = 0.5
+        by_agreement: bool = True
+        takeover: Fraction = 1.0
+        trust: tuple[Fraction, Fraction] = (0.95, 0.8)
         paste: Fraction = 0.0
         empty: str = ""
         empty_share: Fraction = 0.1
@@ -67,12 +108,17 @@ class Teacher(Method):
 
     @classmethod
     def check(cls, config: Config, facts: RunFacts) -> None:
-        """Refuse teachers named twice, and no teacher."""
+        """Refuse teachers named twice, no teacher, and no loss."""
         found = names(config)
         if not found or len(set(found)) < len(found):
             raise UsageError(
                 f"teacher.maps is {list(found)}; name at least one teacher, and each once, such as "
                 "u2netp."
+            )
+        if not (config.cross_entropy or config.channel_wise or config.dice or config.lovasz):
+            raise UsageError(
+                "all factors of teacher's losses are 0; set cross_entropy, channel_wise, dice or "
+                "lovasz."
             )
 
     @classmethod
@@ -88,15 +134,71 @@ class Teacher(Method):
         return Pasting(config.paste, config.empty or None, config.empty_share)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``cross_entropy``; logs ``foreground``, the map's mean."""
-        (name,) = names(self.config)
-        soft = ctx.target.maps[name]
-        ctx.metrics["foreground"] = (soft if soft.ndim == 3 else 1 - soft[:, 0]).mean()
-        logits = enlarge(ctx.target_out.logits, ctx.target.image)
+        """The terms whose factors are above 0.
+
+        Logs ``foreground``, the map's mean, and with several teachers ``agreement``.
+        """
         own = self.config
-        return {"cross_entropy": own.weight * own.cross_entropy * soft_cross_entropy(logits, soft)}
+        taught = self.taught(ctx)
+        logits = enlarge(ctx.target_out.logits, ctx.target.image)
+        if taught.soft.ndim == 3:  # foreground against background, as a map of two classes
+            logits = torch.stack([torch.zeros_like(logits[:, 0]), foreground_logit(logits)], 1)
+        soft = _classes(taught.soft)
+        weight = taught.valid * taught.agreement[:, None, None]
+        sure = (soft.amax(1) - 0.5 > own.sure) & taught.valid
+        terms: dict[str, Tensor] = {}
+        if own.cross_entropy:
+            terms["cross_entropy"] = own.cross_entropy * soft_cross_entropy(logits, soft, weight)
+        if own.channel_wise:
+            ours, theirs = _activations(logits), _activations(soft.clamp(min=_NEAREST).log())
+            found = channel_wise(ours, theirs, own.temperature, taught.valid, taught.agreement)
+            terms["channel_wise"] = own.channel_wise * found
+        if own.dice:
+            objects = logits.softmax(1)[:, 1:], soft[:, 1:]
+            terms["dice"] = own.dice * soft_dice(*objects, weight * sure)
+        if own.lovasz:
+            label = soft.argmax(1).masked_fill(~(sure & (weight >= 0.5)), IGNORE)
+            terms["lovasz"] = own.lovasz * lovasz_softmax(logits, label)
+        return {name: own.weight * term for name, term in terms.items()}
+
+    def taught(self, ctx: Context) -> Joined:
+        """What the student learns in this step."""
+        own = self.config
+        joined = join([ctx.target.maps[n] for n in names(own)], own.joined, own.disputed)
+        shown = foreground(joined.soft)
+        ctx.metrics["foreground"] = shown.mean()
+        valid, agreement, soft = joined.valid, joined.agreement, joined.soft
+        if len(names(own)) > 1:
+            ctx.metrics["agreement"] = agreement.mean()
+        if not own.by_agreement:
+            agreement = torch.ones_like(agreement)
+        if own.band:
+            valid = valid & ~outline_band(shown, own.band)
+        if own.takeover < 1 and started(ctx, own.takeover):
+            trust = self._trust(ctx)
+            p = teacher_of(ctx).probabilities(ctx)
+            soft = trust * soft + (1 - trust) * (p if soft.ndim == 4 else foreground(p))
+        return Joined(soft, valid, agreement)
+
+    def _trust(self, ctx: Context) -> float:
+        """The map's share in what is learnt, linear from the takeover to the last step."""
+        first, last = self.config.trust
+        begin = self.config.takeover * ctx.steps
+        done: float = (ctx.step - begin) / max(1.0, ctx.steps - 1 - begin)
+        share: float = first + (last - first) * done
+        return share
 
 
 def names(config: Teacher.Config) -> tuple[str, ...]:
     """The teachers that the parameters name."""
     return (config.maps,) if isinstance(config.maps, str) else config.maps
+
+
+def _classes(soft: Tensor) -> Tensor:
+    """(B, C, H, W): a map of all classes, or of background and foreground."""
+    return soft if soft.ndim == 4 else torch.stack([1 - soft, soft], 1)
+
+
+def _activations(logits: Tensor) -> Tensor:
+    """The log-odds of each class but the first against it; one channel for two classes."""
+    return logits[:, 1:] - logits[:, :1]

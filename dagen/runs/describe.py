@@ -122,7 +122,10 @@ def budget(config: Stored, images: int | None = None) -> str:
         images: number of images of the stream that it adapted to, if any.
     """
     height, width = config["size"]
-    shape = f"batch {config['batch']} at {height}x{width}"
+    each = str(config["batch"])
+    if known := config.get("source_batch"):
+        each += f" and {known} labelled"
+    shape = f"batch {each} at {height}x{width}"
     if images is not None:
         spent = f"one pass over the {images} images that are scored, {shape}"
     else:

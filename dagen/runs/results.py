@@ -89,12 +89,14 @@ class Findings:
         stream: the scores over a stream of images; None for a run that trains.
         baseline: the run that an adapted run is compared with; None if there was none.
         unlabelled: what is known of the target; None if it has labels, or there is none.
+        teachers: by name, the digests of the teachers whose maps were learnt; None without any.
     """
 
     selection: Selection | None = None
     stream: StreamScores | None = None
     baseline: Baseline | None = None
     unlabelled: Unlabelled | None = None
+    teachers: Mapping[str, str] | None = None
 
     @property
     def stream_images(self) -> int | None:
@@ -112,6 +114,8 @@ class Findings:
             found["baseline"] = {"run": self.baseline.run, "scores": scores}
         if self.unlabelled is not None:
             found["unlabelled"] = asdict(self.unlabelled)
+        if self.teachers is not None:
+            found["teachers"] = dict(self.teachers)
         return found
 
 
@@ -126,6 +130,7 @@ def read_findings(extra: Mapping[str, Any]) -> dict[str, Any]:
         "stream": StreamScores(**extra["stream"]) if "stream" in extra else None,
         "baseline": Baseline(**extra["baseline"]) if "baseline" in extra else None,
         "unlabelled": Unlabelled(**extra["unlabelled"]) if "unlabelled" in extra else None,
+        "teachers": dict(extra["teachers"]) if "teachers" in extra else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -53,8 +54,15 @@ class Tracked:
         """Seconds of training so far, including earlier attempts up to their saved states."""
         return self._before + time.monotonic() - self._started
 
-    def describe(self, data: Mapping[Stream, Dataset]) -> None:
-        """Log parameters, tags and data sets, once at the start."""
+    def describe(
+        self, data: Mapping[Stream, Dataset], teachers: Mapping[str, str] | None = None
+    ) -> None:
+        """Log parameters, tags and data sets, once at the start.
+
+        Args:
+            data: the images by stream.
+            teachers: digests of the teachers' files, by name.
+        """
         config = self._plan.config
         self._log.params(parameters(self._plan))
         revision = commit() or "unknown"
@@ -76,6 +84,7 @@ class Tracked:
                 "budget": describe.budget(stored),
                 "recipe": config.recipe or "none",
                 "ceiling": config.ceiling or "none",
+                **({"teachers": json.dumps(dict(teachers))} if teachers else {}),
             }
         )
         names = {"source": config.src, "target": config.tgt, "labelled": config.tgt}

@@ -160,7 +160,7 @@ class Steps(TorchDataset[Batch]):
         maps = {}
         for name, kind in feed.maps.items():
             whole = dataset.map_of(index, kind)
-            whole = whole if scene is None else blank(whole, scene.image.shape)
+            whole = whole if scene is None else blank(whole, scene.image.shape[:2])
             maps[name] = window.map(whole, kind.resized)
         if paster is not None:
             cut, maps = paster.paste(cut, maps, index, pasting)

@@ -44,6 +44,13 @@ class Map:
     resized: ClassVar[Resizing] = "bilinear"
     whole: ClassVar[bool] = False
 
+    def ready(self) -> None:
+        """Raise now, in one line, what would keep every map from being made.
+
+        Raises:
+            DagenError: a file is damaged, or a package is missing.
+        """
+
     def make(self, image: Image, name: str) -> Array:
         """The map of one image.
 

@@ -53,6 +53,10 @@ class OnnxMap(Map):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_session": None}
 
+    def ready(self) -> None:
+        """See :meth:`Map.ready`: parses the file."""
+        self.open()
+
     def make(self, image: Image, name: str) -> Pixels:
         """(h, w) or (h, w, K) uint8 at the output's own size.
 

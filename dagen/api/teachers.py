@@ -1,0 +1,107 @@
+"""Functions for teachers: look at their maps of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagen.errors import UsageError
+
+if TYPE_CHECKING:
+    from dagen.scoring.map_report import Look
+
+_LISTED = 20
+"""Doubtful photographs that are printed; all are in the CSV file."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`show` found.
+
+    Attributes:
+        looks: one for each photograph, in the data set's order.
+        files: the table and the sheets that were written.
+    """
+
+    looks: Sequence[Look]
+    files: Sequence[Path]
+
+    @property
+    def doubted(self) -> list[Look]:
+        """The photographs on which a teacher is likely wrong, the most doubtful first."""
+        return sorted((x for x in self.looks if x.doubt), key=lambda x: (x.agreement, x.index))
+
+    def lines(self) -> Iterator[str]:
+        """The report in words."""
+        count = len(self.looks)
+        for name in self.looks[0].coverage:
+            share = sum(x.coverage[name] for x in self.looks) / count
+            yield f"{name} covers {100 * share:.1f} % of the pixels of {count} photographs."
+        mean = sum(x.agreement for x in self.looks) / count
+        yield f"Agreement is {100 * mean:.0f} % on average (IoU of what is above one half)."
+        doubted = self.doubted
+        yield f"{len(doubted)} of {count} photographs are doubtful" + (":" if doubted else ".")
+        for one in doubted[:_LISTED]:
+            yield f"  {one.name}: {one.doubt} (agreement {100 * one.agreement:.0f} %)"
+        if len(doubted) > _LISTED:
+            yield f"  and {len(doubted) - _LISTED} more"
+        yield f"See {self.files[0]} and {len(self.files) - 1} sheet(s) beside it."
+
+
+def show(
+    data: str,
+    maps: Sequence[str],
+    *,
+    split: str = "train",
+    task: str = "binary",
+    out: Path | str = "maps",
+    runs: Path | str = "runs",
+    data_root: Path | str | None = None,
+    quiet: bool = True,
+) -> Report:
+    """Draw teachers' maps of a data set's photographs, and flag doubtful ones; opens no label.
+
+    Args:
+        data: the data set.
+        maps: teachers, as in ``teacher.maps``.
+        split: split of the data set.
+        task: task of a teacher that is a network of dagen.
+        out: folder of the sheets and of ``maps.csv``; made if missing.
+        runs: folder of all runs, for a teacher that is a run.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
+        quiet: no progress display.
+
+    Raises:
+        UsageError: no teacher, or an unknown teacher, data set, split or task.
+        DagenError: a teacher or a photograph is missing or damaged, or a file cannot be written.
+    """
+    from dagen.datasets.loading.cache import cached
+    from dagen.datasets.loading.opening import open_dataset, require_images
+    from dagen.scoring import map_sheets
+    from dagen.scoring.map_report import look
+    from dagen.scoring.teachers import open_teacher
+    from dagen.system.progress import Progress
+    from dagen.types import Task
+
+    if not maps:
+        raise UsageError("name at least one teacher, such as u2netp (--maps u2netp).")
+    kind = Task.named(task)
+    teachers = {name: open_teacher(name, kind, Path(runs)) for name in maps}
+    for teacher in teachers.values():
+        teacher.ready()
+    root = None if data_root is None else Path(data_root)
+    whole = open_dataset(data, split, kind, root)
+    require_images(whole, data)
+    dataset = cached(whole, _SIZE)
+    with Progress(quiet=quiet) as progress:
+        bar = progress.task(f"maps of {data} {split}", len(dataset))
+        looks = look(dataset, teachers, bar.advance)
+        bar = progress.task("drawing", len(dataset))
+        files = map_sheets.write(dataset, teachers, looks, Path(out), bar.advance)
+    return Report(looks, files)
+
+
+_SIZE = (256, 256)
+"""Photographs are looked at on a copy that covers this many pixels."""

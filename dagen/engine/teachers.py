@@ -1,0 +1,90 @@
+"""The teachers of a run: opened, kept in its record, and made to answer before it trains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from itertools import product
+from pathlib import Path
+
+from dagen import plugins
+from dagen.datasets.loading.batches import Feed, drawn
+from dagen.datasets.maps.base import Map
+from dagen.engine.sampling import sampling_of
+from dagen.errors import UsageError
+from dagen.runs.config import Config
+from dagen.runs.plan import Plan
+from dagen.scoring.teachers import open_teacher
+from dagen.system.files import write_atomically
+
+FILE = "teachers.json"
+"""The teachers of a run and their digests, in the run's folder."""
+
+
+def open_maps(plan: Plan, runs: Path) -> dict[str, Map]:
+    """The kinds of maps that a run needs, by name.
+
+    Raises:
+        DagenError: a teacher is missing or damaged.
+    """
+    return {
+        name: open_teacher(name, plan.task, runs, prepared)
+        for name, prepared in plan.parts.maps.items()
+    }
+
+
+def digests(maps: Mapping[str, Map]) -> dict[str, str]:
+    """The digests of the teachers among ``maps``; kinds of maps that are code have none."""
+    code = plugins.names("maps")
+    return {name: kind.digest for name, kind in maps.items() if name not in code}
+
+
+def settle_teachers(folder: Path, maps: Mapping[str, Map]) -> None:
+    """Keep the digests of a run's teachers, and refuse others in the same folder.
+
+    Args:
+        folder: the run's folder; it exists.
+        maps: the run's kinds of maps.
+
+    Raises:
+        UsageError: the run began with other files.
+    """
+    own, path = digests(maps), folder / FILE
+    if not own:
+        return
+    if not path.is_file():
+        write_atomically(path, json.dumps(own, indent=2).encode() + b"\n")
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if before != own:
+        known = before if isinstance(before, dict) else {}
+        changed = next((n for n in own if known.get(n) != own[n]), next(iter(own)))
+        raise UsageError(
+            f"{folder.name} began with another file of the teacher {changed}, or prepared its "
+            "input in another way; put the old one back, or start again with --fresh."
+        )
+
+
+def make_maps(
+    feed: Feed, config: Config, on_map: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Make the maps of all images that a run will draw, before it trains.
+
+    Without this, the first steps would wait for a teacher, and a loader process would run it.
+
+    Args:
+        feed: the stream of target images.
+        config: configuration of the run.
+        on_map: called with the number of maps done and their total.
+
+    Raises:
+        DagenError: a teacher or an image is damaged, or a map is missing.
+    """
+    images = drawn("target", len(feed.dataset), sampling_of(config), config.steps)
+    total = len(images) * len(feed.maps)
+    for done, (kind, index) in enumerate(product(feed.maps.values(), images), start=1):
+        feed.dataset.map_of(index, kind)
+        on_map(done, total)

@@ -1,0 +1,88 @@
+"""Sheets of photographs with their teachers' maps, and a table of them as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dagen.datasets.base import Dataset
+from dagen.datasets.maps.base import Map
+from dagen.scoring.map_report import Look, Plane, unit
+from dagen.scoring.sheets import grid
+from dagen.system.files import make_folder, write_atomically
+from dagen.types import Image
+
+TABLE = "maps.csv"
+_ROWS = 12
+_TINT = np.array([255, 40, 140], np.float32)
+
+
+def write(
+    dataset: Dataset,
+    maps: Mapping[str, Map],
+    looks: Sequence[Look],
+    out: Path,
+    on_image: Callable[[], None] = lambda: None,
+) -> list[Path]:
+    """Write ``maps.csv`` and sheets of all photographs, the doubtful ones first.
+
+    Args:
+        dataset: the photographs.
+        maps: teachers by name.
+        looks: what :func:`dagen.scoring.map_report.look` found.
+        out: folder to write to; made if missing.
+        on_image: called after each photograph.
+
+    Returns:
+        The files.
+
+    Raises:
+        DagenError: a file cannot be written.
+    """
+    make_folder(out)
+    ordered = sorted(looks, key=lambda one: (not one.doubt, one.agreement, one.index))
+    written = [out / TABLE]
+    write_atomically(written[0], _table(ordered, list(maps)).encode())
+    for first in range(0, len(ordered), _ROWS):
+        some = ordered[first : first + _ROWS]
+        rows = []
+        for one in some:
+            image = dataset.image(one.index)
+            shown = [unit(dataset.map_of(one.index, kind)) for kind in maps.values()]
+            joined = [np.mean(shown, axis=0)] if len(shown) > 1 else []
+            rows.append([image, *(_tinted(image, plane) for plane in [*shown, *joined])])
+            on_image()
+        titles = ["photograph", *maps, *(["mean"] if len(maps) > 1 else [])]
+        lines = "\n".join(_line(one) for one in some)
+        page = out / f"maps-{first // _ROWS + 1:02d}.png"
+        picture = grid(rows, titles, lines)
+        write_atomically(page, lambda file, drawn=picture: drawn.save(file, "png"))  # type: ignore[misc]
+        written.append(page)
+    return written
+
+
+def _line(one: Look) -> str:
+    covered = ", ".join(f"{100 * share:.1f} %" for share in one.coverage.values())
+    doubt = f"; {one.doubt}" if one.doubt else ""
+    return f"{one.name}: covers {covered}, agreement {100 * one.agreement:.0f} %{doubt}"
+
+
+def _table(looks: Sequence[Look], teachers: Sequence[str]) -> str:
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["name", *(f"coverage {t}" for t in teachers), "agreement", "doubt"])
+    for one in looks:
+        shares = [f"{one.coverage[t]:.4f}" for t in teachers]
+        table.writerow([one.name, *shares, f"{one.agreement:.4f}", one.doubt])
+    return text.getvalue()
+
+
+def _tinted(image: Image, plane: Plane) -> Image:
+    """A grey picture in which the map is pink."""
+    grey = np.repeat(image.astype(np.float32).mean(2, keepdims=True), 3, 2)
+    alpha = 0.7 * plane[..., None]
+    return np.asarray(np.round((1 - alpha) * grey + alpha * _TINT), np.uint8)
