@@ -35,7 +35,7 @@ def test_soft_maps_stay_and_masks_become_sure(tmp_path: Path) -> None:
 
 def test_class_ids_are_no_probabilities(tmp_path: Path) -> None:
     _save(tmp_path / "a.png", _plane(4))
-    with pytest.raises(DataError, match="largest value .* is 4; masks hold 0 and 1"):
+    with pytest.raises(DataError, match=r"largest value .* is 4; masks hold 0 and 1"):
         FolderMap(tmp_path).checked(IMAGE, "a.jpg")
 
 
