@@ -88,6 +88,8 @@ class Method(nn.Module):
         online: whether it adapts to the images on which it is scored, in one pass over them
             (``dagen.engine.online``), instead of in a training run before.
         replaces: whether :meth:`predictor` discards the network of earlier parts.
+        settings: the settings of a run with it, where neither the user nor a recipe gives them: of
+            the optimiser (``lr``, ``weight_decay``, ``warmup``, ``power``, ``clip``).
     """
 
     @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Method(nn.Module):
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
+    settings: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self, student: nn.Module, setting: Setting, config: Any) -> None:
         """Build the part.

@@ -22,6 +22,7 @@ The paper fine-tunes at a tenth of the learning rate from scratch; do the same: 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +33,8 @@ from torch.nn import functional as F
 from dagen.losses import information_maximisation
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.memory import Rings, balanced
-from dagen.parameters import Count, NotNegative
+from dagen.methods.shared.pseudo import started
+from dagen.parameters import Count, NotNegative, Share
 from dagen.types import Domain
 
 _LEAST = 0.01
@@ -50,6 +52,8 @@ class Shot(Method):
             weight: factor of information maximisation (paper: 1).
             diversity: weight of the balance relative to the entropy (paper: 1).
             pseudo: factor of the cross-entropy with pseudo-labels (paper: 0.3).
+            start: share of the run's steps before the first pseudo-labels of centroids (authors: 0,
+                or a fifteenth).
             sample: largest number of pixels of each class that a step learns from.
             memory: number of pixels of each class that centroids are computed from.
         """
@@ -57,6 +61,7 @@ class Shot(Method):
         weight: NotNegative = 1.0
         diversity: NotNegative = 1.0
         pseudo: NotNegative = 0.3
+        start: Share = 0.2
         sample: Count = 1024
         memory: Count = 2048
 
@@ -64,6 +69,7 @@ class Shot(Method):
     paper = "Liang et al., ICML 2020"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     needs_checkpoint = True
+    settings: ClassVar[Mapping[str, float]] = {"lr": 2e-4}
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
@@ -81,18 +87,19 @@ class Shot(Method):
         p = grid.movedim(1, -1).flatten(0, -2)
         features = directions(out.features.detach().movedim(1, -1).flatten(0, -2))
         self.remember(features, p.detach(), draw)
-        label = self.nearest(features)
+        late = started(ctx, self.config.start)
+        label = self.nearest(features) if late else p.argmax(1)
         ctx.metrics["changed"] = (label != p.argmax(1)).float().mean()
         chosen = balanced(label, self.setting.num_classes, self.config.sample, draw)
         p, label = p[chosen], label[chosen]
         information = information_maximisation(
             p.T[None, :, :, None], self._shares(label), self.config.diversity
         ) * math.log(self.setting.num_classes)
-        cross_entropy = F.nll_loss(p.clamp(min=1e-6).log(), label)
-        return {
-            "information": self.config.weight * information,
-            "pseudo": self.config.pseudo * cross_entropy,
-        }
+        terms = {"information": self.config.weight * information}
+        if late:
+            cross_entropy = F.nll_loss(p.clamp(min=1e-6).log(), label)
+            terms["pseudo"] = self.config.pseudo * cross_entropy
+        return terms
 
     def remember(self, features: Tensor, p: Tensor, draw: torch.Generator) -> None:
         """Store (N, D + 1) features and (N, C) probabilities by predicted class."""

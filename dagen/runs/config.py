@@ -211,6 +211,7 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     values.check_parts(given.get("parts", {}))
     values.check_table("model_options", given.get("model_options", {}))
     given, recipe = recipes.expand(given, Config.model)
+    given = {**_declared(given), **given}
     given = _with_network_defaults(given)
     if "task" not in given and "src" in given:
         given["task"] = _usual_task(given["src"])
@@ -225,6 +226,29 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     if not config.method:
         raise UsageError("method is empty; name at least one, such as supervised.")
     return replace(config, recipe=recipe)
+
+
+def _declared(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the run's strategies declare for what ``given`` leaves out.
+
+    Raises:
+        UsageError: two strategies declare different values.
+    """
+    from dagen import plugins
+
+    found: dict[str, Any] = {}
+    by: dict[str, str] = {}
+    for name in given.get("method", ()):
+        if name not in plugins.names("methods"):
+            continue  # refused later, with the nearest name
+        for key, value in plugins.get("methods", name).settings.items():
+            if key not in given and found.get(key, value) != value:
+                raise UsageError(
+                    f"{by[key]} is made for {key} = {found[key]} and {name} for {value}; give "
+                    f"{key} yourself."
+                )
+            found[key], by[key] = value, name
+    return found
 
 
 def plain_name(name: str) -> str:

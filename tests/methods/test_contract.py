@@ -15,6 +15,7 @@ from dagen import plugins
 from dagen.engine.stack import Stack
 from dagen.errors import UsageError
 from dagen.methods.base import Family, Method
+from dagen.runs.config import from_mapping
 from dagen.types import Batch, Task
 from tests.toy import AuxToyNetwork, ToyNetwork, batch, setting, stacked
 
@@ -113,6 +114,8 @@ def test_class_attributes_are_valid(name: str) -> None:
     assert not method.maps or ("target" in method.streams and not method.online)
     assert set(method.requires) <= set(NAMES) - {name}
     assert method.refuses(Task.BINARY) is None
+    assert set(method.settings) <= {"lr", "weight_decay", "warmup", "power", "clip"}
+    from_mapping(dict(method.settings))  # inside their ranges
 
 
 @pytest.mark.parametrize("network", [ToyNetwork, AuxToyNetwork])

@@ -97,7 +97,7 @@ def test_the_memory_takes_the_whole_set_when_it_fits() -> None:
 
 def test_the_losses_are_taken_over_a_balanced_sample() -> None:
     torch.manual_seed(0)
-    shot = stack(ToyNetwork(2), sample=10_000, memory=10_000, diversity=0.5)
+    shot = stack(ToyNetwork(2), sample=10_000, memory=10_000, diversity=0.5, start=0.0)
     views = Batch(target=batch().target)
     part = shot.parts["shot"]
     assert isinstance(part, Shot) and views.target is not None
@@ -114,6 +114,19 @@ def test_the_losses_are_taken_over_a_balanced_sample() -> None:
     torch.testing.assert_close(
         losses["shot/pseudo"].detach(), -0.3 * picked.log().mean(), atol=1e-5, rtol=1e-4
     )
+
+
+def test_centroids_wait_until_the_memory_has_seen_the_target() -> None:
+    """Before, the sample is balanced by the network's own predictions; the memory fills."""
+    torch.manual_seed(0)
+    shot = stack(ToyNetwork(2), start=0.3)  # of ten steps
+    part = shot.parts["shot"]
+    assert isinstance(part, Shot)
+    for step in range(5):
+        losses, metrics = shot(Batch(target=batch(seed=step).target), step)
+        assert ("shot/pseudo" in losses) == (step >= 3)
+        assert (metrics["shot/changed"] > 0) == (step >= 3)
+        assert part.features.seen.sum() > 0
 
 
 @pytest.mark.parametrize("task", PRESETS)

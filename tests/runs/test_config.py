@@ -1,8 +1,13 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagen import plugins
 from dagen.errors import UsageError
+from dagen.methods.base import Method
 from dagen.runs.config import Config, from_mapping, parse_size
 
 
@@ -54,3 +59,41 @@ def test_source_only_keeps_the_budget_and_drops_the_target() -> None:
     assert baseline.method == ("supervised",)
     assert baseline.steps == 9
     assert baseline.scored == config.scored == ("resortit", "taco", "folder")
+
+
+class Gentle(Method):
+    """A strategy that is made for other settings of the optimiser."""
+
+    settings: ClassVar[Mapping[str, float]] = {"lr": 3e-5, "warmup": 7}
+
+
+class Brisk(Method):
+    """One that is made for another learning rate."""
+
+    settings: ClassVar[Mapping[str, float]] = {"lr": 1e-2}
+
+
+@pytest.fixture
+def declaring(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"gentle": Gentle, "brisk": Brisk}
+    real, listed = plugins.get, plugins.names
+    monkeypatch.setattr(
+        plugins, "get", lambda kind, name: made[name] if name in made else real(kind, name)
+    )
+    monkeypatch.setattr(plugins, "names", lambda kind: [*listed(kind), *made])
+
+
+def test_a_strategy_declares_settings_and_what_is_given_wins(declaring: None) -> None:
+    run = from_mapping({"method": "gentle"})
+    assert (run.lr, run.warmup, run.power) == (3e-5, 7, Config.power)
+    assert run.to_dict()["lr"] == 3e-5  # what was used is recorded, and part of the name
+    own = from_mapping({"method": "gentle", "lr": 1e-3})
+    assert (own.lr, own.warmup) == (1e-3, 7)
+    assert from_mapping(own.to_dict()) == own
+    assert from_mapping({"method": ["advent"]}).lr == Config.lr
+
+
+def test_two_strategies_that_declare_different_settings_ask_for_one(declaring: None) -> None:
+    with pytest.raises(UsageError, match="gentle is made for lr = 3e-05 and brisk for 0.01; give"):
+        from_mapping({"method": "gentle,brisk"})
+    assert from_mapping({"method": "gentle,brisk", "lr": 1e-3}).lr == 1e-3
