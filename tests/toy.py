@@ -54,6 +54,7 @@ def setting(
         stride=4,
         steps=steps,
         size=size,
+        stream_images=64,
     )
 
 

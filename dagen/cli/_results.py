@@ -66,6 +66,11 @@ def comparison(pair: Comparison, runs: Path) -> None:
         gain = points(*(run.scores[target].get(figure) for run in (pair.adapted, pair.baseline)))
         named = figures.title(figure)
         console.print(f"{method} changes {named} on {target} by {gain} points.")
+    if (stream := pair.adapted.stream) is not None and stream.changed is not None:
+        console.print(
+            f"{method} gives {100 * stream.changed:.2f} % of the pixels of {target} another class "
+            "than batch norm alone."
+        )
     if pair.adapted.unlabelled is not None:
         _unlabelled(pair.adapted.unlabelled, target, method)
     sheet = sheet_of(pair.adapted.folder, target)

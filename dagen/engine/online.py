@@ -3,7 +3,11 @@
 There is one pass over the stream. Each batch is predicted first (before the strategy's step) and
 then learnt from, so that every image is scored by a network that has never learnt from it. The
 stream is the target's ``val`` split in the data set's order, the images on which other runs are
-scored. Labels are opened for scoring only, and may be missing.
+scored. Labels are opened for scoring only, and may be missing. A strategy may first pass over the
+target's ``train`` split, whose labels are never opened.
+
+The same stream is predicted by the unchanged network with the strategy's batch norm, so that the
+run can say how many pixels it is that learning has changed.
 
 A batch has up to ``batch`` consecutive images that are scored at one size; where the size changes
 (a portrait after a landscape photograph) it ends early. The order is never changed.
@@ -16,6 +20,7 @@ determines the number of steps.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,17 +28,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
+from dagen.engine.answers import Answers
 from dagen.engine.loop import Hooks, sigterm
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped
-from dagen.scoring.evaluation import count
-from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import at_image_size
 from dagen.system.seeding import hash_seed
@@ -97,6 +101,7 @@ class Learner:
         optimizers: the strategy's optimisers.
         step: number of batches seen so far.
         figures: loss terms and logged values of the last step, by name.
+        given: the network as it was before the first step; it never learns.
     """
 
     def __init__(self, stack: Stack, device: torch.device) -> None:
@@ -107,6 +112,7 @@ class Learner:
             device: device of the images.
         """
         self.stack = stack.to(device).to(memory_format=torch.channels_last).eval()
+        self.given = copy.deepcopy(stack.student).requires_grad_(False)
         self.optimizers = stack.optimizers()
         self.device = device
         self.step = 0
@@ -145,6 +151,14 @@ class Learner:
             name: float(value.detach())
             for name, value in {"loss": total, **losses, **metrics}.items()
         }
+        return logits
+
+    @torch.no_grad()
+    def unlearned(self, image: Tensor) -> Tensor:
+        """The logits of :attr:`given` with the strategy's batch norm, as in :meth:`__call__`."""
+        with self.stack.online_part.normalised(self.given):
+            image = image.to(self.device, memory_format=torch.channels_last)
+            logits: Tensor = self.given(image).logits
         return logits
 
     def state_dict(self) -> dict[str, Any]:
@@ -188,7 +202,8 @@ def adapt(
     batch: int,
     folder: Path,
     hooks: Hooks | None = None,
-) -> Scores | None:
+    before: Sequence[Dataset] = (),
+) -> Answers:
     """Adapt to a data set, image by image, from the newest state in ``folder`` if there is one.
 
     Args:
@@ -198,63 +213,51 @@ def adapt(
         batch: largest number of images that are predicted together.
         folder: folder for states.
         hooks: progress and logging; a step is an image.
+        before: passes before the stream, whose labels are never read.
 
     Returns:
-        The scores of all predictions; None without labels.
+        What is known of all predictions for ``dataset``.
 
     Raises:
         DagenError: a loss is not finite, or an image or label is damaged.
         Stopped: SIGTERM came; the state is saved.
     """
     hooks = hooks or Hooks()
-    scores, done = Scores(dataset.task), 0
+    found, done = Answers.of(dataset), 0
     if (state := load_state(folder)) is not None:
         learner.load_state_dict(state["learner"])
-        scores.confusion, scores.calibration = state["confusion"], state["calibration"]
+        found.load_state_dict(state["answers"])
         done = state["done"]
     hooks.on_resume(done)
     multiple = int(getattr(learner.stack.student, "multiple", 1))
+    total = sum(map(len, (*before, dataset)))
     with sigterm() as asked_to_stop:
-        for group in groups(dataset, size, batch, multiple, done):
-            names = [dataset.name(index) for index in group.indices]
-            for index, probabilities in answers([group], partial(learner, names=names)):
-                if dataset.has_labels:
-                    count(scores, [(probabilities, dataset.label(index))])
-            before, done = done, done + len(group.indices)
+        for images, group in _in_turn((*before, dataset), size, batch, multiple, done):
+            names = [images.name(index) for index in group.indices]
+            respond = partial(learner, names=names)
+            if images is dataset:
+                pairs = (answers([group], respond), answers([group], learner.unlearned))
+                for (index, learnt), (_, plain) in zip(*pairs, strict=True):
+                    found.add(dataset, index, learnt, plain)
+            else:
+                respond(group.image)
+            earlier, done = done, done + len(group.indices)
             hooks.on_step(done, learner.figures)
-            stopping = bool(asked_to_stop) and done < len(dataset)
-            if stopping or done // hooks.save_every > before // hooks.save_every:
-                kept = {"confusion": scores.confusion, "calibration": scores.calibration}
-                state = {"learner": learner.state_dict(), "done": done, **kept}
-                save_state(folder, done, state)
+            stopping = bool(asked_to_stop) and done < total
+            if stopping or done // hooks.save_every > earlier // hooks.save_every:
+                kept = {"learner": learner.state_dict(), "answers": found.state_dict()}
+                save_state(folder, done, {**kept, "done": done})
             if stopping:
-                raise Stopped(
-                    f"stopped after image {done} of {len(dataset)}; resume by running it again."
-                )
-    return scores if dataset.has_labels else None
+                raise Stopped(f"stopped after image {done} of {total}; resume by running it again.")
+    return found
 
 
-@torch.no_grad()
-def score_normalised(
-    stack: Stack, network: nn.Module, dataset: Dataset, size: tuple[int, int], batch: int
-) -> Scores:
-    """Scores on the same stream of a network that adapts its batch norm but learns nothing.
-
-    Args:
-        stack: stack whose online strategy normalises.
-        network: the unchanged network, in evaluation mode.
-        dataset: a data set with labels.
-        size: see :func:`adapt`.
-        batch: see :func:`adapt`.
-    """
-    scores, device = Scores(dataset.task), next(network.parameters()).device
-    multiple = int(getattr(network, "multiple", 1))
-
-    def respond(image: Tensor) -> Tensor:
-        logits: Tensor = network(image.to(device, memory_format=torch.channels_last)).logits
-        return logits
-
-    with stack.online_part.normalised(network):
-        answered = answers(groups(dataset, size, batch, multiple), respond)
-        count(scores, ((p, dataset.label(index)) for index, p in answered))
-    return scores
+def _in_turn(
+    datasets: Sequence[Dataset], size: tuple[int, int], batch: int, multiple: int, start: int
+) -> Iterator[tuple[Dataset, Group]]:
+    """The groups of all data sets, one after the other, without the first ``start`` images."""
+    for dataset in datasets:
+        skipped = min(start, len(dataset))
+        start -= skipped
+        for group in groups(dataset, size, batch, multiple, skipped):
+            yield dataset, group

@@ -3,8 +3,9 @@
 The result's scores on the target are those of the predictions along the stream.
 ``RunResult.stream`` has two more rows that show the effect of learning: ``before``, the unchanged
 checkpoint, and ``batch-norm``, the same stream with the strategy's batch-norm statistics but
-without learning. The deployed file is the network at the end of the stream; further data sets
-(``score``) are scored with it, which shows what it has forgotten.
+without learning; and the share of pixels to which the last two give different classes. The
+deployed file is the network at the end of the stream; further data sets (``score``) are scored with
+it, which shows what it has forgotten.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dagen import plugins
+from dagen.datasets.base import Dataset
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.engine import online
+from dagen.engine.answers import Answers
 from dagen.engine.build import build_network, build_stack
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks
@@ -21,7 +25,6 @@ from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
 from dagen.runs.results import MODEL, RunResult, StreamScores
 from dagen.scoring.evaluation import evaluate, logger
-from dagen.scoring.metrics import Scores
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.files import write_atomically
 from dagen.system.progress import Progress
@@ -48,8 +51,22 @@ class StreamRun:
         self.init = job.runtime.located(self.config).init
         self.dataset = open_dataset(self.target, "val", job.plan.task, job.runtime.data_root)
         require_images(self.dataset, self.target)
+        self.before = self._passes()
+        length = sum(map(len, (*self.before, self.dataset)))
+        facts = replace(job.plan.facts, stream_images=length)
         network = build_network(replace(self.config, init=self.init), job.plan.task)
-        self.stack = build_stack(job.plan, network)
+        self.stack = build_stack(replace(job.plan, facts=facts), network)
+
+    def _passes(self) -> list[Dataset]:
+        """The target's training images, once for each pass that the strategy wants over them."""
+        name = self.job.plan.online
+        assert name is not None
+        passes = plugins.get("methods", name).passes(self.job.plan.parts.configs[name])
+        if not passes:
+            return []
+        images = open_dataset(self.target, "train", self.job.plan.task, self.job.runtime.data_root)
+        require_images(images, self.target)
+        return [images] * passes
 
     def execute(self) -> RunResult:
         """Adapt and predict, score, log.
@@ -65,6 +82,8 @@ class StreamRun:
             Progress(quiet=job.runtime.quiet) as progress,
         ):
             log.describe({"target": self.dataset})
+            for images in self.before[:1]:
+                log.describe({"target": images})
             answered = self._adapt(log, progress)
             seconds = log.seconds
             given = self._given()
@@ -78,7 +97,9 @@ class StreamRun:
                 Ending(
                     seconds=seconds,
                     scores={self.target: rows["after"]} if rows else {},
-                    stream=StreamScores(len(self.dataset), rows),
+                    stream=StreamScores(
+                        len(self.dataset), rows, answered.changed / max(1, answered.pixels)
+                    ),
                 ),
                 log,
                 Sheets(
@@ -90,14 +111,15 @@ class StreamRun:
             )
         return keep(job, result)
 
-    def _adapt(self, log: Tracked, progress: Progress) -> Scores | None:
-        bar = progress.task(f"adapting {self.config.name}", len(self.dataset))
+    def _adapt(self, log: Tracked, progress: Progress) -> Answers:
+        total = self.stack.setting.stream_images
+        bar = progress.task(f"adapting {self.config.name}", total)
         logged = 0
 
         def on_step(done: int, figures: Mapping[str, float]) -> None:
             nonlocal logged
             bar.update(done, {"loss": figures["loss"]})
-            if done // _LOG_EVERY > logged or done == len(self.dataset):
+            if done // _LOG_EVERY > logged or done == total:
                 log.metrics(figures, done)
                 logged = done // _LOG_EVERY
 
@@ -108,6 +130,7 @@ class StreamRun:
             self.config.batch,
             self.job.folder,
             Hooks(on_step=on_step, on_resume=log.resumed, save_every=self.job.runtime.save_every),
+            self.before,
         )
 
     def _given(self) -> TorchPredictor:
@@ -117,13 +140,14 @@ class StreamRun:
         return TorchPredictor.load(self.init, size=self.config.size, device=device)
 
     def _rows(
-        self, answered: Scores | None, given: TorchPredictor, progress: Progress
+        self, answered: Answers, given: TorchPredictor, progress: Progress
     ) -> dict[str, dict[str, float]]:
         """Scores on the target: before, with batch norm alone, and after; none without labels."""
-        if answered is None:
+        scores, unlearned = answered.scores, answered.unlearned
+        if scores is None or unlearned is None:
             logger.warning("%s has no labels here; it is not scored.", self.target)
             return {}
-        if not answered.confusion.any():
+        if not scores.confusion.any():
             logger.warning("every label of %s is ignored; it is not scored.", self.target)
             return {}
         rows = {}
@@ -133,7 +157,4 @@ class StreamRun:
         else:
             bar = progress.task("scoring the checkpoint", len(self.dataset))
             rows["before"] = evaluate(given, self.dataset, on_image=bar.advance).to_dict()
-        rows["batch-norm"] = online.score_normalised(
-            self.stack, given.network, self.dataset, self.config.size, self.config.batch
-        ).to_dict()
-        return {**rows, "after": answered.to_dict()}
+        return {**rows, "batch-norm": unlearned.to_dict(), "after": scores.to_dict()}

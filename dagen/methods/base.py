@@ -46,6 +46,8 @@ class RunFacts:
         size: height and width of the training images in pixels.
         seed: seed of the run.
         source_images: number of source images in one process's batch.
+        stream_images: number of images that an online part adapts to, all passes together; 0 in a
+            run that trains.
     """
 
     task: Task
@@ -54,6 +56,7 @@ class RunFacts:
     size: tuple[int, int]
     seed: int = 0
     source_images: int = 2
+    stream_images: int = 0
 
     @property
     def num_classes(self) -> int:
@@ -160,6 +163,14 @@ class Method(nn.Module):
     def pasting(cls, config: Any) -> Pasting | None:
         """Which objects are pasted on the target images; None for images as they are."""
         return None
+
+    @classmethod
+    def passes(cls, config: Any) -> int:
+        """An online part's passes over the target's training images, without their labels.
+
+        They come before the stream that it predicts.
+        """
+        return 0
 
     def transform(self, ctx: Context) -> Batch:
         """The batch to train on; parts change ``ctx.batch`` one after the other."""

@@ -10,9 +10,11 @@ Deviations: the views have the sizes ``scales``, each also mirrored. The paper's
 are for frames of 960x540 and would cost 24 passes of the network per image; these cost 10. The
 average over the views is also the prediction, as in the authors' code. Batch norm mixes statistics
 in every pass, also in the teacher's and the checkpoint's (see :mod:`dagen.methods.shared.online`).
-The learning rate comes from a later comparison on convolutional networks (2.5e-4 with SGD; Döbler
-et al., CVPR 2023); the paper's Adam at 7.5e-6 is for transformers. With a decay of 0.999 the
-teacher needs a thousand images to follow; the paper's streams are that long.
+The learning rate comes from a later comparison on convolutional networks (2.5e-4 with SGD over 750
+to 1,170 batches; Döbler et al., CVPR 2023) and follows the length of the stream; the paper's Adam
+at 7.5e-6 is for transformers. So does the teacher's decay: the paper's 0.999 averages over a
+thousand images, of streams of several thousand, and would stand still on a short one. By default
+the teacher averages over a quarter of the stream.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -28,10 +30,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.methods.base import Context, Setting
-from dagen.methods.shared.online import PRIOR, Online, deployed_parameters
+from dagen.methods.shared.online import PRIOR, Online, Rate, deployed_parameters
 from dagen.ops import ema_update
-from dagen.parameters import Fraction, NotNegative, Positive
+from dagen.parameters import Fraction, NotNegative, Positive, Steps
 from dagen.system.seeding import hash_seed
+
+_HORIZON = 0.25
+"""Share of the stream over which the teacher averages."""
 
 
 class CoTTA(Online):
@@ -42,18 +47,21 @@ class CoTTA(Online):
         """Parameters.
 
         Attributes:
-            lr: learning rate of SGD with momentum 0.9.
+            lr: learning rate of SGD with momentum 0.9; ``stream``: by the stream's length.
             prior: number of images that the checkpoint's batch-norm statistics count as (paper: 0).
-            decay: decay of the teacher per step, in [0, 1) (paper: 0.999).
+            passes: passes over the target's unlabelled training images before the stream.
+            decay: decay of the teacher per step, in [0, 1) (paper: 0.999); ``stream``: so that it
+                averages over a quarter of the stream.
             restore: share of the weights that are reset in each step (paper: 0.01).
             confidence: the checkpoint's mean confidence below which views are averaged (0.9 in the
                 comparison; the paper derives it from the source's confidence).
             scales: sizes of these views relative to the image.
         """
 
-        lr: Positive = 2.5e-4
+        lr: Rate = "stream"
         prior: NotNegative = PRIOR
-        decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+        passes: Steps = 0
+        decay: Annotated[float, Field(ge=0, lt=1)] | Literal["stream"] = "stream"
         restore: Fraction = 0.01
         confidence: Fraction = 0.9
         scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.75, 1.0, 1.25, 1.5)
@@ -78,7 +86,10 @@ class CoTTA(Online):
 
     def after_step(self, student: nn.Module, step: int) -> None:
         """Moves the teacher, then restores a few weights of the student."""
-        ema_update(self.teacher, student, self.config.decay)
+        decay = self.config.decay
+        if decay == "stream":
+            decay = max(0.0, 1 - self.share / _HORIZON)
+        ema_update(self.teacher, student, decay)
         draw = torch.Generator().manual_seed(hash_seed(self.setting.seed, step, "cotta/restore"))
         first = dict(self.checkpoint.named_parameters())
         with torch.no_grad():

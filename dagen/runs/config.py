@@ -211,7 +211,7 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     values.check_parts(given.get("parts", {}))
     values.check_table("model_options", given.get("model_options", {}))
     given, recipe = recipes.expand(given, Config.model)
-    given = {**_declared(given), **given}
+    given = _with_strategy_defaults(given)
     given = _with_network_defaults(given)
     if "task" not in given and "src" in given:
         given["task"] = _usual_task(given["src"])
@@ -228,8 +228,8 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
     return replace(config, recipe=recipe)
 
 
-def _declared(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that the run's strategies declare for what ``given`` leaves out.
+def _with_strategy_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with those that their strategies declare where they lack them.
 
     Raises:
         UsageError: two strategies declare different values.
@@ -248,7 +248,7 @@ def _declared(given: Mapping[str, Any]) -> dict[str, Any]:
                     f"{key} yourself."
                 )
             found[key], by[key] = value, name
-    return found
+    return {**found, **given}
 
 
 def plain_name(name: str) -> str:

@@ -128,9 +128,16 @@ def budget(config: Stored, images: int | None = None) -> str:
     shape = f"batch {each} at {height}x{width}"
     if images is not None:
         spent = f"one pass over the {images} images that are scored, {shape}"
+        passes = sum(part.get("passes", 0) for part in config.get("parts", {}).values())
+        if passes:
+            spent += f", after {_times(passes)} over the unlabelled training images"
     else:
         spent = f"{config['steps']} steps of {shape}"
     return f"{spent}, from a trained network" if config.get("init") else spent
+
+
+def _times(passes: int) -> str:
+    return "one pass" if passes == 1 else f"{passes} passes"
 
 
 def in_brief(config: Stored, images: int | None = None) -> str:

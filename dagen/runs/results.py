@@ -44,10 +44,13 @@ class StreamScores:
         images: number of images.
         rows: scores on the target ``before``, with ``batch-norm`` statistics alone, and ``after``
             (those of the run itself); no row if the target has no labels.
+        changed: share of the pixels, from 0 to 1, that have another class than with batch norm
+            alone; None in a result of an earlier version.
     """
 
     images: int
     rows: Mapping[str, Mapping[str, float]]
+    changed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class Findings:
         if self.stream is not None:
             rows = {name: dict(row) for name, row in self.stream.rows.items()}
             found["stream"] = {"images": self.stream.images, "rows": rows}
+            if self.stream.changed is not None:
+                found["stream"]["changed"] = self.stream.changed
         if self.baseline is not None:
             scores = {name: dict(one) for name, one in self.baseline.scores.items()}
             found["baseline"] = {"run": self.baseline.run, "scores": scores}

@@ -197,6 +197,8 @@ def figures(result: RunResult) -> dict[str, float]:
         if row != "after"  # these are the run's own scores
         for name, value in scores.items()
     }
+    if result.stream is not None and result.stream.changed is not None:
+        found["target/changed"] = result.stream.changed
     return found
 
 

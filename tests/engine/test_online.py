@@ -53,8 +53,8 @@ class Photographs(Dataset):
         return self.labelled
 
 
-def learner(name: str = "tent", **config: object) -> online.Learner:
-    torch.manual_seed(0)
+def learner(name: str = "tent", seed: int = 0, **config: object) -> online.Learner:
+    torch.manual_seed(seed)
     stack = stacked(ToyNetwork(2), [name], {name: {"lr": 0.05, **config}}, setting())
     return online.Learner(stack, CPU)
 
@@ -111,7 +111,7 @@ def test_one_pass_scores_every_answer_in_one_matrix(batch: int, tmp_path: Path) 
         for one, index, shape in zip(logits, group.indices, group.shapes, strict=True):
             probability = upsample(one[None], shape)[0].softmax(0)
             scores.update(probability, torch.from_numpy(data.label(index)).long())
-    found = online.adapt(learner(), data, SIZE, batch, tmp_path)
+    found = online.adapt(learner(), data, SIZE, batch, tmp_path).scores
     assert found is not None
     assert torch.equal(found.confusion, scores.confusion)
     assert int(found.confusion.sum()) == sum(h * w for h, w in Photographs.SHAPES)
@@ -121,28 +121,60 @@ def test_without_learning_and_with_a_strong_prior_it_is_plain_evaluation(tmp_pat
     ours = learner(lr=1e-12, prior=1e9)
     network = ours.stack.predictor()
     found = online.adapt(ours, Photographs(), SIZE, 2, tmp_path)
-    assert found is not None
+    assert found.scores is not None and found.unlearned is not None
     assert isinstance(network, Network)
     plain = evaluate(TorchPredictor(network, Task.BINARY, SIZE), Photographs())
-    assert found.to_dict() == pytest.approx(plain.to_dict(), abs=2e-3)
-    rows = online.score_normalised(ours.stack, network, Photographs(), SIZE, 2)
-    assert rows.to_dict() == pytest.approx(plain.to_dict(), abs=2e-3)
+    assert found.scores.to_dict() == pytest.approx(plain.to_dict(), abs=2e-3)
+    assert found.unlearned.to_dict() == pytest.approx(plain.to_dict(), abs=2e-3)
+    assert found.changed == 0 and found.pixels == sum(h * w for h, w in Photographs.SHAPES)
+
+
+def test_changed_pixels_are_those_that_learning_gives_another_class(tmp_path: Path) -> None:
+    data, slow, changed = Photographs(), learner(seed=2), 0  # this network knows two classes
+    network = learner(seed=2).stack.student
+    for group in online.groups(data, SIZE, 2, 4):
+        with slow.stack.online_part.normalised(network):
+            plain = network(group.image).logits
+        for ours, other, shape in zip(slow(group.image), plain, group.shapes, strict=True):
+            one, two = (upsample(x[None], shape)[0].argmax(0) for x in (ours, other))
+            changed += int((one != two).sum())
+    found = online.adapt(learner(seed=2), Photographs(labelled=False), SIZE, 2, tmp_path)
+    assert found.scores is None and found.changed == changed > 0
+
+
+def test_passes_before_the_stream_open_no_label_and_are_not_scored(tmp_path: Path) -> None:
+    slow, data = learner(), Photographs(labelled=False)
+    for _ in range(2):
+        for group in online.groups(data, SIZE, 2, 4):
+            slow(group.image)
+    seen: list[int] = []
+    hooks = Hooks(on_step=lambda done, figures: seen.append(done))
+    stream, ours = Photographs(), learner()
+    found = online.adapt(ours, stream, SIZE, 2, tmp_path / "a", hooks, [data, data])
+    plain = online.adapt(slow, stream, SIZE, 2, tmp_path / "b")
+    assert found.scores is not None and plain.scores is not None and seen[-1] == 21
+    assert torch.equal(found.scores.confusion, plain.scores.confusion)
+    assert same(ours, slow) and found.pixels == sum(h * w for h, w in Photographs.SHAPES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_need_not_be_there_and_change_nothing(name: str, tmp_path: Path) -> None:
     with_labels, without = learner(name), learner(name)
-    assert online.adapt(with_labels, Photographs(), SIZE, 2, tmp_path / "a") is not None
-    assert online.adapt(without, Photographs(labelled=False), SIZE, 2, tmp_path / "b") is None
+    there = online.adapt(with_labels, Photographs(), SIZE, 2, tmp_path / "a")
+    gone = online.adapt(without, Photographs(labelled=False), SIZE, 2, tmp_path / "b")
+    assert there.scores is not None and gone.scores is None
+    assert (there.changed, there.pixels) == (gone.changed, gone.pixels)
     assert same(with_labels, without)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_anywhere_the_result_is_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
+    warm = [Photographs(labelled=False)]
     whole = learner(name)
-    scores = online.adapt(whole, Photographs(), SIZE, 2, tmp_path / "whole")
-    assert scores is not None
-    for stop in (2, 4):
+    answered = online.adapt(whole, Photographs(), SIZE, 2, tmp_path / "whole", before=warm)
+    scores = answered.scores
+    assert scores is not None and answered.unlearned is not None
+    for stop in (4, 9, 11):
         folder = tmp_path / str(stop)
         folder.mkdir()
 
@@ -150,18 +182,17 @@ def test_resumed_anywhere_the_result_is_the_same_to_the_bit(name: str, tmp_path:
             if done > stop:
                 raise KeyboardInterrupt
 
+        dying = Hooks(on_step=die, save_every=1)
         with pytest.raises(KeyboardInterrupt):
-            online.adapt(
-                learner(name), Photographs(), SIZE, 2, folder, Hooks(on_step=die, save_every=1)
-            )
+            online.adapt(learner(name), Photographs(), SIZE, 2, folder, dying, warm)
         started: list[int] = []
-        resumed = learner(name)
-        again = online.adapt(
-            resumed, Photographs(), SIZE, 2, folder, Hooks(on_resume=started.append)
-        )
-        assert again is not None and started == [stop]
-        assert torch.equal(again.confusion, scores.confusion)
-        assert torch.equal(again.calibration, scores.calibration)
+        resumed, noting = learner(name), Hooks(on_resume=started.append)
+        again = online.adapt(resumed, Photographs(), SIZE, 2, folder, noting, warm)
+        assert again.scores is not None and again.unlearned is not None and started == [stop]
+        assert torch.equal(again.scores.confusion, scores.confusion)
+        assert torch.equal(again.scores.calibration, scores.calibration)
+        assert torch.equal(again.unlearned.confusion, answered.unlearned.confusion)
+        assert (again.changed, again.pixels) == (answered.changed, answered.pixels)
         assert same(resumed, whole)
 
 

@@ -1,6 +1,7 @@
 """Whole runs over a stream, from a checkpoint on tiny data sets."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from dagen.errors import DagenError, UsageError
 from dagen.models.base import create_network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, save_deployed
-from dagen.runs import results
+from dagen.runs import describe, results
 from dagen.runs.config import Config
 from dagen.runs.history import history
 from dagen.runs.plan import plan_run
@@ -105,12 +106,14 @@ def test_a_run_needs_the_checkpoint_and_the_target_alone(
     if method != "shot":
         stream = pair.adapted.stream
         assert stream is not None and stream.images == 3
+        assert stream.changed is not None and 0 <= stream.changed <= 1
         rows = stream.rows
         assert list(rows) == ["before", "batch-norm", "after"]
         assert rows["before"] == pair.baseline.scores["taco"]
         assert rows["after"] == pair.adapted.scores["taco"] != rows["batch-norm"]
         logged = history(pair.adapted.folder)
         assert [step for step, _ in logged[f"train/{method}/main"]] == [3]
+        assert logged["target/changed"] == [(3, stream.changed)]
         for name in ("target/waste_iou", "target/before/waste_iou", "target/batch-norm/waste_iou"):
             assert [step for step, _ in logged[name]] == [3]
 
@@ -124,6 +127,30 @@ def test_the_source_is_scored_where_it_is_asked_for(
     assert set(result.scores) == {"taco", "resortit"}
     again = run(config(init, score=["resortit"]), runtime)  # finished: nothing is redone
     assert (again.scores, again.stream) == (result.scores, result.stream)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_passes_over_the_training_images_come_first(
+    init: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, seen = online.Learner.__call__, []
+
+    def noting(self: online.Learner, image: Tensor, names: list[str]) -> Tensor:
+        seen.append(names)
+        return call(self, image, names)
+
+    monkeypatch.setattr(online.Learner, "__call__", noting)
+    result = run(config(init, parts={"tent": {"passes": 2}}), runtime)
+    train = open_dataset("taco", "train", Task.BINARY, runtime.data_root)
+    val = open_dataset("taco", "val", Task.BINARY, runtime.data_root)
+    names = [[images.name(i)] for images in (train, train, val) for i in range(len(images))]
+    assert seen == names and len(names) == 7
+    assert result.stream is not None and result.stream.images == 3
+    text = describe.budget(result.config, 3)
+    assert "the 3 images that are scored" in text
+    assert text.endswith(
+        "after 2 passes over the unlabelled training images, from a trained network"
+    )
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -196,6 +223,7 @@ def test_the_command_prints_before_batch_norm_and_after(
         cli.main()
     assert not end.value.code
     out = capsys.readouterr().out
+    assert re.search(r"tent gives \d+\.\d\d % of the pixels of taco another class than batch", out)
     for word in ("before", "batch norm only", "tent", "change", "taco val", "predictions-taco.png"):
         assert word in out
     (folder,) = Path("runs").glob("resortit-taco-*")

@@ -1,6 +1,7 @@
 """A stream of target images, and a network with batch norm that knows the source."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -31,9 +32,10 @@ def _trained() -> dict[str, Tensor]:
     return {key: value.clone() for key, value in stack.student.state_dict().items()}
 
 
-def learner(name: str, **config: Any) -> Learner:
-    """A learner that starts from :func:`known`."""
-    return Learner(stacked(known(), [name], {name: config}, setting(size=(SIZE, SIZE))), CPU)
+def learner(name: str, *, images: int = 64, **config: Any) -> Learner:
+    """A learner that starts from :func:`known`, for a stream of so many images."""
+    facts = replace(setting(size=(SIZE, SIZE)), stream_images=images)
+    return Learner(stacked(known(), [name], {name: config}, facts), CPU)
 
 
 def images(count: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -83,3 +85,12 @@ def beyond_statistics(name: str, *, batch: int = 4, **config: Any) -> float:
     with part.normalised(network):
         statistics = score(plain(network), batch=batch, skip=32)
     return score(learner(name, **config), batch=batch, skip=32) - statistics
+
+
+def moved(name: str, *, batch: int = 4, count: int = 64, **config: Any) -> float:
+    """Share of the stream's pixels that have another class than with batch norm alone."""
+    part, changed = learner(name, images=count, **config), []
+    for image, _ in images(count, batch):
+        plain = part.unlearned(image).argmax(1)
+        changed.append((part(image).argmax(1) != plain).float().mean())
+    return float(torch.stack(changed).mean())

@@ -63,6 +63,16 @@ def test_the_teacher_is_the_moving_average() -> None:
         torch.testing.assert_close(teacher[key], value, atol=1e-6, rtol=1e-5)
 
 
+def test_by_default_the_teacher_averages_over_a_quarter_of_the_stream() -> None:
+    cotta = learner("cotta", images=32, lr=0.05, restore=0.0)
+    before = {k: v.clone() for k, v in part_of(cotta).teacher.named_parameters()}
+    cotta(next(images(4, 4))[0])
+    for name, value in part_of(cotta).teacher.named_parameters():
+        student = cotta.stack.student.get_parameter(name)
+        # An eighth of the stream is half of its quarter.
+        torch.testing.assert_close(value, 0.5 * before[name] + 0.5 * student, atol=1e-6, rtol=1e-5)
+
+
 def test_a_share_of_the_weights_is_restored_by_the_step_alone() -> None:
     part, first = part_of(learner("cotta", restore=0.25)), known().state_dict()
     masks = []

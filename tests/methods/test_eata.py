@@ -1,16 +1,24 @@
 import math
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.errors import UsageError
 from dagen.methods.eata import Eata
+from dagen.parameters import build_config
+from dagen.types import Task
 from tests.methods.stream import gap_closed, images, known, learner
 from tests.toy import ToyNetwork, setting
 
 
 def part(**config: object) -> Eata:
     return Eata(ToyNetwork(2), setting(), Eata.Config(**config))  # type: ignore[arg-type]
+
+
+def tasks(classes: int) -> Task:
+    return Task("classes", tuple(map(str, range(classes))))
 
 
 def entropy_of(p: Tensor) -> Tensor:
@@ -38,14 +46,40 @@ def test_only_sure_and_new_pixels_count() -> None:
 
 
 def test_the_similarity_is_the_cosine() -> None:
-    for similarity, wanted in ((0.6, True), (0.4, False)):
-        eata = part(similarity=similarity)
-        eata.average.copy_(torch.tensor([0.7, 0.3]))
+    for bound, wanted in ((0.9, True), (0.75, False)):
+        eata = part(similarity=bound * math.sqrt(2))
+        eata.average.copy_(torch.tensor([0.4, 0.6]))
         eata.known.fill_(True)
         p = field(0.95)
-        cosine = (0.7 * 0.05 + 0.3 * 0.95) / math.hypot(0.7, 0.3) / math.hypot(0.05, 0.95)
-        assert 0.4 < cosine < 0.6
+        cosine = (0.4 * 0.05 + 0.6 * 0.95) / math.hypot(0.4, 0.6) / math.hypot(0.05, 0.95)
+        assert 0.75 < cosine < 0.9
         assert bool(eata.choose(p, entropy_of(p))) == wanted
+
+
+@pytest.mark.parametrize("classes", [2, 5, 19])
+def test_from_an_even_average_every_class_can_come_back(classes: int) -> None:
+    """A cosine of 1 / sqrt(C) or less there would end the adaptation for good."""
+    eata = Eata(ToyNetwork(classes), setting(tasks(classes)), Eata.Config())
+    eata.average.fill_(1 / classes)
+    eata.known.fill_(True)
+    p = torch.eye(classes).mul(0.96).add(0.04 / classes)[None, :, None, :]  # a sure pixel of each
+    assert eata.choose(p, entropy_of(p)).all()
+
+
+def test_a_class_that_has_most_of_the_average_no_longer_counts() -> None:
+    eata = part()
+    eata.known.fill_(True)
+    for share, wanted in ((0.6, True), (0.75, False)):
+        eata.average.copy_(torch.tensor([share, 1 - share]))
+        p = field(0.01)
+        assert bool(eata.choose(p, entropy_of(p))) == wanted
+
+
+def test_a_bound_that_no_class_could_pass_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"eata\.similarity is 0\.4: input should be greater than 1"
+    ):
+        build_config(Eata.Config, {"similarity": 0.4}, "eata")
 
 
 def test_the_loss_weighs_sure_pixels_by_their_entropy() -> None:
@@ -91,6 +125,12 @@ def test_it_closes_a_gap() -> None:
 
 
 def test_single_images_lose_nothing_of_what_their_statistics_give() -> None:
-    # On this toy, of two equally frequent classes, the filter finds nothing new after the first
-    # image: what is left is batch norm's part of the gap (0.50 to 0.53, by the threads' rounding).
     assert gap_closed("eata", batch=1, lr=0.05, prior=0.0) > 0.4
+
+
+def test_it_does_not_stop_on_two_classes() -> None:
+    eata, chosen = learner("eata"), []
+    for image, _ in images(64, 4):
+        eata(image)
+        chosen.append(eata.figures["eata/chosen"])
+    assert min(chosen[-4:]) > 0.1

@@ -1,10 +1,13 @@
 import math
 
+import pytest
 import torch
 from torch import nn
 
 from dagen.methods.shared.online import mixed
-from tests.methods.stream import beyond_statistics, gap_closed, images, known, learner
+from tests.methods import stream
+from tests.methods.shift import Drift
+from tests.methods.stream import beyond_statistics, gap_closed, images, known, learner, moved
 
 
 def test_the_loss_is_the_mean_entropy_in_nats() -> None:
@@ -42,3 +45,24 @@ def test_it_closes_a_gap_also_with_single_images() -> None:
     for batch in (4, 1):
         assert gap_closed("tent", batch=batch, lr=0.01) > 0.8
     assert beyond_statistics("tent", batch=1, lr=0.01) > 0.02
+
+
+@pytest.mark.parametrize("batch", [1, 4, 7])
+def test_the_rates_of_a_stream_add_up_to_the_papers(batch: int) -> None:
+    """2.5e-4 for 50,000 images in batches of 64, however many images there are here."""
+    paper = 2.5e-4 * 50_000 / 64
+    for count in (21, 64):
+        tent, spent = learner("tent", images=count), 0.0
+        for image, _ in images(count, batch):
+            tent(image)
+            spent += tent.optimizers[0].param_groups[0]["lr"]
+        assert spent == pytest.approx(paper, rel=0.05)
+
+
+def test_by_default_it_learns_on_a_short_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper's rate, made for a stream of 50,000 images, changes next to nothing of 64."""
+    monkeypatch.setattr(stream, "SHIFT", Drift(brighter=0.5))
+    assert moved("tent", lr=2.5e-4) < 0.002
+    assert moved("tent") > 0.01
+    assert beyond_statistics("tent", lr=2.5e-4) < 0.01
+    assert beyond_statistics("tent") > 0.05

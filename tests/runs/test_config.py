@@ -94,6 +94,8 @@ def test_a_strategy_declares_settings_and_what_is_given_wins(declaring: None) ->
 
 
 def test_two_strategies_that_declare_different_settings_ask_for_one(declaring: None) -> None:
-    with pytest.raises(UsageError, match="gentle is made for lr = 3e-05 and brisk for 0.01; give"):
+    with pytest.raises(
+        UsageError, match=r"gentle is made for lr = 3e-05 and brisk for 0\.01; give"
+    ):
         from_mapping({"method": "gentle,brisk"})
     assert from_mapping({"method": "gentle,brisk", "lr": 1e-3}).lr == 1e-3

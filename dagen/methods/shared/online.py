@@ -6,6 +6,12 @@ the former came from N = ``prior`` further images (Schneider et al., NeurIPS 202
 ``mean = N / (N + n) mean_s + n / (N + n) mean_t`` and the same for the variance. ``prior = 0``
 gives the papers' batch statistics; a large prior gives no adaptation.
 
+The papers' learning rates are small because their streams are long: TENT's 2.5e-4 moves a network
+over 782 batches of ImageNet, and next to nothing over a few dozen. Here the rate follows the length
+of the stream. The learning rates of all steps add up to :data:`TRAVEL`, the papers' sum, and each
+image has the same share of it, in whatever batch it comes. A rate given as a number is every
+step's.
+
 Passes otherwise run in evaluation mode, because their output is the prediction: without dropout and
 auxiliary heads (the papers' code leaves the network in training mode, where dropout would blur the
 prediction).
@@ -15,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +30,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from dagen.errors import UsageError
 from dagen.methods.base import Context, Method, Setting
 from dagen.ops import evaluating
+from dagen.parameters import Positive
 from dagen.types import Batch, Domain
 
 PRIOR = 4.0
 """Number of images that the checkpoint's statistics count as; chosen here (the paper varies it with
 n)."""
+
+TRAVEL = 0.2
+"""Sum of the learning rates over a stream: TENT's 2.5e-4 for 50,000 images in batches of 64."""
+
+Rate = Positive | Literal["stream"]
+"""A learning rate, or ``stream``: an image's share of :data:`TRAVEL`, times the batch's images."""
 
 Moments = dict[_BatchNorm, tuple[Tensor, Tensor]]
 """Mean and variance (C,) that each layer used in a pass."""
@@ -86,9 +99,12 @@ def mixed(network: nn.Module, prior: float, used: Moments | None = None) -> Iter
 class Online(Method):
     """Base of the strategies that adapt to a stream of images, with one step per batch.
 
-    Their ``Config`` has ``lr`` and ``prior``. They own the optimiser of the student's parameters:
-    plain SGD with momentum 0.9 and no schedule, because a stream has no known end. The network
-    saved at the end carries the moments over all mixed statistics of the stream.
+    Their ``Config`` has ``lr``, ``prior`` and ``passes``. They own the optimiser of the student's
+    parameters: plain SGD with momentum 0.9 and no schedule. The network saved at the end carries
+    the moments over all mixed statistics of the stream.
+
+    Attributes:
+        share: share of the stream that is this step's batch, in (0, 1].
     """
 
     family = "source-free"
@@ -108,11 +124,19 @@ class Online(Method):
         bound = layers(student)
         if not bound:
             raise UsageError("the network has no batch norm, which test-time adaptation changes.")
+        if setting.stream_images < 1:
+            raise RuntimeError("an online part was built without the length of its stream")
         student.requires_grad_(False)
         for parameter in trained:
             parameter.requires_grad_(True)
-        self._optimizer = torch.optim.SGD(trained, lr=config.lr, momentum=0.9)
+        self._optimizer = torch.optim.SGD(trained, lr=TRAVEL, momentum=0.9)
+        self.share = 0.0
         self.moments = nn.ModuleList(_Moments(layer.num_features) for layer in bound)
+
+    @classmethod
+    def passes(cls, config: Any) -> int:
+        """The ``passes`` of the configuration."""
+        return int(config.passes)
 
     def normalised(self, network: nn.Module) -> AbstractContextManager[None]:
         """See :func:`mixed`."""
@@ -120,6 +144,10 @@ class Online(Method):
 
     def transform(self, ctx: Context) -> Batch:
         """Leaves the images unchanged; the student's passes run inside :func:`mixed`."""
+        self.share = len(ctx.target.image) / self.setting.stream_images
+        rate = self.config.lr
+        for group in self._optimizer.param_groups:
+            group["lr"] = TRAVEL * self.share if rate == "stream" else rate
         ctx.around.append(lambda domain: self._noted(ctx.student))
         return ctx.batch
 
