@@ -1,6 +1,7 @@
 """Record what short runs compute, or check that they still compute the same to the bit.
 
-``python scripts/record_digests.py FILE.json`` writes the record, ``--check`` compares with it.
+``python scripts/record_digests.py FILE.json`` writes the record, ``--check`` compares with it. With
+``--only TEXT`` both do so for some runs alone.
 
 A refactoring must not change what a run computes. Each run below takes a few steps on the
 synthetic twins, on the CPU, on one thread: every network, a strategy of each family, an online
@@ -72,6 +73,9 @@ def main() -> None:
         found = record(wanted, Path(folder))
     if not given.check:
         about = {"hardware": describe(torch.device("cpu")), "torch": torch.__version__}
+        if given.only:  # the other runs stay as they are
+            about = json.loads(given.file.read_text(encoding="utf-8"))
+            found = {**about["runs"], **found}
         text = json.dumps({**about, "runs": found}, indent=1)
         given.file.write_text(text + "\n", encoding="utf-8")
         return
