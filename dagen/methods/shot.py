@@ -16,8 +16,8 @@ many pixels of each predicted class, where the paper takes the whole target set 
 that was never predicted has no centroid and is given to no pixel. All of this happens at the size
 of the features; larger predictions are averaged down to it.
 
-The paper fine-tunes the pretrained layers at a tenth of the rate from scratch, and so does a run with
-this part unless it is given a rate. In the authors' code the labels of centroids come from the
+The paper fine-tunes the pretrained layers at a tenth of the rate from scratch, and so does a run
+with this part unless it is given a rate. In the authors' code the labels of centroids come from the
 whole target set before the first step, and on VisDA they wait for a fifteenth of the steps. Here
 they wait until the memory has seen the target, for a fifth by default; until then the sample is
 balanced by the network's own predictions.
