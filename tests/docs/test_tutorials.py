@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from dagen import plugins
 from dagen.cli import app
+from dagen.datasets.own.declaration import Declaration
 from dagen.types import Batch
 from tests import own
 from tests.toy import ToyNetwork, batch, setting, stacked
@@ -55,7 +56,8 @@ def test_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [words[0] for words in given] == [
         "data", "data", "data", "data", "adapt", "predict", "evaluate", "adapt",
     ]  # fmt: skip
-    (edited,) = blocks("your-data.md", "toml")
+    edited, colours = blocks("your-data.md", "toml")
+    assert Declaration(kind="folder", **tomllib.loads(colours)).by_colour
     outputs = []
     for k, words in enumerate(given):
         words = unfolded(words, tmp_path)

@@ -1,16 +1,19 @@
-"""The classes of a data set of one's own, as its ``dagen.toml`` names them."""
+"""The classes of a data set of one's own, and the colours of its masks, as ``dagen.toml`` says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from dagen.colours import colours_of
 from dagen.datasets.own.declaration import FILE, Declaration
 from dagen.datasets.reading.class_names import BACKGROUND, IGNORED
 from dagen.datasets.reading.coco_entries import role_of
+from dagen.datasets.reading.colour_masks import Colours, packed, written
 from dagen.errors import DataError, UsageError, unknown
-from dagen.types import Task
+from dagen.types import IGNORE, Task
 
 
 def meaning(name: str, declared: Declaration) -> str:
@@ -64,13 +67,45 @@ def own_task(names: Iterable[str], declared: Declaration, root: Path) -> Task:
         raise DataError(f"{root / FILE}: {error}") from None
 
 
+def colours_of_masks(declared: Declaration, root: Path) -> Colours:
+    """The meaning of the colours of masks, as ids of :attr:`Declaration.by_id`.
+
+    Raises:
+        DataError: colours alone tell the classes apart, and two have the same.
+    """
+    known = {meaning(name, declared): value for value, name in reversed(declared.by_id.items())}
+    known |= {name: value for value, name in reversed(declared.by_id.items())}
+    ignored = next((v for v in range(IGNORE, -1, -1) if v not in declared.by_id), IGNORE)
+    found: dict[int, int] = {}
+    doubled: dict[int, list[str]] = {}
+    for name in declared.colours:
+        colour = declared.colour(name)
+        own = meaning(name, declared)
+        value = ignored if own == IGNORED else known.get(name, known.get(own))
+        if colour is None or value is None:
+            continue
+        code = int(packed(np.array(colour, np.uint8)))
+        doubled.setdefault(code, []).append(name)
+        found[code] = value
+    for code, names in doubled.items():
+        if len({meaning(name, declared) for name in names}) < 2:
+            continue
+        if declared.by_colour:
+            raise DataError(
+                f"{root / FILE}: {' and '.join(names)} have one colour, {written(code)}, so masks "
+                "cannot tell them apart: give each its own."
+            )
+        del found[code]
+    return Colours(found, declared.by_colour)
+
+
 def _check_names(names: list[str], declared: Declaration, root: Path) -> None:
     """Refuse keys of ``dagen.toml`` that name no class: a misspelt one would do nothing."""
     new = [*declared.map.values(), BACKGROUND]
     given = {
         "map": (list(declared.map), names),
         "background": ([declared.background] if declared.background else [], [*names, *new]),
-        "colours": (list(declared.colours), [*names, *new]),
+        "colours": (list(declared.colours), [*names, *new, IGNORED]),
         "ignore": ([each for each in declared.ignore if isinstance(each, str)], [*names, *new]),
     }
     wrong = []

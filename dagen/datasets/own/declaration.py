@@ -68,7 +68,9 @@ class Declaration(BaseModel):
         classes: class names in the order of their ids.
         ids: class names by the ids in masks, instead of ``classes``.
         background: the class that is the background, if it has another name.
-        colours: colours in pictures, ``#RRGGBB`` by class name.
+        colours: ``#RRGGBB`` by class name: the colours in pictures, and the meaning of masks that
+            have a colour for each class. Without ``classes`` and ``ids`` all masks of a ``folder``
+            are such, and the classes are those named here.
         ignore: ids of masks, or names of classes, that are ignored.
         splits: see :class:`Splits`.
         map: new names of classes; two of one name are merged.
@@ -123,8 +125,16 @@ class Declaration(BaseModel):
         return self
 
     @property
+    def by_colour(self) -> bool:
+        """Whether colours alone say what masks mean."""
+        named = self.classes is not None or self.ids is not None
+        return self.kind == "folder" and bool(self.colours) and not named
+
+    @property
     def by_id(self) -> dict[int, str]:
         """The declared names by the ids in masks."""
+        if self.by_colour:
+            return dict(enumerate(self.colours))
         if self.ids is not None:
             return {int(key): name for key, name in self.ids.items()}
         return dict(enumerate(self.classes or ()))

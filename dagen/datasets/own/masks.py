@@ -1,4 +1,4 @@
-"""A folder of images and index masks with a ``dagen.toml``."""
+"""A folder of images and masks with a ``dagen.toml``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from dagen.datasets.base import Label
 from dagen.datasets.own import declaration, patterns
-from dagen.datasets.own.classes import meaning, own_task
+from dagen.datasets.own.classes import colours_of_masks, meaning, own_task
 from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
 from dagen.datasets.reading.class_names import id_of, require_common
+from dagen.datasets.reading.colour_masks import Colours
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.masks import MaskFolder, read_mask
 from dagen.datasets.reading.paths import inside, stamp
@@ -104,7 +105,8 @@ class OwnFolder(Files):
         if not declared.by_id:
             raise DataError(
                 f"{self.root / FILE} declares no classes, but there are masks: add their names in "
-                'the order of their ids, such as classes = ["background", "can"].'
+                'the order of their ids, such as classes = ["background", "can"], or the colour of '
+                'each, such as colours = {background = "#000000", can = "#FF0000"}.'
             )
         own = own_task(declared.by_id.values(), declared, self.root)
         if self.task == Task.BINARY and not own.background:
@@ -119,13 +121,19 @@ class OwnFolder(Files):
         table[[each for each in declared.ignore if isinstance(each, int)]] = IGNORE
         return table
 
+    @cached_property
+    def _colours(self) -> Colours:
+        return colours_of_masks(self._declared, self.root)
+
     def label_key(self, index: int) -> str:
-        """Path, size and modification time of the mask; the meaning of its ids."""
-        return f"{stamp(self._mask(index))}|{self._table.tobytes().hex()}|{self.task.key}"
+        """Path, size and modification time of the mask; the meaning of its ids and colours."""
+        key = f"{stamp(self._mask(index))}|{self._table.tobytes().hex()}|{self.task.key}"
+        return f"{key}|{self._colours}" if self._colours.ids else key
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
         table = self._table
         ignored = [each for each in self._declared.ignore if isinstance(each, int)]
         allowed = [*self._declared.by_id, *ignored]
-        return table[read_mask(self._mask(index), allowed, self.size(index))]
+        mask = read_mask(self._mask(index), allowed, self.size(index), self._colours)
+        return table[mask]

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
-
-import numpy as np
 
 from dagen.datasets.own import new_coco
 from dagen.datasets.own.declaration import FILE, read
 from dagen.datasets.own.layout import Place, places, splits_line
+from dagen.datasets.own.looking import Mask, by_colour, look
 from dagen.datasets.own.patterns import SPLIT
-from dagen.datasets.reading.images import open_image
+from dagen.datasets.reading.colour_masks import written
 from dagen.datasets.reading.paths import list_images
 from dagen.errors import DataError, UsageError
 from dagen.system.files import write_atomically
 
-_MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
-_MOST_IDS = 64
-"""An image of more grey values is a photograph, not a mask."""
+_MASKS = re.compile("mask|label|annot|seg|truth|gt|ids?$", re.IGNORECASE)
 _LOOKED_AT = 200
 
 
@@ -56,14 +54,23 @@ def _folder(root: Path) -> str:
     found = places(names)
     like_masks = [place for place in found if _looks_like_masks(root, place)]
     photos = [place for place in found if place not in like_masks]
-    if not photos:  # grey photographs
-        photos, like_masks = found, []
+    if not photos:  # pictures of few colours: those that are called masks are masks
+        like_masks = [place for place in found if _MASKS.search(place.pattern)]
+        photos = [place for place in found if place not in like_masks] or found
+    photos.sort(key=lambda place: _MASKS.search(place.pattern) is not None)
     images = photos[0]
     masks = max(like_masks, key=lambda each: len(each.stems & images.stems), default=None)
     if masks is not None and masks.stems & images.stems:
         return _text(root, images.pattern, masks.pattern, images, masks.files)
     pattern, files, rest = _beside(root, images)
-    return _text(root, images.pattern, pattern, rest, files)
+    text = _text(root, images.pattern, pattern, rest, files)
+    alike = [place for place in photos[1:] if place.stems & images.stems]
+    if not files and alike:
+        text += (
+            f"# {alike[0].pattern} has files with the names of the images, but not masks:\n"
+            "# a mask is a PNG file of ids, or of one colour for each class, and never a JPEG.\n"
+        )
+    return text
 
 
 def _beside(root: Path, place: Place) -> tuple[str | None, list[str], Place]:
@@ -73,7 +80,7 @@ def _beside(root: Path, place: Place) -> tuple[str | None, list[str], Place]:
     for name in place.files:
         file = PurePosixPath(name)
         shorter = [s for s in stems if file.stem.startswith(s) and file.stem != s]
-        if shorter and _ids(root / name) is not None:
+        if shorter and look(root / name) is not None:
             owner[name] = file.name[len(max(shorter, key=len)) :]
             tails[owner[name]] += 1
     if not tails:
@@ -85,24 +92,13 @@ def _beside(root: Path, place: Place) -> tuple[str | None, list[str], Place]:
 
 
 def _looks_like_masks(root: Path, place: Place) -> bool:
+    return all(mask is not None for mask in _few(root, place))
+
+
+def _few(root: Path, place: Place) -> list[Mask | None]:
+    """What about five files of a place look like."""
     step = max(1, len(place.files) // 5)
-    return all(_ids(root / name) is not None for name in place.files[::step])
-
-
-def _ids(path: Path) -> Counter[int] | None:
-    """How many pixels have each value; None for a photograph."""
-    if path.suffix.lower() not in (".png", ".bmp", ".tif", ".tiff"):
-        return None
-    try:
-        with open_image(path) as image:
-            if image.mode not in _MODES:
-                return None
-            values, counts = np.unique(np.array(image), return_counts=True)
-    except (DataError, OSError, ValueError):
-        return None
-    if len(values) > _MOST_IDS or values.max() > 255:
-        return None
-    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return [look(root / name) for name in place.files[::step]]
 
 
 def _text(root: Path, images: str, masks: str | None, place: Place, files: list[str]) -> str:
@@ -124,13 +120,21 @@ def _text(root: Path, images: str, masks: str | None, place: Place, files: list[
 
 
 def _classes(root: Path, files: list[str]) -> list[str]:
-    seen: Counter[int] = Counter()
     chosen = files[:: max(1, len(files) // _LOOKED_AT)]
-    for name in chosen:
-        seen += _ids(root / name) or Counter()
+    masks = [mask for name in chosen if (mask := look(root / name)) is not None]
+    coloured = by_colour(masks)
+    seen: Counter[int] = Counter()
+    for mask in masks:
+        seen += mask.colours if coloured else mask.ids
     total = sum(seen.values())
-    lines = [f"# Ids found in {len(chosen)} masks, with their share of the pixels:"]
-    lines += [f"#   {value}: {100 * seen[value] / total:.2f} %" for value in sorted(seen)]
+    shares = {value: f"{100 * count / total:.2f} %" for value, count in seen.items()}
+    kind = "Colours" if coloured else "Ids"
+    head = f"# {kind} found in {len(masks)} masks, with their share of the pixels:"
+    return [head, *(_by_colour(seen, shares) if coloured else _by_id(seen, shares))]
+
+
+def _by_id(seen: Counter[int], shares: dict[int, str]) -> list[str]:
+    lines = [f"#   {value}: {shares[value]}" for value in sorted(seen)]
     named = {value: "background" if value == 0 else f"class-{value}" for value in sorted(seen)}
     few = [value for value in named if value not in (0, 255)]
     if 255 in named and few and max(few) < 128:
@@ -139,3 +143,17 @@ def _classes(root: Path, files: list[str]) -> list[str]:
     lines.append("# A guess: the names. Classes of source and target meet by name.")
     ids = ", ".join(f'"{value}" = "{name}"' for value, name in named.items())
     return [*lines, f"ids = {{{ids}}}"]
+
+
+def _by_colour(seen: Counter[int], shares: dict[int, str]) -> list[str]:
+    ordered = [colour for colour, _ in seen.most_common()]
+    lines = [f"#   {written(colour)}: {shares[colour]}" for colour in ordered]
+    ground = 0 if 0 in seen else ordered[0]
+    others = [colour for colour in ordered if colour != ground]
+    named = {"background": ground, **{f"class-{k}": c for k, c in enumerate(others, 1)}}
+    lines += [
+        "# A guess: the names. Classes of source and target meet by name; call a colour of pixels",
+        "# that do not count ignore.",
+    ]
+    colours = ", ".join(f'{name} = "{written(colour)}"' for name, colour in named.items())
+    return [*lines, f"colours = {{{colours}}}"]

@@ -1,4 +1,4 @@
-"""Index masks: files whose pixels are class ids."""
+"""Masks: files whose pixels are class ids, or colours that stand for them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from dagen.datasets.base import Label
+from dagen.datasets.reading import colour_masks
+from dagen.datasets.reading.colour_masks import Colours, Unclear, meant, packed
 from dagen.datasets.reading.images import DAMAGED, open_image, short
 from dagen.datasets.reading.paths import canonical_stem, list_images
 from dagen.errors import DataError
@@ -19,6 +21,11 @@ from dagen.types import IGNORE
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 _LOSSY = frozenset({"JPEG", "MPO", "JPEG2000"})
+_JPEG = (
+    "is a JPEG file, which changes ids and colours at edges: save masks as PNG, from before they "
+    "became JPEG"
+)
+_ALPHA = ("RGBA", "LA", "PA")
 _MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
 _FEW_BITS = re.compile(r"\bL;([24])\b")  # grey of 2 or 4 bits, which Pillow stretches to 0 ... 255
 
@@ -64,63 +71,113 @@ class MaskFolder:
         return self.folder / (masks or found or [usual])[0]
 
 
-def read_mask(path: Path, allowed: Collection[int], size: tuple[int, int]) -> Label:
-    """Decodes an index mask: one channel whose values are class ids.
+def read_mask(
+    path: Path,
+    allowed: Collection[int],
+    size: tuple[int, int],
+    colours: Colours = colour_masks.NONE,
+) -> Label:
+    """Decodes a mask: one channel of class ids, or a colour for each class.
 
     Args:
-        path: a file of grey values (1 to 16 bits, also 32-bit whole numbers), or with a palette,
-            whose indices are the ids.
+        path: a file of grey values (1 to 16 bits, also 32-bit whole numbers, or 8 bits as three
+            equal channels), or with a palette, whose indices are the ids; or a file of colours.
         allowed: ids that it may contain besides 255.
         size: (H, W) of the image that it belongs to.
+        colours: the meaning of colours.
 
     Returns:
         (H, W) uint8, the ids of the file.
 
     Raises:
-        DataError: the mask is missing, damaged, not an index mask, or a JPEG; it is of another
-            size or contains other ids, which are named together.
+        DataError: the mask is missing, damaged, partly transparent, or a JPEG; it is of another
+            size or contains other ids or colours, which are named together.
     """
     if not path.is_file():
         raise DataError(f"the mask {path} is missing: restore it or get the data again.")
     with open_image(path) as image:
-        if image.format in _LOSSY:
-            raise DataError(
-                f"the mask {path} is a JPEG file, which changes ids at edges: save masks as PNG, "
-                "from before they became JPEG."
-            )
-        if image.mode not in _MODES:
-            raise DataError(
-                f"the mask {path} has mode {image.mode}; it must be an index mask, one channel "
-                "holding class ids (mode L, P or I;16): convert its colours to ids."
-            )
-        stretch = _stretch(image)
+        lossy = image.format in _LOSSY
+        if lossy and not (colours.ids and image.mode == "RGB"):
+            raise DataError(f"the mask {path} {_JPEG}.")
         try:
-            mask = np.array(image)
+            ids, shown = _decoded(image, colours)
+        except Unclear as error:
+            raise DataError(f"the mask {path} {error}.") from None
         except DAMAGED as error:
             raise DataError(
                 f"the mask {path} is damaged or truncated ({short(error)}): replace it."
             ) from None
-    mask = mask.astype(np.int64) // stretch
     problems = []
-    if mask.shape != size:
+    found = (shown if ids is None else ids).shape  # type: ignore[union-attr]
+    if found != size:
         problems.append(
-            f"is {mask.shape[1]}x{mask.shape[0]} (W x H), but its image is {size[1]}x{size[0]}: "
+            f"is {found[1]}x{found[0]} (W x H), but its image is {size[1]}x{size[0]}: "
             "both must be of one size"
         )
-    if strange := _strange(mask, allowed):
+    mask = np.zeros(found, np.int64)
+    try:
+        mask = meant(ids, shown, colours, allowed)
+    except Unclear as error:
+        problems.append(str(error))
+    if strange := _strange(mask, allowed) if mask is ids else "":
         problems.append(
             f"holds the unknown id {strange}; allowed: {', '.join(map(str, sorted(allowed)))} and "
             f"{IGNORE} (ignored)"
         )
+    if lossy:
+        problems.append(_JPEG)
     if problems:
         raise DataError(f"the mask {path} {'; it '.join(problems)}.")
     return mask.astype(np.uint8)
 
 
-def _stretch(image: ImageFile.ImageFile) -> int:
+def _decoded(
+    image: ImageFile.ImageFile, colours: Colours
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """The ids that a file holds, and the colours that it shows; None if it has none.
+
+    Raises:
+        Unclear: it holds neither, or is partly transparent.
+    """
+    mode = image.mode
+    stored = [str(tile) for tile in image.tile]  # gone once the pixels are loaded
+    flat: Image.Image = image
+    if mode in _ALPHA or ("transparency" in image.info and (mode == "RGB" or colours.alone)):
+        _require_opaque(image)
+        flat = image.convert("L" if mode == "LA" else "RGB")
+    if flat.mode == "RGB" or (colours.alone and mode in ("L", "P", "1")):
+        if any(";16" in tile for tile in stored):
+            raise Unclear("has 16 bits a channel: save it with 8")
+        pixels = np.array(flat.convert("RGB"))
+        grey = not colours.alone and bool((pixels == pixels[..., :1]).all())
+        return pixels[..., 0].astype(np.int64) if grey else None, packed(pixels)
+    if flat.mode not in _MODES or colours.alone:
+        raise Unclear(
+            f"has mode {mode}; it must have one channel of class ids (mode L, P or I;16), or a "
+            "colour for each class (mode RGB or P): convert it"
+        )
+    ids = np.array(flat).astype(np.int64) // _stretch(stored)
+    if mode != "P" or not colours.ids:
+        return ids, None
+    palette = np.zeros((256, 3), np.uint8)
+    given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    palette[: len(given)] = given
+    return ids, packed(palette)[ids]
+
+
+def _require_opaque(image: ImageFile.ImageFile) -> None:
+    alpha = np.array(image.convert("RGBA"))[..., 3]
+    if clear := int((alpha < 255).sum()):
+        raise Unclear(
+            f"has an alpha channel that is not opaque in {clear} of {alpha.size} pixels: save it "
+            "without transparency"
+        )
+
+
+def _stretch(stored: list[str]) -> int:
     """By how much Pillow multiplies the ids of a file with few bits a pixel."""
-    for tile in image.tile:
-        if found := _FEW_BITS.search(str(tile)):
+    for tile in stored:
+        if found := _FEW_BITS.search(tile):
             return 85 if found[1] == "2" else 17
     return 1
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -88,3 +89,47 @@ def test_what_cannot_be_guessed_is_one_line(tmp_path: Path) -> None:
     ):
         with pytest.raises(kind, match=message):
             write(tmp_path / path)
+
+
+def _painted(root: Path, palettes: bool = False, suffix: str = "png") -> Path:
+    """The masks of ``root`` in colours: black, red and green for the values 0, 128 and 255."""
+    table = {0: (0, 0, 0), 128: (255, 0, 0), 255: (0, 255, 0)}
+    for k, path in enumerate(sorted((root / "drawn").iterdir())):
+        with Image.open(path) as file:
+            values = np.asarray(file)
+        path.unlink()
+        pixels = np.zeros((*values.shape, 3), np.uint8)
+        for value, colour in table.items():
+            pixels[values == value] = colour
+        image = Image.fromarray(pixels)
+        if palettes:  # each file numbers its colours anew
+            order = np.roll([0, 128, 255], k)
+            indices = sum((values == value) * np.uint8(i) for i, value in enumerate(order))
+            image = Image.fromarray(np.asarray(indices, np.uint8))
+            image.putpalette([part for value in order for part in table[int(value)]])
+        image.save(path.with_suffix(f".{suffix}"))
+    return root
+
+
+@pytest.mark.parametrize("palettes", [False, True], ids=["RGB", "palettes"])
+def test_masks_in_colours_are_recognised_and_read(tmp_path: Path, palettes: bool) -> None:
+    root = _painted(_bare(make_masks(tmp_path / "a", "")), palettes)
+    text = write(root).read_text()
+    found = declaration.read(root)
+    assert (found.images, found.masks, found.ids) == ("photos", "drawn", None)
+    assert {*found.colours.values()} == {"#000000", "#FF0000", "#00FF00"}
+    assert found.colours["background"] == "#000000" and "Colours found in 5 masks" in text
+    task = opening.declared("a", tmp_path)
+    assert task is not None and task.classes[0] == "background" and task.num_classes == 3
+    toml = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.2}\n'
+    plain = make_masks(tmp_path / "b", toml)
+    ids, colours = (opening.open_dataset(str(r), "train", Task.BINARY) for r in (plain, root))
+    for i in range(len(ids)):
+        assert np.array_equal(ids.label(i), colours.label(i)) and ids.label(i).any()
+
+
+def test_masks_in_colours_that_became_jpeg(tmp_path: Path) -> None:
+    root = _painted(_bare(make_masks(tmp_path / "a", "")), suffix="jpg")
+    (root / "drawn").rename(root / "labels")
+    text = write(root).read_text()
+    assert 'images = "photos"' in text and "labels has files with the names of the images" in text

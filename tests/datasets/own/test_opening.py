@@ -128,6 +128,32 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         opening.open_dataset(str(listed), "val", Task.BINARY)
 
 
+def test_colours_are_the_meaning_of_masks(tmp_path: Path) -> None:
+    """Names, ``ignore``, ``[map]`` and tasks apply to colours as they do to ids."""
+    colours = 'colours = {road = "#FFFFFF", can = "#FF0000", ignore = "#00FF00", bag = "#0000FF"}\n'
+    root = make_masks(
+        tmp_path / "a", f'{SHARES}{colours}background = "road"\n[map]\nbag = "nylon"\n'
+    )
+    paint = np.array([[255] * 3, [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    for path in (root / "drawn").iterdir():
+        Image.fromarray(paint[np.arange(48 * 64).reshape(48, 64) % 4]).save(path)
+    own = opening.declared("a", tmp_path)
+    assert own is not None and own.classes == ("background", "can", "nylon")
+    assert own.colours == ((255, 255, 255), (255, 0, 0), (0, 0, 255))
+    for task, expected in (
+        (own, [0, 1, IGNORE, 2]), (Task.BINARY, [0, 1, IGNORE, 1]),
+        (Task.MATERIAL, [0, IGNORE, IGNORE, 4]),
+    ):  # fmt: skip
+        label = opening.open_dataset("a", "train", task, tmp_path).label(0)
+        assert label[0, :4].tolist() == expected
+    (root / "dagen.toml").write_text(
+        f'kind = "folder"\nimages = "photos"\nmasks = "drawn"\n{SHARES}'
+        'colours = {can = "#FF0000", bag = "#ff0000"}\n'
+    )
+    with pytest.raises(DataError, match="can and bag have one colour, #FF0000"):
+        opening.open_dataset("a", "train", own, tmp_path).label(0)
+
+
 def test_paths_outside_the_folder_are_refused(tmp_path: Path) -> None:
     root = make_masks(tmp_path / "f", "")
     (root / "dagen.toml").write_text('kind = "folder"\nimages = "../secret"\n')
