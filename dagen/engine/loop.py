@@ -72,7 +72,7 @@ def fit(
     Raises:
         DagenError: a loss or gradient is not finite (the message names step, term and files), or a
             state cannot be written.
-        Stopped: SIGTERM came; the state is saved.
+        Stopped: SIGTERM came, to this process or another of the run; the state is saved.
     """
     hooks = hooks or Hooks()
     stack.to(world.device).to(memory_format=torch.channels_last)
@@ -110,7 +110,8 @@ def fit(
                 hooks.on_step(done, {**values, "lr": config.lr * scale})
             if done in hooks.candidates and world.main:
                 hooks.on_candidate(done)
-            stopping = bool(asked_to_stop)
+            # Schedulers may signal one process only; all have to stop after the same step.
+            stopping = world.anywhere(bool(asked_to_stop))
             if done % hooks.save_every == 0 or done == config.steps or stopping:
                 if world.main:
                     save_state(folder, done, _state(stack, optimizers, done))

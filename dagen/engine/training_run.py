@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 from torch import Tensor
 
@@ -10,11 +11,11 @@ from dagen.datasets.loading.batches import (
     Feed,
     Steps,
     batches,
-    default_workers,
     every_image,
 )
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.workers import default_workers, explained, running
 from dagen.engine.build import build_network, build_stack
 from dagen.engine.feeds import open_feeds
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
@@ -30,6 +31,7 @@ from dagen.system.files import write_atomically
 from dagen.system.memory import release_freed_memory
 from dagen.system.progress import Progress, ProgressTask
 from dagen.tracking.recording import Tracked, tracked
+from dagen.types import Batch
 from dagen.validators.choice import judging
 from dagen.validators.choice.candidates import Candidates
 from dagen.validators.choice.choosing import Choice, choose
@@ -114,22 +116,27 @@ class TrainingRun:
             if log:
                 log.metrics(figures, step)
 
-        fit(
-            self.stack,
-            lambda start: batches(steps, start, workers, pin=place.device.type == "cuda"),
-            self.config,
-            place,
-            job.folder,
-            autocast=job.runtime.autocast(place.device),
-            hooks=Hooks(
-                on_step=on_step,
-                names=steps.names,
-                save_every=job.runtime.save_every,
-                on_candidate=self._keep,
-                candidates=self.candidates.steps,
-                on_resume=log.resumed if log else lambda step: None,
-            ),
-        )
+        def batches_from(start: int) -> Iterator[Batch]:
+            loader = batches(steps, start, workers, pin=place.device.type == "cuda")
+            return opened.enter_context(running(loader))
+
+        with explained(workers), ExitStack() as opened:
+            fit(
+                self.stack,
+                batches_from,
+                self.config,
+                place,
+                job.folder,
+                autocast=job.runtime.autocast(place.device),
+                hooks=Hooks(
+                    on_step=on_step,
+                    names=steps.names,
+                    save_every=job.runtime.save_every,
+                    on_candidate=self._keep,
+                    candidates=self.candidates.steps,
+                    on_resume=log.resumed if log else lambda step: None,
+                ),
+            )
         release_freed_memory()
 
     def _make_maps(self, progress: Progress | None) -> None:

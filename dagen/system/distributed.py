@@ -16,6 +16,7 @@ import torch
 from torch import distributed as dist
 from torch import nn
 
+from dagen.errors import DagenError
 from dagen.system.device import choose_device
 
 
@@ -64,6 +65,7 @@ def world(device: str) -> Iterator[World]:
 
     Raises:
         UsageError: this machine has no such device.
+        DagenError: another process of the run has ended, so that this one cannot go on.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     where = choose_device(device)
@@ -80,9 +82,21 @@ def world(device: str) -> Iterator[World]:
         dist.init_process_group(backend, timeout=timedelta(hours=12))
     try:
         yield World(dist.get_rank(), dist.get_world_size(), where)
+    except RuntimeError as error:
+        if not _is_connection_lost(error):
+            raise
+        raise DagenError(
+            "another process of this run has ended; its message says why. The same command resumes "
+            "from the last saved state."
+        ) from error
     finally:
         if not joined:
             dist.destroy_process_group()
+
+
+def _is_connection_lost(error: RuntimeError) -> bool:
+    """Whether an error is one of the connection between processes; gloo has no type for these."""
+    return isinstance(error, dist.DistBackendError) or "gloo/transport" in str(error)
 
 
 def rank() -> int:

@@ -196,6 +196,46 @@ def test_sigterm_to_the_process_group_saves_although_workers_get_it_too(
     assert run(from_mapping(values), runtime).model.read_bytes() == whole
 
 
+_WORKER_KILLED = """
+import os, signal, sys
+from dagen import cli
+from dagen.datasets.loading.batches import Steps
+
+item = Steps.__getitem__
+
+def killed(self, step):
+    if step == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item(self, step)
+
+Steps.__getitem__ = killed
+cli.main()
+"""
+
+
+def test_a_killed_worker_is_one_line_and_the_run_resumes(
+    runtime: Runtime, data: Path, tmp_path: Path
+) -> None:
+    values = {**SMALL, "method": "supervised", "tgt": None}
+    whole = weights(from_mapping(values), replace(runtime, runs=tmp_path / "whole"))
+    words = (
+        "train --src resortit --model enet --task material --size 32x64 --steps 4 --batch 2 -q "
+        "--set width=0.25 --set warmup=1 --workers 1 --device cpu --no-track"
+    )
+    command = [sys.executable, "-c", _WORKER_KILLED, *words.split()]
+    done = subprocess.run(
+        [*command, "--runs", str(runtime.runs), "--data-root", str(data)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("dagen: a process that makes batches was killed, most likely")
+    assert "memory" in done.stderr and "--workers" in done.stderr and done.stderr.count("\n") == 1
+    assert run(from_mapping(values), runtime).model.read_bytes() == whole
+
+
 def test_what_cannot_run_is_refused_before_anything_is_written(runtime: Runtime) -> None:
     refused = [
         (small(tgt=None, method="advent"), "needs a target"),

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,17 +19,32 @@ from tests import tiny
 
 VALUES = {
     "src": "resortit", "tgt": "taco", "method": "advent", "model": "enet", "width": 0.25,
-    "size": [32, 64], "steps": 2, "batch": 2, "warmup": 1,
+    "size": [32, 64], "steps": 3, "batch": 2, "warmup": 1,
 }  # fmt: skip
 
 _RANK = """
-import json, sys
+import json, os, signal, sys
 from pathlib import Path
-from dagen.runs.config import from_mapping
+from dagen.engine import loop
 from dagen.engine.run import run
+from dagen.errors import DagenError
+from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
-result = run(from_mapping(json.loads(sys.argv[1])), Runtime(runs=Path(sys.argv[2]),
-    data_root=Path(sys.argv[3]), device="cpu", workers=0, track=False, quiet=True))
+
+schedule, end = loop.schedule, sys.argv[4]
+
+def ended(step, config):
+    if step == 1 and end and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), getattr(signal, end))
+    return schedule(step, config)
+
+loop.schedule = ended
+try:
+    result = run(from_mapping(json.loads(sys.argv[1])), Runtime(runs=Path(sys.argv[2]),
+        data_root=Path(sys.argv[3]), device="cpu", workers=0, track=False, quiet=True))
+except DagenError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
 print(result.score("taco"))
 """
 
@@ -54,18 +70,29 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         dist.destroy_process_group()
     except (OSError, RuntimeError) as error:
         pytest.skip(f"no process group over loopback here: {error}")
-    return {**probe, "MASTER_PORT": str(_free_port()), "WORLD_SIZE": "2"}
+    return {**probe, "WORLD_SIZE": "2"}
 
 
-def test_two_processes_finish_one_run(tmp_path: Path, loopback: dict[str, str]) -> None:
-    data = tmp_path / "data"
-    tiny.make_resortit(data, train=4, val=2)
-    tiny.make_taco(data, train=4, val=2)
-    arguments = [sys.executable, "-c", _RANK, json.dumps(VALUES), str(tmp_path / "runs"), str(data)]
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    tiny.make_resortit(root, train=4, val=2)
+    tiny.make_taco(root, train=4, val=2)
+    return root
+
+
+Ended = tuple[int, str, str]
+"""Exit code, standard output and standard error of a process."""
+
+
+def _ranks(loopback: dict[str, str], runs: Path, data: Path, end: str = "") -> list[Ended]:
+    """The two processes of one run, after they have ended; ``end`` happens to rank 1 at step 1."""
+    arguments = [sys.executable, "-c", _RANK, json.dumps(VALUES), str(runs), str(data), end]
+    port = {"MASTER_PORT": str(_free_port())}
     ranks = [
         subprocess.Popen(
             arguments,
-            env={**os.environ, **loopback, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env={**os.environ, **loopback, **port, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,10 +105,40 @@ def test_two_processes_finish_one_run(tmp_path: Path, loopback: dict[str, str]) 
     finally:
         for rank in ranks:
             rank.kill()
-    assert [rank.returncode for rank in ranks] == [0, 0], told
+    return [(rank.returncode, *both) for rank, both in zip(ranks, told, strict=True)]
+
+
+def test_two_processes_finish_one_run(tmp_path: Path, data: Path, loopback: dict[str, str]) -> None:
+    told = _ranks(loopback, tmp_path / "runs", data)
+    assert [code for code, _, _ in told] == [0, 0], told
     result = results.load(tmp_path / "runs" / from_mapping(VALUES).name)
     assert result is not None
-    assert {out.strip() for out, _ in told} == {str(result.score("taco"))}
+    assert {out.strip() for _, out, _ in told} == {str(result.score("taco"))}
+
+
+def test_sigterm_to_one_process_stops_both_after_the_same_step_and_the_run_resumes(
+    tmp_path: Path, data: Path, loopback: dict[str, str]
+) -> None:
+    runs, name = tmp_path / "runs", from_mapping(VALUES).name
+    assert [code for code, _, _ in _ranks(loopback, tmp_path / "whole", data)] == [0, 0]
+    told = _ranks(loopback, runs, data, "SIGTERM")
+    assert [code for code, _, _ in told] == [143, 143], told
+    assert all(
+        err == "stopped after step 2 of 3; resume by running it again.\n" for *_, err in told
+    )
+    assert [path.name for path in (runs / name).glob("state-*")] == ["state-00000002.pt"]
+    assert [code for code, _, _ in _ranks(loopback, runs, data)] == [0, 0]
+    whole = (tmp_path / "whole" / name / results.MODEL).read_bytes()
+    assert (runs / name / results.MODEL).read_bytes() == whole
+
+
+def test_a_process_whose_partner_is_killed_says_so_in_one_line(
+    tmp_path: Path, data: Path, loopback: dict[str, str]
+) -> None:
+    (code, _, err), (killed, _, _) = _ranks(loopback, tmp_path / "runs", data, "SIGKILL")
+    assert killed == -signal.SIGKILL
+    assert code == 1 and err.startswith("another process of this run has ended")
+    assert err.count("\n") == 1
 
 
 def test_alone_without_torchrun() -> None:

@@ -11,8 +11,6 @@ grow: the target's are the last rows of the source view. Without a source they f
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,8 +28,8 @@ from dagen.datasets.loading.pasting import Paster, blank
 from dagen.datasets.loading.rare_classes import RareClasses
 from dagen.datasets.loading.strong import Strong
 from dagen.datasets.loading.transforms import Window, label_tensor, map_tensor, to_tensor
+from dagen.datasets.loading.workers import start_worker
 from dagen.datasets.maps.base import Array, Map
-from dagen.system.memory import return_freed_memory
 from dagen.types import Batch, Image, Label, View
 
 Stream = Literal["source", "target", "labelled"]
@@ -221,20 +219,8 @@ def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> Dat
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=2 if workers else None,
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
     )
-
-
-def _start_worker(worker: int) -> None:
-    """Make a worker ignore signals, and return freed memory to the system.
-
-    A signal to the whole process group (``timeout``, schedulers, Ctrl-C) should stop only the loop,
-    which saves its state first; a worker that died at once would end the run before that. The loop
-    closes its workers when it ends.
-    """
-    return_freed_memory()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, signal.SIG_IGN)
 
 
 def every_image(dataset: Dataset, size: tuple[int, int], multiple: int) -> Iterator[Tensor]:
@@ -243,8 +229,3 @@ def every_image(dataset: Dataset, size: tuple[int, int], multiple: int) -> Itera
         image = dataset.image(index)
         fitted = transforms.cover((image.shape[0], image.shape[1]), size, multiple)
         yield to_tensor(transforms.resize(image, fitted))[None]
-
-
-def default_workers() -> int:
-    """One process per core except the one that trains, at most eight."""
-    return min(8, max(0, len(os.sched_getaffinity(0)) - 1))
