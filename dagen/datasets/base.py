@@ -6,7 +6,7 @@ pixels and, separately, its label, so that training on a target never opens a la
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -67,6 +67,23 @@ class Dataset:
             DataError: the file that names the classes is missing or damaged.
         """
         return None
+
+    @classmethod
+    def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
+        """The data set's own names of classes, and the names under which they meet a task.
+
+        Args:
+            root: the data set's own folder.
+            task: what is segmented.
+
+        Returns:
+            By name: the name of a class, ``background`` or ``ignore``; nothing without own classes.
+
+        Raises:
+            DataError: the file that names the classes is missing or damaged.
+        """
+        own = cls.declares(root)
+        return {} if own is None else {name: name for name in own.classes}
 
     def __len__(self) -> int:
         """Number of images of the split."""

@@ -23,7 +23,7 @@ the smaller one counts. An object without an outline is not background: its box 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -59,8 +59,18 @@ class Coco(Files):
     @classmethod
     def declares(cls, root: Path) -> Task | None:
         """See :meth:`Dataset.declares`: the categories of the first annotation file."""
-        file = next((f for s in cls.splits if (f := cls._file_of(root, s)).is_file()), None)
+        file = cls._first_file(root)
         return None if file is None else cls._task_of(root, categories(file))
+
+    @classmethod
+    def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
+        """See :meth:`Dataset.meanings`: the categories of the first annotation file."""
+        file = cls._first_file(root)
+        return {} if file is None else {c: role_of(c) or c for c in categories(file)}
+
+    @classmethod
+    def _first_file(cls, root: Path) -> Path | None:
+        return next((f for s in cls.splits if (f := cls._file_of(root, s)).is_file()), None)
 
     @classmethod
     def _task_of(cls, root: Path, names: list[str]) -> Task:

@@ -23,7 +23,7 @@ smaller one counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from pydantic import Field
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading import coco_json
-from dagen.datasets.reading.class_names import id_of, on_ground
+from dagen.datasets.reading.class_names import IGNORED, id_of, on_ground
 from dagen.datasets.reading.files import Files, MissingSplit
 from dagen.datasets.reading.paths import (
     inside,
@@ -85,6 +85,12 @@ class Taco(Files):
     def declares(cls, root: Path) -> Task:
         """See :meth:`Dataset.declares`: background and the materials."""
         return replace(Task.MATERIAL, name="classes")
+
+    @classmethod
+    def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
+        """See :meth:`Dataset.meanings`: TACO's categories."""
+        met = {name: _met(name, task) for name in MATERIAL_OF}
+        return {name: found or IGNORED for name, found in met.items()}
 
     @cached_property
     def _data(self) -> Path:
@@ -171,13 +177,7 @@ class Taco(Files):
         return on_ground(partial(found.draw, entry, self.size(index)), self._value, self.task)
 
     def _value(self, category: str) -> int:
-        if self.task == Task.BINARY:
-            return 1
-        if self.task not in PRESETS and (own := id_of(category, self.task)) != IGNORE:
-            return own
-        # A name outside the table (of a later or an extended TACO) has no counterpart either.
-        material = MATERIAL_OF.get(category)
-        return IGNORE if material is None else id_of(material, self.task)
+        return id_of(_met(category, self.task) or IGNORED, self.task)
 
     def instances(self, index: int) -> int:
         """Number of annotated objects in photograph ``index``."""
@@ -205,3 +205,11 @@ class Taco(Files):
             return None
         entry = self._read.entry(self._file_name(index))
         return self._read.scenes.get(entry.id)
+
+
+def _met(category: str, task: Task) -> str | None:
+    """The name under which a category meets a task; None if it has no counterpart."""
+    if task == Task.BINARY or (task not in PRESETS and id_of(category, task) != IGNORE):
+        return category
+    # A name outside the table (of a later or an extended TACO) has no counterpart either.
+    return MATERIAL_OF.get(category)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from dagen.datasets.loading import opening
 from dagen.datasets.own.declaration import FILE as DECLARATION
-from dagen.datasets.reading.class_names import require_common, without_counterpart
+from dagen.datasets.reading.class_names import id_of, require_common, without_counterpart
 from dagen.errors import DataError, UsageError
 from dagen.runs.plan import Plan
+from dagen.runs.resolved import Classes
 from dagen.system.files import write_atomically
-from dagen.types import Task
+from dagen.types import IGNORE, Task
 
 FILE = "classes.json"
 """The classes of a run of the task ``classes``, in the run's folder."""
@@ -29,15 +30,12 @@ def check_classes(plan: Plan, data_root: Path | None) -> None:
         UsageError: source and target are the same images.
     """
     config = plan.config
-    names = dict.fromkeys(
-        n for n in (config.src, config.tgt, *config.score, *config.extra_src) if n
-    )
     if config.tgt is not None and opening.same(config.src, config.tgt, data_root):
         raise UsageError(
             f"source and target are the same images ({config.src}); name another target, or train "
             f"on {config.src} alone with `dagen train`."
         )
-    for name in names:
+    for name in _names(plan):
         try:
             own = opening.declared(name, data_root)
         except DataError:
@@ -46,6 +44,37 @@ def check_classes(plan: Plan, data_root: Path | None) -> None:
             raise
         if own is not None:
             _meet(name, own, plan.task)
+
+
+def resolve(plan: Plan, data_root: Path | None) -> Classes:
+    """The classes of a run, and what each of its data sets calls them.
+
+    Raises:
+        DataError: a file that names classes is missing or damaged.
+    """
+    task = plan.task
+    data: dict[str, dict[str, str | None]] = {}
+    for name in _names(plan):
+        kind = opening.kind(name, data_root)
+        try:
+            found = kind.meanings(opening.require(name, data_root), task)
+        except DataError:
+            if name == plan.config.src and not plan.reads_source:
+                continue
+            raise
+        met = {own: id_of(meant, task) for own, meant in found.items()}
+        data[name] = {
+            own: None if value == IGNORE else task.classes[value] for own, value in met.items()
+        }
+    return Classes(task.classes, task.background, data)
+
+
+def _names(plan: Plan) -> list[str]:
+    """The data sets of a run, the source first."""
+    config = plan.config
+    return [
+        *dict.fromkeys(n for n in (config.src, config.tgt, *config.score, *config.extra_src) if n)
+    ]
 
 
 def _meet(name: str, own: Task, task: Task) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from dagen.datasets.loading.opening import open_dataset
+from dagen.engine.classes import resolve
 from dagen.engine.states import drop_states
 from dagen.engine.unlabelled import look
 from dagen.models.deployed.card import Card
@@ -19,6 +21,7 @@ from dagen.models.deployed.file import read_card
 from dagen.runs.baseline import expected_baseline
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
+from dagen.runs.resolved import Classes
 from dagen.runs.results import MODEL, Baseline, RunResult, StreamScores, sheet_of
 from dagen.runs.runtime import Runtime
 from dagen.runs.selection import Selection
@@ -52,6 +55,15 @@ class Job:
     def config(self) -> Config:
         """The run's configuration."""
         return self.plan.config
+
+    @cached_property
+    def classes(self) -> Classes:
+        """The run's classes, and what each data set calls them.
+
+        Raises:
+            DataError: a file that names classes is missing or damaged.
+        """
+        return resolve(self.plan, self.runtime.data_root)
 
 
 @dataclass(frozen=True)
@@ -208,6 +220,7 @@ def measure(
         stream=ending.stream,
         teachers=ending.teachers or None,
         weights=read_card(job.folder / MODEL).weights,
+        classes=job.classes,
         baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
     )
     return result, shipped

@@ -81,7 +81,7 @@ class StreamRun:
             tracked(job.plan, job.runtime, job.folder) as log,
             Progress(quiet=job.runtime.quiet) as progress,
         ):
-            log.describe({"target": self.dataset})
+            log.describe({"target": self.dataset}, classes=job.classes)
             for images in self.before[:1]:
                 log.describe({"target": images})
             answered = self._adapt(log, progress)

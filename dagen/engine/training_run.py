@@ -73,7 +73,7 @@ class TrainingRun:
             Progress(quiet=job.runtime.quiet) as progress,
         ):
             datasets = {stream: feed.dataset for stream, feed in self.feeds.items()}
-            log.describe(datasets, digests(self.maps))
+            log.describe(datasets, digests(self.maps), job.classes)
             probes = open_probes(job.plan, job.runtime.data_root) if job.plan.kept else None
             if probes is not None:
                 judging.require(self.config, probes.domains)

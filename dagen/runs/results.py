@@ -12,6 +12,7 @@ from typing import Any
 from dagen.errors import DagenError, short
 from dagen.runs import describe, figures, stored
 from dagen.runs.config import plain_name
+from dagen.runs.resolved import Classes
 from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
 
@@ -153,6 +154,7 @@ class RunResult(Findings):
         seconds: seconds of training, all attempts together.
         weights: SHA-256 of the deployed file's tensors; None in a result of version 0.1.
         earlier: whether the run was finished before it was asked for, so that nothing was run.
+        classes: the classes, and what each data set calls them; None in older results.
     """
 
     name: str
@@ -163,6 +165,7 @@ class RunResult(Findings):
     seconds: float
     weights: str | None = None
     earlier: bool = field(default=False, compare=False)
+    classes: Classes | None = None
 
     @property
     def title(self) -> str:
@@ -206,6 +209,7 @@ class RunResult(Findings):
             "profile": self.profile,
             "seconds": self.seconds,
             "weights": self.weights,
+            **({} if self.classes is None else {"classes": self.classes.to_dict()}),
             "extra": self.findings(),
         }
         text = json.dumps(values, indent=2, default=list)
@@ -241,6 +245,8 @@ def load(folder: Path) -> RunResult | None:
             "scores the run once more."
         ) from None
     found = read_findings(values.pop("extra", {}))
+    if values.get("classes") is not None:
+        values["classes"] = Classes.from_dict(values["classes"])
     return RunResult(**{**values, "folder": folder}, **found)
 
 

@@ -7,9 +7,9 @@ those that are read by name must be there and of their kind.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from dagen.parameters import complaint
 from dagen.runs.selection import Selection
@@ -72,6 +72,12 @@ class _Profile(BaseModel):
     bytes: float
 
 
+class _Classes(BaseModel):
+    ids: dict[Annotated[str, Field(pattern=r"^\d{1,3}$")], str]
+    background: str | None
+    data: dict[str, dict[str, str | None]]
+
+
 class _Result(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -82,6 +88,7 @@ class _Result(BaseModel):
     profile: _Profile
     seconds: float
     weights: str | None = None
+    classes: _Classes | None = None
     format: int = 1
     extra: _Extra = _Extra()
 

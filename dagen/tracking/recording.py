@@ -23,6 +23,7 @@ from dagen.runs.history import history
 from dagen.runs.log import RunLog
 from dagen.runs.note import note
 from dagen.runs.plan import Plan
+from dagen.runs.resolved import Classes
 from dagen.runs.results import RunResult
 from dagen.system import device
 from dagen.system.device import choose_device
@@ -55,13 +56,17 @@ class Tracked:
         return self._before + time.monotonic() - self._started
 
     def describe(
-        self, data: Mapping[Stream, Dataset], teachers: Mapping[str, str] | None = None
+        self,
+        data: Mapping[Stream, Dataset],
+        teachers: Mapping[str, str] | None = None,
+        classes: Classes | None = None,
     ) -> None:
         """Log parameters, tags and data sets, once at the start.
 
         Args:
             data: the images by stream.
             teachers: digests of the teachers' files, by name.
+            classes: the classes, and what each data set calls them.
         """
         config = self._plan.config
         self._log.params(parameters(self._plan))
@@ -84,6 +89,7 @@ class Tracked:
                 "budget": describe.budget(stored),
                 "recipe": config.recipe or "none",
                 "ceiling": config.ceiling or "none",
+                **({} if classes is None else classes.tags(describe.roles(stored))),
                 **({"teachers": json.dumps(dict(teachers))} if teachers else {}),
             }
         )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,14 @@ from dagen.engine import classes
 from dagen.engine.run import run, run_pair
 from dagen.errors import DataError, UsageError
 from dagen.models.deployed.file import load_deployed, read_card
+from dagen.runs import results
 from dagen.runs.config import Config, from_mapping, plain_name
+from dagen.runs.history import read_records
 from dagen.runs.results import sheet_of
 from dagen.runs.runtime import Runtime
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.types import Task
+from tests import tiny
 from tests.own import make_masks
 
 TOML = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
@@ -46,6 +51,42 @@ def test_two_folders_become_an_adapted_network(tmp_path: Path) -> None:
     assert TorchPredictor.load(result.model).task.classes == card.classes
     assert {"iou/can", "iou/bag", "waste_iou"} <= {*result.scores["mybelt"]}
     assert sheet_of(result.folder, "mybelt").is_file()
+
+
+def test_the_resolved_classes_stand_in_the_result_and_in_the_tags(tmp_path: Path) -> None:
+    make_masks(tmp_path / "mybelt", TOML)
+    theirs = 'ids = {"0" = "ground", "128" = "tin", "255" = "glass"}\nbackground = "ground"\n'
+    splits = "splits = {val = 0.4}\n"
+    make_masks(tmp_path / "site", f'{theirs}{splits}[map]\ntin = "Can"\n')
+    config = _config(src="mybelt", tgt="site", method="minent")
+    result = run(config, _runtime(tmp_path))
+    assert result.classes == results.load(result.folder).classes  # type: ignore[union-attr]
+    assert json.loads((result.folder / "result.json").read_text())["classes"] == {
+        "ids": {"0": "background", "1": "can", "2": "bag"},
+        "background": "background",
+        "data": {
+            "mybelt": {"background": "background", "can": "can", "bag": "bag"},
+            "site": {"ground": "background", "tin": "can", "glass": None},
+        },
+    }
+    tags: dict[str, str] = {}
+    for record in read_records(result.folder):
+        tags |= record["values"] if record["kind"] == "tags" else {}
+    assert tags["classes"] == "0 background, 1 can, 2 bag"
+    assert tags["classes.background"] == "background"
+    assert tags["classes.target"] == "ground: background, tin: can, glass: ignored"
+
+
+def test_built_in_tasks_say_what_categories_become(tmp_path: Path) -> None:
+    tiny.make_resortit(tmp_path, train=2, val=1)
+    tiny.make_taco(tmp_path, train=2, val=1)
+    config = _config(src="resortit", tgt="taco", method="minent", task="material", size=[32, 64])
+    found = run(config, _runtime(tmp_path)).classes
+    assert found is not None and found.names == Task.MATERIAL.classes
+    assert found.data["taco"]["Drink can"] == "aluminium"
+    assert found.data["taco"]["Battery"] is None and len(found.data["taco"]) == 60
+    long = replace(found, names=tuple(f"class number {k}" for k in range(255)))
+    assert all(len(text) <= 5000 for text in long.tags({}).values())  # MLflow's limit
 
 
 def test_a_street_has_no_waste(tmp_path: Path) -> None:

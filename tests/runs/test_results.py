@@ -75,6 +75,8 @@ def test_a_result_of_version_0_1_reads(finished: RunResult) -> None:
         ({"config": {**CONFIG, "method": "advent"}}, "config.method"),
         ({"config": {**CONFIG, "size": "32x64"}}, "config.size"),
         ({"more": 1}, "more is 1"),
+        ({"classes": {"ids": {}, "data": {}}}, "classes.background is missing"),
+        ({"classes": {"ids": {"x": "can"}, "background": None, "data": {}}}, "classes.ids"),
         ({"extra": {"baseline": {}}}, "extra.baseline.run is missing"),
         ({"extra": {"stream": {"images": "x", "rows": {}}}}, "extra.stream.images is 'x'"),
         ({"extra": {"selection": 3}}, "it is 3"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,12 @@ class OwnCoco(_Coco):
     @classmethod
     def _task_of(cls, root: Path, names: list[str]) -> Task:
         return own_task([BACKGROUND, *names], declaration.read(root), root)
+
+    @classmethod
+    def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
+        """See :meth:`Dataset.meanings`: the categories, renamed."""
+        declared = declaration.read(root)
+        return {name: meaning(name, declared) for name in super().meanings(root, task)}
 
     @classmethod
     def _file_of(cls, root: Path, split: str) -> Path:

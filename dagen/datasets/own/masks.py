@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -35,6 +35,12 @@ class OwnFolder(Files):
         if not declared.by_id:
             return None
         return own_task(declared.by_id.values(), declared, root)
+
+    @classmethod
+    def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
+        """See :meth:`Dataset.meanings`: the names that ``dagen.toml`` declares."""
+        declared = cls._declaration_of(root)
+        return {name: meaning(name, declared) for name in declared.by_id.values()}
 
     @classmethod
     def _declaration_of(cls, root: Path) -> Declaration:
