@@ -61,6 +61,7 @@ def record(cell: Cell, result: RunResult) -> Record:
         seconds=round(result.seconds, 1),
         selection=result.selection,
         stream=result.stream,
+        seen=result.seen,
     )
 
 

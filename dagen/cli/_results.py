@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from dagen.runs import figures
+from dagen.runs import figures, seen
 from dagen.runs.figures import percent, points
 from dagen.runs.results import sheet_of
 
@@ -49,7 +49,8 @@ def result_table(rows: dict[str, RunResult]) -> None:
             f"{name}: {p['parameters']:,} parameters, {p['macs'] / 1e9:.3f} GMAC "
             f"({p['flops'] / 1e9:.3f} GFLOP, 2 per MAC), {p['bytes']:,} bytes, "
             f"{run.seconds:.0f} s; {run.model}"
-            + (f" (weights {run.weights[:12]})" if run.weights else ""),
+            + (f" (weights {run.weights[:12]})" if run.weights else "")
+            + (f"; learned from {seen.text(run.seen)} besides" if run.seen else ""),
             soft_wrap=True,
         )
 

@@ -24,6 +24,7 @@ from dagen.runs.plan import Plan
 from dagen.runs.resolved import Classes
 from dagen.runs.results import MODEL, Baseline, RunResult, StreamScores, sheet_of
 from dagen.runs.runtime import Runtime
+from dagen.runs.seen import seen_besides
 from dagen.runs.selection import Selection
 from dagen.scoring.evaluation import scores_of
 from dagen.scoring.predictor import Predictor
@@ -106,9 +107,9 @@ class Sheets:
     caption: str
 
 
-def card_of(plan: Plan) -> Card:
+def card_of(job: Job) -> Card:
     """The metadata of a run's deployed file."""
-    config, task = plan.config, plan.task
+    config, task = job.config, job.plan.task
     return Card(
         model=config.model,
         task=task.name,
@@ -119,6 +120,7 @@ def card_of(plan: Plan) -> Card:
         classes=task.classes,
         colours=task.colours,
         background=task.background,
+        seen=seen_besides(job.plan, job.runtime.runs),
     )
 
 
@@ -209,6 +211,7 @@ def measure(
             lambda name: ending.around(shipped.network, name),
         ),
     }
+    card = read_card(job.folder / MODEL)
     result = RunResult(
         name=job.folder.name,
         folder=job.folder,
@@ -219,8 +222,9 @@ def measure(
         selection=ending.selection,
         stream=ending.stream,
         teachers=ending.teachers or None,
-        weights=read_card(job.folder / MODEL).weights,
         classes=job.classes,
+        seen=card.seen,
+        weights=card.weights,
         baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
     )
     return result, shipped

@@ -90,7 +90,7 @@ class StreamRun:
             rows = self._rows(answered, given, progress)
             network = self.stack.predictor()
             assert isinstance(network, Network)
-            save_deployed(job.folder / MODEL, network, card_of(job.plan))
+            save_deployed(job.folder / MODEL, network, card_of(job))
             result = finish(
                 job,
                 progress,

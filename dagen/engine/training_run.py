@@ -159,7 +159,7 @@ class TrainingRun:
 
     def _keep(self, step: int) -> None:
         """Keep the network that would be deployed now."""
-        card = card_of(self.job.plan)
+        card = card_of(self.job)
         self.candidates.save(step, self._predictor(), card, self.stack.batch_norm)
 
     def _predictor(self) -> Network:
@@ -174,7 +174,7 @@ class TrainingRun:
         if self.trained:
             pass  # the deployed file is there; the choice, if there is one, is the same
         elif choice is None:
-            save_deployed(path, self._predictor(), card_of(self.job.plan))
+            save_deployed(path, self._predictor(), card_of(self.job))
         else:
             write_atomically(path, self.candidates.path(choice.step).read_bytes())
         before = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagen.runs import describe, figures
 from dagen.runs.figures import percent, points
 from dagen.runs.results import RunResult
+from dagen.runs.seen import text
 
 
 def note(result: RunResult, baseline: RunResult | None) -> str:
@@ -26,6 +27,8 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
         f"{profile['macs'] / 1e9:.3f} GMAC for an image of {describe.text(config['size'])}, "
         f"{result.seconds:.0f} s of training.",
     ]
+    if result.seen:
+        parts.append(f"Besides these data sets it has learned from {text(result.seen)}.")
     if result.weights is not None:
         parts.append(f"SHA-256 of the weights: `{result.weights}`")
     if (selection := result.selection) is not None:

@@ -94,6 +94,7 @@ class Findings:
         baseline: the run that an adapted run is compared with; None if there was none.
         unlabelled: what is known of the target; None if it has labels, or there is none.
         teachers: by name, the digests of the teachers whose maps were learnt; None without any.
+        seen: what the network has learned from besides the run's data sets, such as ``ImageNet``.
     """
 
     selection: Selection | None = None
@@ -101,6 +102,7 @@ class Findings:
     baseline: Baseline | None = None
     unlabelled: Unlabelled | None = None
     teachers: Mapping[str, str] | None = None
+    seen: tuple[str, ...] = ()
 
     @property
     def stream_images(self) -> int | None:
@@ -122,6 +124,8 @@ class Findings:
             found["unlabelled"] = asdict(self.unlabelled)
         if self.teachers is not None:
             found["teachers"] = dict(self.teachers)
+        if self.seen:
+            found["seen"] = list(self.seen)
         return found
 
 
@@ -137,6 +141,7 @@ def read_findings(extra: Mapping[str, Any]) -> dict[str, Any]:
         "baseline": Baseline(**extra["baseline"]) if "baseline" in extra else None,
         "unlabelled": Unlabelled(**extra["unlabelled"]) if "unlabelled" in extra else None,
         "teachers": dict(extra["teachers"]) if "teachers" in extra else None,
+        "seen": tuple(extra.get("seen", ())),
     }
 
 

@@ -61,6 +61,7 @@ class _Extra(BaseModel):
     stream: _Stream | None = None
     baseline: _Baseline | None = None
     unlabelled: _Unlabelled | None = None
+    seen: list[str] = []
 
 
 class _Profile(BaseModel):

@@ -53,6 +53,13 @@ def test_a_result_comes_back_with_its_checksum(finished: RunResult) -> None:
     assert again.scores == finished.scores and again.config["method"] == ["advent"]
 
 
+def test_a_result_says_what_its_network_has_seen(finished: RunResult) -> None:
+    assert "seen" not in finished.findings()
+    replace(finished, seen=("ImageNet",)).save()
+    again = results.load(finished.folder)
+    assert again is not None and again.seen == ("ImageNet",)
+
+
 def test_a_run_without_its_model_is_not_finished(finished: RunResult) -> None:
     finished.model.unlink()
     assert results.load(finished.folder) is None

@@ -11,7 +11,7 @@ from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import Estimate, estimate, gap_closed
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
-from dagen.runs import figures
+from dagen.runs import figures, seen
 from dagen.types import PRESETS
 
 _MOST = 8
@@ -95,16 +95,16 @@ def table(section: Section) -> Table:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers.
+    """A column of a table.
 
     Attributes:
         head: name of the column.
-        value: computes the entry of a row.
+        value: computes the entry of a row, a number or a text.
         better: 1 if more is better, -1 if less is, 0 if neither.
     """
 
     head: str
-    value: Callable[[str, Sequence[Record]], Value]
+    value: Callable[[str, Sequence[Record]], Value | str]
     better: int = 0
 
 
@@ -118,6 +118,8 @@ def _columns(section: Section) -> list[Column]:
     columns += [_score("pixel_accuracy", None, 0), _score("ece", None, -1)]
     if first.source != first.domain:
         columns.append(_score(section.headline, first.source, 0))
+    if any(record.seen for records in section.rows.values() for record in records):
+        columns.append(Column("seen besides", lambda _, records: seen.text(records[0].seen)))
     return [
         *columns,
         Column("MB", lambda _, records: _weight(records, "bytes", 1e6, 2)),

@@ -29,7 +29,7 @@ _FIRST = ("model", "task", "size", "width", "options", "run")
 """The fields of format 1."""
 _DROPPED = "metrics"
 """Written by version 0.1, always empty."""
-_TUPLES = ("size", "classes", "colours")
+_TUPLES = ("size", "classes", "colours", "seen")
 """Fields that JSON gives as lists."""
 
 
@@ -48,6 +48,8 @@ class Card:
             tasks alone.
         colours: RGB of each class.
         background: whether class 0 is the background.
+        seen: what the network has learned from besides the run's own data sets, such as
+            ``ImageNet``; see ``dagen.runs.seen``.
         weights: SHA-256 of the tensors, see :func:`digest`; None in a file of version 0.1. It is
             computed when the file is written.
     """
@@ -61,6 +63,7 @@ class Card:
     classes: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
     background: bool = True
+    seen: tuple[str, ...] = ()
     weights: str | None = field(default=None, compare=False)
 
     @property
@@ -92,6 +95,8 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 def to_text(card: Card, weights: str) -> str:
     """The card as JSON, with its format and checksums."""
     values = {**asdict(card), "format": FORMAT, "weights": weights}
+    if not card.seen:  # as before there was this field: equal networks give equal files
+        del values["seen"]
     return json.dumps({**values, "sha256": _checksum(values)}, sort_keys=True)
 
 
@@ -206,6 +211,7 @@ _CHECKED: dict[str, Callable[[object], bool]] = {
     "classes": _are_names,
     "colours": _are_colours,
     "background": lambda value: isinstance(value, bool),
+    "seen": _are_names,
     "weights": lambda value: isinstance(value, str),
 }
 """Whether a field has a value of its kind."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from dagen import plugins
 from dagen.models.deployed.cost import Profile, profile
+from dagen.models.layers.pretrained import Pretrained
 from sitepages import docstrings
 from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines
@@ -48,6 +49,7 @@ def _page(name: str, weight: Profile, advice: dict[str, Any], every: list[Line])
                 ("Deployed file", f"{weight.bytes:,} bytes, {_fits(weight)}"),
                 ("MACs", f"{weight.macs / 1e9:.3f} G for {_SIZE[0]}x{_SIZE[1]}, five classes"),
                 ("Stride", _stride(network.stride)),
+                *([] if network.start is None else [("Pretrained encoder", _start(network.start))]),
             ]
         ),
         title("When to use it", "-"),
@@ -58,15 +60,26 @@ def _page(name: str, weight: Profile, advice: dict[str, Any], every: list[Line])
         title("Options", "-"),
         rows(
             ("option", "default", "what it is"),
-            [(f"``{p.name}``", f"``{p.default}``", p.text) for p in options],
+            [
+                (f"``{p.name}``", f"``{network.default_options.get(p.name, p.default)}``", p.text)
+                for p in options
+            ],
             "20 20 60",
         )
-        + "\n``width`` is ``--set width=0.5``; any other is "
+        + "\nThe defaults are those of a run. ``width`` is ``--set width=0.5``; any other is "
         + "``--set model_options.NAME=VALUE``.",
         title("Results", "-"),
         raw(shown) if mine else "Not measured yet: no committed result has a run of this network.",
         title("In Python", "-"),
         f".. autoclass:: {network.__module__}.{network.__name__}\n   :show-inheritance:",
+    )
+
+
+def _start(start: Pretrained) -> str:
+    return (
+        f"{start.name}, trained on {start.data}; ``{start.file}``, {start.bytes:,} bytes, licence "
+        f"{start.licence}, "
+        + (f"``pip install 'dagen[{start.extra}]'``" if start.extra else start.url)
     )
 
 

@@ -1,5 +1,7 @@
 """Rows beside their baselines and ceilings."""
 
+from dataclasses import replace
+
 import pytest
 
 from dagen.benchmarking.tables.comparison import sections, table
@@ -37,6 +39,17 @@ def test_the_gap_is_that_to_the_better_ceiling() -> None:
         }
     )  # fmt: skip
     assert "(row - source-only) / (oracle+source - source-only)" in markdown(found)
+
+
+def test_what_a_row_has_seen_is_a_column_if_any_row_has_seen_something() -> None:
+    plain, taught = made.record("source-only", 0.2), made.record("teacher", 0.5)
+    assert "seen besides" not in table(sections([plain])[0]).columns
+    found = table(sections([plain, replace(taught, seen=("ImageNet", "DUTS-TR"))])[0])
+    column = found.columns.index("seen besides")
+    assert {row[0]: row[column] for row in found.rows} == {
+        "source-only": "nothing",
+        "teacher": "ImageNet and DUTS-TR",
+    }
 
 
 def test_a_small_gap_is_not_defined() -> None:

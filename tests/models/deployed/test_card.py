@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,17 @@ def test_other_weights_under_a_good_card_are_refused(file: Path) -> None:
     path = file.with_name("other.safetensors")
     save_file(tensors, path, {"dagen": json.dumps(card)})
     assert "its weights differ from their checksum" in first_line(path)
+
+
+def test_a_file_says_what_its_network_has_seen_and_only_then(tmp_path: Path) -> None:
+    network = create_network("enet", Task.MATERIAL, 0.25, {}).eval()
+    both: tuple[tuple[str, ...], ...] = ((), ("ImageNet", "DUTS-TR"))
+    for seen in both:
+        save_deployed(tmp_path / "x.safetensors", network, replace(CARD, seen=seen))
+        card = read_card(tmp_path / "x.safetensors")
+        assert card.seen == seen
+        content = (tmp_path / "x.safetensors").read_bytes()
+        assert (b"seen" in content) == bool(seen)  # other files are as they were before
 
 
 def test_a_path_that_is_too_long_is_no_file() -> None:

@@ -57,6 +57,11 @@ class Known:
     gmac: float
     preparation: Preparation
 
+    @property
+    def data(self) -> str:
+        """The name alone of what it was trained on, such as ``DUTS-TR``."""
+        return self.trained_on.partition(":")[0]
+
 
 @cache
 def all_known() -> dict[str, Known]:

@@ -1,0 +1,74 @@
+"""What a network has learned from besides the data sets of its run.
+
+A pretrained encoder has seen ImageNet, a teacher what it was trained on, and the network of
+``--init`` what its own run saw. Tables and deployed files say so: a comparison of two runs is fair
+only if they have seen the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from dagen import plugins
+from dagen.datasets.maps.teachers.known import all_known
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import read_card
+from dagen.runs.plan import Plan
+from dagen.runs.results import located
+
+
+def seen_besides(plan: Plan, runs: Path) -> tuple[str, ...]:
+    """What the network of a run has learned from besides the run's own data sets.
+
+    Args:
+        plan: plan of the run.
+        runs: folder of all runs, for ``run:NAME``.
+
+    Returns:
+        Names such as ``ImageNet``, each once; none if it has seen nothing else.
+
+    Raises:
+        DagenError: a file that it starts from, or learns from, is missing or damaged.
+    """
+    config = plan.config
+    own = {config.src, config.tgt, *config.extra_src}
+    init = located(config.init, runs)
+    if init is None:
+        found = [*_of_start(config.model, config.model_options)]
+    else:
+        found = [*_of_card(read_card(Path(init)))]
+    for name in plan.parts.maps:
+        found += _of_map(name, runs)
+    if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
+        found.append(pasting.empty)
+    return tuple(name for name in dict.fromkeys(found) if name not in own)
+
+
+def text(seen: tuple[str, ...]) -> str:
+    """``ImageNet and DUTS-TR``, or ``nothing``."""
+    return " and ".join(seen) or "nothing"
+
+
+def _of_start(model: str, options: dict[str, object]) -> Iterator[str]:
+    begins = plugins.get("models", model).begins(options)
+    if begins is not None:
+        yield begins.data
+
+
+def _of_card(card: Card) -> Iterator[str]:
+    yield from card.seen or _of_start(card.model, card.options)
+    for name in (card.run.get("src"), card.run.get("tgt"), *card.run.get("extra_src", ())):
+        if isinstance(name, str):
+            yield name
+
+
+def _of_map(name: str, runs: Path) -> Iterator[str]:
+    """What a teacher has seen; a map computed from the image alone has seen nothing."""
+    path = Path(located(name, runs) or name)
+    if path.suffix == ".safetensors":
+        yield from _of_card(read_card(path))
+    elif name in all_known():
+        yield all_known()[name].data
+    elif name not in plugins.names("maps"):
+        yield f"teacher {PurePath(name).name}"
