@@ -17,15 +17,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dagen.colours import Colour, colours_of
 from dagen.errors import UsageError, unknown
+
+if TYPE_CHECKING:  # a predictor of an exported file runs where there is no torch
+    import torch
+    from torch import Tensor
 
 IGNORE = 255
 """The label that losses and scores ignore."""
@@ -151,6 +153,8 @@ class View:
 
     def to(self, device: torch.device) -> View:
         """The same view on ``device``, images in channels-last memory."""
+        import torch
+
         return View(
             self.image.to(device, memory_format=torch.channels_last, non_blocking=True),
             self.index.to(device, non_blocking=True),

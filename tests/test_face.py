@@ -23,7 +23,7 @@ def python(code: str) -> str:
 
 def test_every_name_is_there_and_found_by_dir() -> None:
     assert FUNCTIONS == [
-        "adapt", "benchmark", "evaluate", "load", "predict", "profile", "report", "train",
+        "adapt", "benchmark", "evaluate", "export", "load", "predict", "profile", "report", "train",
         "visualize",
     ]  # fmt: skip
     for name in dagen.__all__:

@@ -1,37 +1,48 @@
-"""Functions for finished networks: load, evaluate, predict and profile."""
+"""Functions for finished networks: load, evaluate, predict, profile and export.
+
+This module needs neither torch nor pydantic until a function does: exported files are predicted
+where there is neither.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from dagen.api.settings import Size
 from dagen.errors import UsageError
-from dagen.runs.config import Config, from_mapping
+from dagen.runs import sizes
 
 if TYPE_CHECKING:
+    from dagen.deploy.export import Exported
     from dagen.models.deployed.cost import Profile
     from dagen.scoring.predictor import Prediction, Predictor
     from dagen.types import Image
 
 
 def load(path: Path | str, *, size: Size | None = None, device: str = "auto") -> Predictor:
-    """Load a deployed file as a predictor, to be called with images.
+    """Load a deployed or exported file as a predictor, to be called with images.
 
     >>> predictor = dagen.load("model.safetensors")                # doctest: +SKIP
     >>> predictor.name, predictor.task, predictor.size             # doctest: +SKIP
     >>> mask, probabilities = dagen.predict(predictor, image)      # doctest: +SKIP
 
     Args:
-        path: the deployed file; or a teacher that gives a map of foreground: a known name such as
-            ``u2netp``, or an ONNX file (see ``dagen.datasets.maps.teachers``).
+        path: the deployed file (``.safetensors``); or an exported one, ``.onnx``, or ``.xml`` of
+            OpenVINO, which needs no torch; or a teacher that gives a map of foreground: a known
+            name such as ``u2netp``, or an ONNX file (see ``dagen.datasets.maps.teachers``).
         size: height and width in pixels that its input covers; None is the network's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        UsageError: an invalid size or device.
+        UsageError: an invalid size or device, or a runtime that is not installed.
         DagenError: the file is missing, damaged, or not written by dagen.
     """
+    from dagen.deploy import predictor
+
+    covered = None if size is None else sizes.checked(size)
+    if predictor.is_exported(Path(path)):
+        return predictor.load(Path(path), size=covered, device=device)
     from dagen.scoring.teachers import is_teacher, teacher_predictor
     from dagen.scoring.torch_predictor import TorchPredictor
     from dagen.system.device import choose_device
@@ -40,7 +51,6 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
         if size is not None or device != "auto":
             raise UsageError(f"{path} is a teacher; it has its own size and runs on the CPU.")
         return teacher_predictor(str(path))
-    covered = None if size is None else _pixels(size)
     return TorchPredictor.load(path, size=covered, device=choose_device(device))
 
 
@@ -57,7 +67,7 @@ def evaluate(
     """Score a network on a data set, at the labels' own resolution.
 
     Args:
-        model: a deployed file, or a result of :func:`load`.
+        model: a deployed or exported file, or a result of :func:`load`.
         data: the data set's name.
         split: split of the data set.
         size: see :func:`load`; for a file only.
@@ -122,8 +132,8 @@ def predict(
     >>> masks = dagen.predict(model, "photos", "marked")           # doctest: +SKIP
 
     Args:
-        model: a deployed file, or a result of :func:`load` (for many images in a row, so that the
-            file is read once).
+        model: a deployed or exported file, or a result of :func:`load` (for many images
+            in a row, so that the file is read once).
         images: (H, W, 3) uint8 RGB; or an image file, or a folder of images.
         out: folder of the masks and overlays, made if missing; for image files only.
         size: see :func:`load`; for a deployed file only.
@@ -179,6 +189,7 @@ def profile(
     from dagen.models.base import create_network
     from dagen.models.deployed import cost
     from dagen.models.deployed.file import load_deployed
+    from dagen.runs.config import from_mapping
     from dagen.types import Task
 
     shape = input_size(model, size)
@@ -197,14 +208,72 @@ def profile(
 def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:
     """Height and width at which a network is profiled; see :func:`profile`."""
     from dagen.models.deployed.file import read_card
+    from dagen.runs.config import Config
 
     if size is not None:
-        return _pixels(size)
+        return sizes.checked(size)
     return read_card(Path(model)).size if str(model).endswith(".safetensors") else Config.size
 
 
-def _pixels(size: Size) -> tuple[int, int]:
-    return from_mapping({"size": size}).size
+def export(
+    model: Path | str,
+    out: Path | str | None = None,
+    *,
+    format: Literal["onnx", "openvino", "litert"] = "onnx",
+    uint8: bool = False,
+    images: Path | str | None = None,
+    licence: str | None = None,
+    runs: Path | str = "runs",
+    data_root: Path | str | None = None,
+) -> Exported:
+    """Write a deployed network as one file for other runtimes, which takes plain RGB images.
+
+    The file is compared with PyTorch on images, and kept only if no output differs by more than
+    1e-4 of the largest one.
+
+    >>> dagen.export("runs/belt-taco", "net.onnx").file            # doctest: +SKIP
+    >>> mask, _ = dagen.predict("net.onnx", image)                 # doctest: +SKIP
+
+    Args:
+        model: a deployed file; or a finished run: its folder, its name, or the hash at the end of
+            its name.
+        out: the file to write; None is the deployed file's name with another suffix.
+        format: ``onnx``, or ``openvino`` for an ``.xml`` file with a ``.bin`` file beside it;
+            ``litert`` is refused with the reason.
+        uint8: whether the input is uint8 in 0 to 255, and not float32 in [0, 1].
+        images: folder of images for the comparison; None takes training images of the run's data
+            sets, or generated images if none of them is here.
+        licence: licence of the weights, for the file's metadata.
+        runs: folder of all runs.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
+
+    Raises:
+        UsageError: no such run or format, a missing package, or ``out`` cannot be this file.
+        DagenError: the network is missing or damaged, cannot be exported, or computes something
+            else in the other runtime; no file is written then.
+    """
+    from dagen.deploy import export as exporting
+
+    file = _deployed(model, Path(runs))
+    exporting.check_format(format)
+    return exporting.export(
+        file,
+        file.with_suffix(exporting.ENDINGS[format]) if out is None else Path(out),
+        format=format,
+        kind="uint8" if uint8 else "float32",
+        images=None if images is None else Path(images),
+        data_root=None if data_root is None else Path(data_root),
+        licence=exporting.UNSTATED if licence is None else licence,
+    )
+
+
+def _deployed(model: Path | str, runs: Path) -> Path:
+    """The deployed file of a run, or the file that is named."""
+    from dagen.runs import finding, results
+
+    if Path(model).suffix == ".safetensors":
+        return Path(model)
+    return finding.folder_of(str(model), runs) / results.MODEL
 
 
 def _opened(model: Predictor | Path | str, size: Size | None, device: str) -> Predictor:

@@ -13,6 +13,7 @@ from dagen.cli import (
     benchmark,
     data,
     evaluate,
+    export,
     lists,
     predict,
     profile,
@@ -37,6 +38,7 @@ runs.add_to(app)
 benchmark.add_to(app)
 evaluate.add_to(app)
 predict.add_to(app)
+export.add_to(app)
 visualize.add_to(app)
 app.add_typer(data.app, name="data")
 app.add_typer(lists.app, name="list")
@@ -78,6 +80,16 @@ def main() -> None:
             raise
         typer.echo(f"dagen: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if _debug or error.name is None or error.name.partition(".")[0] == "dagen":
+            raise
+        # Other extras have messages of their own, so this is a package of training.
+        typer.echo(
+            f"dagen: this needs the package {error.name}: pip install 'dagen[train]'. Without it, "
+            "dagen predict works with exported files (.onnx).",
+            err=True,
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("dagen: interrupted; run the same command again to resume.", err=True)
         sys.exit(130)

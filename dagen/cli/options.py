@@ -24,7 +24,9 @@ NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")]
 Deployed = Annotated[
     Path,
-    typer.Argument(help="A deployed file, model.safetensors; or a teacher: a name, an ONNX file."),
+    typer.Argument(
+        help="A deployed file (.safetensors), an exported one (.onnx, .xml), or a teacher's name."
+    ),
 ]
 Cover = Annotated[
     str | None, typer.Option(help="Height x width of the input; otherwise the network's own.")

@@ -17,11 +17,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
 
-from dagen.errors import UsageError, short, unknown
+from dagen.errors import UsageError, unknown
 from dagen.parameters import Fraction, NotNegative, Positive, complaint
 from dagen.runs import recipes, values
+from dagen.runs.sizes import LARGEST, parse_size
 
-_Side = Annotated[int, Field(ge=1, le=16384)]
+_Side = Annotated[int, Field(ge=1, le=LARGEST)]
 _Steps = Annotated[int, Field(ge=0, lt=values.MANY)]
 _Images = Annotated[int | Literal["all"], PlainValidator(values.images)]
 _Temperature = Annotated[float | Literal["off"], PlainValidator(values.temperature)]
@@ -284,17 +285,3 @@ def _with_network_defaults(given: dict[str, Any]) -> dict[str, Any]:
     declared = network.settings(options)
     missing = {name: value for name, value in declared.items() if given.get(name) is None}
     return {**given, **missing, **({"model_options": options} if options else {})}
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width from ``"224x448"``.
-
-    Raises:
-        UsageError: anything else.
-    """
-    height, _, width = text.lower().partition("x")
-    if not all(side.isdecimal() and len(side) < 10 and int(side) for side in (height, width)):
-        raise UsageError(
-            f"size is '{short(text)}'; write height x width in pixels, such as 224x448."
-        )
-    return int(height), int(width)

@@ -51,6 +51,30 @@ class Predictor(Protocol):
         """
 
 
+class Observation(NamedTuple):
+    """A network's probabilities and features for one image."""
+
+    probabilities: Probabilities
+    """(C, H, W) float32 at the image's own size."""
+    features: NDArray[np.float32]
+    """(D, h, w) float32 at the network's stride: the input of its head."""
+
+
+class Observer(Predictor, Protocol):
+    """A predictor that also shows the features from which it predicts."""
+
+    @property
+    def feature_channels(self) -> int:
+        """Number of channels of the features."""
+
+    def observe(self, image: Image) -> Observation:
+        """The probabilities of one image, and the features from which they were computed.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, of any height and width.
+        """
+
+
 class Prediction(NamedTuple):
     """A predictor's output for one image, at the image's own size."""
 

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
 from dagen.models.base import Network, upsample
 from dagen.models.deployed.file import load_deployed
-from dagen.scoring.predictor import Probabilities
+from dagen.scoring.predictor import Observation, Probabilities
 from dagen.types import Image, SegOut, Task
 
 _CPU = torch.device("cpu")
-
-
-class Observation(NamedTuple):
-    """A network's probabilities and features for one image."""
-
-    probabilities: Probabilities
-    """(C, H, W) float32 at the image's own size."""
-    features: NDArray[np.float32]
-    """(D, h, w) float32 at the network's stride: the input of its head."""
 
 
 class TorchPredictor:
@@ -97,14 +85,15 @@ class TorchPredictor:
         return at_image_size(self._forward(image).logits, image.shape[:2])
 
     def observe(self, image: Image) -> Observation:
-        """The probabilities of one image, and the features from which they were computed.
-
-        Args:
-            image: (H, W, 3) uint8 RGB, of any height and width.
-        """
+        """See :meth:`dagen.scoring.predictor.Observer.observe`."""
         out = self._forward(image)
         features = out.features[0].float().cpu().numpy()
         return Observation(at_image_size(out.logits, image.shape[:2]), features)
+
+    @property
+    def feature_channels(self) -> int:
+        """See :attr:`dagen.scoring.predictor.Observer.feature_channels`."""
+        return self.network.feature_channels
 
     @torch.inference_mode()
     def _forward(self, image: Image) -> SegOut:

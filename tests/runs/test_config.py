@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from dagen import plugins
 from dagen.errors import UsageError
 from dagen.methods.base import Method
-from dagen.runs.config import Config, from_mapping, parse_size
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.sizes import parse_size
 
 
 @pytest.mark.parametrize(

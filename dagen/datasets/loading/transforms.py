@@ -10,16 +10,17 @@ import math
 import os
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dagen.datasets.maps.base import Array, Resizing
 from dagen.types import Image, Label
+
+if TYPE_CHECKING:  # a predictor of an exported file resizes images where there is no torch
+    from torch import Tensor
 
 _T = TypeVar("_T", bound=np.integer[Any] | np.floating[Any])
 
@@ -160,16 +161,22 @@ def _defects() -> tuple[Any, ...]:
 
 def to_tensor(image: Image) -> Tensor:
     """(3, H, W) float32 in [0, 1] from (H, W, 3) uint8."""
+    import torch
+
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255)
 
 
 def label_tensor(label: Label) -> Tensor:
     """(H, W) int64 ids."""
+    import torch
+
     return torch.from_numpy(np.array(label)).long()  # a copy: cached arrays are read-only
 
 
 def map_tensor(map_: Array) -> Tensor:
     """(H, W) or (K, H, W) float32 from a float map, or a uint8 map, which means value / 255."""
+    import torch
+
     tensor = torch.from_numpy(np.array(map_)).float()
     tensor = tensor.div_(255) if map_.dtype == np.uint8 else tensor
     return tensor if tensor.ndim == 2 else tensor.movedim(-1, 0)

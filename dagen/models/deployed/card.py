@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from dagen.colours import Colour
 from dagen.errors import UsageError, quoted, short
 from dagen.types import Task
+
+if TYPE_CHECKING:  # an exported file has a card too, and is read where there is no torch
+    from torch import Tensor
 
 KEY = "dagen"
 """The metadata key of the card."""
@@ -84,6 +84,8 @@ class CardError(ValueError):
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, types, shapes and bytes of tensors, independent of their order."""
+    import torch
+
     found = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         plain = tensor.detach().cpu().contiguous()

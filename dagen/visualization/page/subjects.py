@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from dagen.errors import DagenError, UsageError
 from dagen.runs import describe, results
 from dagen.runs.baseline import baseline_of
+from dagen.runs.finding import folder_of
 from dagen.runs.history import Curve, history, read_records
 from dagen.runs.results import RunResult
 
@@ -60,7 +60,7 @@ def open_all(given: Sequence[str], runs: Path) -> list[Subject]:
     """
     if not given:
         raise UsageError("no run is given; name a run or its folder.")
-    found = [_load(_folder(name, runs)) for name in given]
+    found = [_load(folder_of(name, runs)) for name in given]
     twice = [
         name for name, count in Counter(r.folder.resolve() for r in found).items() if count > 1
     ]
@@ -83,33 +83,6 @@ def _shared(found: Sequence[RunResult]) -> list[RunResult]:
     if None in wanted or len(there) != 1 or there.keys() & {result.name for result in found}:
         return []
     return list(there.values())
-
-
-def _folder(given: str, runs: Path) -> Path:
-    """The folder of a finished run."""
-    path = Path(given)
-    if path.is_file():
-        path = path.parent
-    for folder in (path, runs / given):
-        if folder.is_dir():
-            if (folder / results.FILE).is_file():
-                return folder
-            raise UsageError(
-                f"{folder} is not the folder of a finished run: it has no {results.FILE}. Run the "
-                "same command again to finish the run."
-            )
-    finished = sorted(each.parent.name for each in runs.glob(f"*/{results.FILE}"))
-    ending = [name for name in finished if name.endswith(f"-{given}")]
-    if len(ending) == 1:
-        return runs / ending[0]
-    near = [name for name in finished if given in name] or difflib.get_close_matches(
-        given, finished
-    )
-    hint = f" Did you mean {' or '.join(near[:3])}?" if near else ""
-    raise UsageError(
-        f"there is no run {given}; {runs} has {len(finished)} finished run(s).{hint} Give a "
-        "run's name, the hash at its end or its folder, and --runs FOLDER if runs are elsewhere."
-    )
 
 
 def _load(folder: Path) -> RunResult:

@@ -14,7 +14,8 @@ import numpy as np
 
 from dagen.datasets.maps.base import Map
 from dagen.datasets.maps.teachers.preparation import Preparation
-from dagen.errors import DataError, UsageError, short
+from dagen.errors import DataError, short
+from dagen.system.onnx_session import open_session
 from dagen.types import Image, Pixels
 
 _MOST = 255  # channels; as many as a task may have classes
@@ -62,7 +63,8 @@ class OnnxMap(Map):
 
         Raises:
             UsageError: ONNX Runtime is not installed.
-            DataError: the file is damaged, takes another input, or answers no map.
+            DagenError: the file is damaged, or has an operator that ONNX Runtime lacks.
+            DataError: the file takes another input, or answers no map.
         """
         session = self.open()
         given = session.get_inputs()
@@ -105,29 +107,13 @@ class OnnxMap(Map):
 
         Raises:
             UsageError: ONNX Runtime is not installed.
-            DataError: the file is damaged, or is no ONNX file.
+            DagenError: the file is damaged, no ONNX, or has an operator that ONNX Runtime lacks.
         """
         if self._session is not None and self._process == os.getpid():
             return self._session
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UsageError(
-                f"{self.title} needs the package onnxruntime: pip install 'dagen[onnx]'."
-            ) from None
         import torch
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # its own lines would come beside dagen's one
-        try:
-            self._session = onnxruntime.InferenceSession(
-                self.content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise DataError(
-                f"{self.title} is damaged or no ONNX file that runs here ({_reason(error)})."
-            ) from None
+        self._session = open_session(self.content, self.title, threads=torch.get_num_threads())
         self._process = os.getpid()
         return self._session
 

@@ -1,0 +1,74 @@
+"""``dagen export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from dagen.cli import options
+
+if TYPE_CHECKING:
+    from dagen.deploy.export import Exported
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(export)
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(help="A finished run (folder, name or hash), or a deployed file.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write; otherwise beside the deployed file."),
+    ] = None,
+    format: Annotated[str, typer.Option(help="onnx or openvino.")] = "onnx",
+    uint8: Annotated[
+        bool, typer.Option("--uint8", help="Input of uint8 in 0 to 255, not float32 in [0, 1].")
+    ] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Images for the comparison with PyTorch; otherwise the run's data."),
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
+    runs: options.Runs = Path("runs"),
+    data_root: options.DataRoot = None,
+) -> None:
+    """Write a network as one file for other runtimes: plain RGB in, normalisation inside.
+
+    The file is compared with PyTorch, and kept only if it computes the same.
+    """
+    from dagen.api import networks
+
+    found = networks.export(
+        model,
+        out,
+        format=cast(Any, format),
+        uint8=uint8,
+        images=images,
+        licence=licence,
+        runs=runs,
+        data_root=data_root,
+    )
+    for line in told(found):
+        typer.echo(line)
+
+
+def told(found: Exported) -> list[str]:
+    """What is said of an exported file, in a few lines."""
+    facts, checked = found.facts, found.facts.checked
+    height, width = facts.card.size
+    free = f"any multiples of {facts.multiple}" if facts.dynamic else "no other size"
+    worst = max(checked["logits"], checked["features"])
+    return [
+        f"{found.file}: {found.bytes:,} bytes, {facts.card.model}, {facts.precision}.",
+        f"Input: {facts.input} RGB (batch, 3, {height}, {width}); {free}. "
+        f"Output: logits at 1/{facts.stride} of that, {', '.join(facts.card.kind.classes)}.",
+        f"Compared with {checked['against']} in {checked['in']} on {checked['forwards']} batches "
+        f"({checked['images']} images): the largest difference is {worst:.1e} of the largest "
+        f"output, and {100 * checked['same']:.3f} % of the pixels have the same class.",
+    ]

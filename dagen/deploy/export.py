@@ -1,0 +1,197 @@
+"""Exports a deployed network: one file for other runtimes, kept only if it computes the same."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from dagen.deploy.checking import TOLERANCE, Comparison, compare, summary
+from dagen.deploy.facts import MARK, Facts, seal, to_metadata
+from dagen.deploy.pictures import data_of, pictures
+from dagen.deploy.runtimes.onnx import OnnxRuntime
+from dagen.deploy.to_onnx import to_onnx, with_metadata
+from dagen.errors import DagenError, UsageError, short, unknown
+from dagen.models.base import Network
+from dagen.models.deployed import cost
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed
+from dagen.system.files import make_folder, write_atomically
+from dagen.types import Image
+from dagen.version import __version__
+
+logger = logging.getLogger("dagen")
+
+UNSTATED = "not stated"
+Format = Literal["onnx", "openvino", "litert"]
+ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
+"""The suffix of the file of each format that can be written."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was exported.
+
+    Attributes:
+        file: the file that is named to dagen.
+        bytes: size on disk, of all files that belong to it.
+        facts: what it says of itself, with the comparison with PyTorch.
+    """
+
+    file: Path
+    bytes: int
+    facts: Facts
+
+
+def export(
+    model: Path,
+    out: Path,
+    *,
+    format: Format = "onnx",
+    kind: Literal["float32", "uint8"] = "float32",
+    images: Path | None = None,
+    data_root: Path | None = None,
+    licence: str = UNSTATED,
+) -> Exported:
+    """Write a deployed network as one file for other runtimes.
+
+    Height and width stay free if the network computes the same at a second size; otherwise they
+    are fixed to the card's, with a warning.
+
+    Args:
+        model: the deployed file.
+        out: the file to write.
+        format: ``onnx``, or ``openvino`` for an ``.xml`` file with a ``.bin`` file beside it.
+        kind: type of the input.
+        images: folder of images for the comparison with PyTorch; see
+            :func:`dagen.deploy.pictures.pictures`.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
+        licence: licence of the weights.
+
+    Raises:
+        UsageError: a package is not installed, the format is unknown or cannot be written here,
+            ``out`` has another suffix or is a file that dagen did not write, or there is no image.
+        DagenError: the network is missing or damaged, cannot be exported, or computes something
+            else than in PyTorch; no file is written then.
+    """
+    check_format(format)
+    _check_out(out, format)
+    network, card = load_deployed(model)
+    found = pictures(card, images, data_root)
+    tried = facts_of(network, card, kind, licence)
+    onnx, checked = _checked(network, tried, found.images)
+    facts = replace(tried, dynamic=checked.dynamic, checked=checked.told(found.told))
+    make_folder(out.parent)
+    if format == "openvino":
+        from dagen.deploy.to_openvino import to_openvino
+
+        facts = to_openvino(with_metadata(onnx, {}), facts, network, found, out)
+        return Exported(out, out.stat().st_size + out.with_suffix(".bin").stat().st_size, facts)
+    content = seal(with_metadata(onnx, to_metadata(facts)))
+    write_atomically(out, content)
+    return Exported(out, len(content), facts)
+
+
+def check_format(format: str) -> None:
+    """Refuse a format that cannot be written.
+
+    Raises:
+        UsageError: see :func:`export`.
+    """
+    if format == "litert":
+        raise UsageError(
+            "litert is not written: its converter, the package litert-torch, needs torch below "
+            "2.15 and some forty packages that dagen does not use; convert the ONNX file with a "
+            "tool of your own, such as onnx2tf."
+        )
+    if format not in ENDINGS:
+        raise unknown("format", format, [*ENDINGS, "litert"])
+
+
+def _check_out(out: Path, format: str) -> None:
+    """Refuse a file to write, before any work."""
+    if out.suffix != ENDINGS[format]:
+        raise UsageError(
+            f"{short(out, 200)} is the file to write, and {format} needs a name that ends in "
+            f"{ENDINGS[format]}."
+        )
+    if out.exists() and (not out.is_file() or MARK not in out.read_bytes()):
+        raise UsageError(
+            f"{short(out, 200)} exists, and dagen export did not write it; move it away, or give "
+            "another file with --out."
+        )
+
+
+def facts_of(
+    network: Network, card: Card, kind: Literal["float32", "uint8"], licence: str
+) -> Facts:
+    """What a file of this network says of itself, before the comparison.
+
+    Raises:
+        UsageError: the card's size does not suit the network.
+    """
+    return Facts(
+        card=card,
+        input=kind,
+        precision="float32",
+        dynamic=True,
+        multiple=network.multiple,
+        stride=network.stride,
+        feature_channels=network.feature_channels,
+        parameters=cost.parameters(network),
+        macs=cost.macs(network, card.size),
+        licence=licence,
+        data=data_of(card.run),
+        made_by={
+            "dagen": __version__,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            **{name: metadata.version(name) for name in ("torch", "onnx", "onnxscript")},
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Checked:
+    dynamic: bool
+    comparisons: list[Comparison]
+    runtime: str
+
+    def told(self, images: str) -> dict[str, Any]:
+        return {**summary(self.comparisons, images), "in": self.runtime}
+
+
+def _checked(network: Network, facts: Facts, images: list[Image]) -> tuple[Any, _Checked]:
+    """The ONNX model, with free height and width if that computes the same, and its comparison."""
+    problem = ""
+    for dynamic in (True, False):
+        try:
+            model = to_onnx(network, facts.input, facts.card.size, dynamic=dynamic)
+            tried = replace(facts, dynamic=dynamic)
+            runtime = OnnxRuntime(seal(with_metadata(model, to_metadata(tried))))
+            comparisons = compare(network, runtime, images)
+        except DagenError as error:
+            if not dynamic:
+                raise
+            problem = str(error)
+            continue
+        failed = next((each for each in comparisons if not each.passed), None)
+        if failed is None:
+            if not dynamic:
+                height, width = facts.card.size
+                logger.warning(
+                    "the exported %s takes images of %dx%d only: with free sizes, %s",
+                    facts.card.model, height, width, problem,
+                )  # fmt: skip
+            return model, _Checked(dynamic, comparisons, runtime.name)
+        problem = (
+            f"{failed.batch} image(s) of {failed.size[0]}x{failed.size[1]} differ from PyTorch by "
+            f"{max(failed.logits, failed.features):.1e} of the largest output, and at most "
+            f"{TOLERANCE:.0e} is allowed."
+        )
+    raise DagenError(
+        f"{short(facts.card.model)} is not exported, because it computes something else in "
+        f"{runtime.name}: {problem}"
+    )

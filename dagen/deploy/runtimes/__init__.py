@@ -1,0 +1,1 @@
+"""Runtimes that execute exported files, one file each, and the predictor around them."""

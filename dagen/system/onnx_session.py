@@ -1,0 +1,79 @@
+"""Opens ONNX files in ONNX Runtime; whatever is wrong with one is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagen.errors import DagenError, UsageError, listed, short
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+CPU = "CPUExecutionProvider"
+_PROVIDERS = {"cpu": CPU, "cuda": "CUDAExecutionProvider"}
+# What ONNX Runtime says of an operator for which it has no kernel, or that it does not know.
+_LACKING = (
+    "no op registered",
+    "not_implemented",
+    "could not find an implementation",
+    "is not a registered",
+)
+
+
+def open_session(
+    model: Path | bytes, name: str, *, threads: int | None = None, device: str = "cpu"
+) -> InferenceSession:
+    """An ONNX Runtime session.
+
+    Args:
+        model: the ONNX file, or its bytes.
+        name: what messages call it.
+        threads: threads that compute; None leaves the choice to ONNX Runtime.
+        device: ``auto`` (the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: onnxruntime is not installed, or it cannot use the device.
+        DagenError: the file is missing or damaged, no ONNX, or has an operator that ONNX Runtime
+            lacks.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UsageError(
+            f"{short(name, 200)} is an ONNX file, and onnxruntime is not installed: "
+            "pip install 'dagen[camera]'."
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised, and said once
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    provider = _provider(onnxruntime.get_available_providers(), device)
+    given = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(given, options, providers=[provider])
+    except Exception as error:  # onnxruntime's errors share no base of their own
+        reason = short((str(error).splitlines() or ["no reason given"])[0], 200)
+        version = onnxruntime.__version__
+        if any(said in reason.lower() for said in _LACKING):
+            raise DagenError(
+                f"{short(name, 200)} needs an operator that ONNX Runtime {version} lacks here: "
+                f"{reason}; install a newer onnxruntime."
+            ) from None
+        raise DagenError(
+            f"{short(name, 200)} cannot be read as an ONNX file by ONNX Runtime {version}: "
+            f"{reason}; restore it from a copy, or make it again."
+        ) from None
+
+
+def _provider(available: list[str], device: str) -> str | tuple[str, dict[str, str]]:
+    kind, _, number = ("cpu" if device == "auto" else device).partition(":")
+    if kind not in _PROVIDERS or (number and not number.isdecimal()):
+        raise UsageError(f"device is '{short(device)}'; write auto, cpu, cuda or cuda:N.")
+    provider = _PROVIDERS[kind]
+    if provider not in available:
+        raise UsageError(
+            f"device is '{short(device)}', but this ONNX Runtime has only {listed(available)}; "
+            "install onnxruntime-gpu, or give cpu."
+        )
+    return (provider, {"device_id": number}) if number else provider
