@@ -9,8 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from dagen.deploy.checking import TOLERANCE, Comparison, compare, summary
-from dagen.deploy.facts import MARK, Facts, seal, to_metadata
+from dagen.deploy.facts import MARK, Facts, as_written, seal, to_metadata
 from dagen.deploy.pictures import data_of, pictures
 from dagen.deploy.runtimes.onnx import OnnxRuntime
 from dagen.deploy.to_onnx import to_onnx, with_metadata
@@ -88,11 +90,12 @@ def export(
     if format == "openvino":
         from dagen.deploy.to_openvino import to_openvino
 
-        facts = to_openvino(with_metadata(onnx, {}), facts, network, found, out)
-        return Exported(out, out.stat().st_size + out.with_suffix(".bin").stat().st_size, facts)
+        written = to_openvino(with_metadata(onnx, {}), facts, network, found, out)
+        size = out.stat().st_size + out.with_suffix(".bin").stat().st_size
+        return Exported(out, size, as_written(written))
     content = seal(with_metadata(onnx, to_metadata(facts)))
     write_atomically(out, content)
-    return Exported(out, len(content), facts)
+    return Exported(out, len(content), as_written(facts))
 
 
 def check_format(format: str) -> None:
@@ -141,6 +144,7 @@ def facts_of(
         multiple=network.multiple,
         stride=network.stride,
         feature_channels=network.feature_channels,
+        feature_stride=_feature_stride(network, card.size),
         parameters=cost.parameters(network),
         macs=cost.macs(network, card.size),
         licence=licence,
@@ -151,6 +155,11 @@ def facts_of(
             **{name: metadata.version(name) for name in ("torch", "onnx", "onnxscript")},
         },
     )
+
+
+@torch.inference_mode()
+def _feature_stride(network: Network, size: tuple[int, int]) -> int:
+    return size[0] // int(network(torch.zeros(1, 3, *size)).features.shape[2])
 
 
 @dataclass(frozen=True)

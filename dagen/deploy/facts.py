@@ -44,6 +44,7 @@ class Facts:
         multiple: sides of the input are multiples of this.
         stride: input pixels per logit, along each side.
         feature_channels: channels of the output ``features``.
+        feature_stride: input pixels per feature, along each side.
         parameters: number of trained values.
         macs: multiply-accumulates of one image of the card's size.
         licence: licence of the weights, as whoever exported them stated it.
@@ -60,6 +61,7 @@ class Facts:
     multiple: int
     stride: int
     feature_channels: int
+    feature_stride: int
     parameters: int
     macs: int
     licence: str
@@ -119,6 +121,11 @@ def from_metadata(metadata: Mapping[str, str], name: str) -> Facts:
             f"{told} has damaged metadata ({short(str(error), 120)}); {_REMEDY}."
         ) from None
     return facts
+
+
+def as_written(facts: Facts) -> Facts:
+    """The facts as whoever opens the file will read them."""
+    return from_metadata(to_metadata(facts), facts.card.model)
 
 
 def seal(content: bytes, rest: bytes = b"") -> bytes:

@@ -71,6 +71,12 @@ class ExportedPredictor:
         """See :attr:`dagen.scoring.predictor.Observer.feature_channels`."""
         return self.runtime.facts.feature_channels
 
+    def feature_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """See :meth:`dagen.scoring.predictor.Observer.feature_shape`."""
+        facts = self.runtime.facts
+        height, width = cover(shape, self.size, facts.multiple)
+        return height // facts.feature_stride, width // facts.feature_stride
+
     def _forward(self, image: Image, *, features: bool = False) -> list[NDArray[np.float32]]:
         """Logits (C, h, w) and, if asked for, features (D, h, w) of the scaled image."""
         facts = self.runtime.facts

@@ -6,7 +6,7 @@ no torch, and neither does a predictor with another runtime.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +60,16 @@ class Observation(NamedTuple):
     """(D, h, w) float32 at the network's stride: the input of its head."""
 
 
+@runtime_checkable
 class Observer(Predictor, Protocol):
     """A predictor that also shows the features from which it predicts."""
 
     @property
     def feature_channels(self) -> int:
         """Number of channels of the features."""
+
+    def feature_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the features of an image of height and width ``shape``."""
 
     def observe(self, image: Image) -> Observation:
         """The probabilities of one image, and the features from which they were computed.

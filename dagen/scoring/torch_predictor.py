@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -94,6 +95,21 @@ class TorchPredictor:
     def feature_channels(self) -> int:
         """See :attr:`dagen.scoring.predictor.Observer.feature_channels`."""
         return self.network.feature_channels
+
+    def feature_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """See :meth:`dagen.scoring.predictor.Observer.feature_shape`."""
+        height, width = transforms.cover(shape, self.size, self.network.multiple)
+        stride = self._feature_stride
+        return height // stride, width // stride
+
+    @cached_property
+    @torch.inference_mode()
+    def _feature_stride(self) -> int:
+        """Input pixels per feature, which no network declares."""
+        side = 4 * self.network.multiple
+        device = next(self.network.parameters()).device
+        features: Tensor = self.network(torch.zeros(1, 3, side, side, device=device)).features
+        return side // features.shape[2]
 
     @torch.inference_mode()
     def _forward(self, image: Image) -> SegOut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagen.errors import DagenError, UsageError, listed, short
+from dagen.errors import DataError, UsageError, listed, short
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -34,7 +34,7 @@ def open_session(
 
     Raises:
         UsageError: onnxruntime is not installed, or it cannot use the device.
-        DagenError: the file is missing or damaged, no ONNX, or has an operator that ONNX Runtime
+        DataError: the file is missing or damaged, no ONNX, or has an operator that ONNX Runtime
             lacks.
     """
     try:
@@ -56,13 +56,13 @@ def open_session(
         reason = short((str(error).splitlines() or ["no reason given"])[0], 200)
         version = onnxruntime.__version__
         if any(said in reason.lower() for said in _LACKING):
-            raise DagenError(
+            raise DataError(
                 f"{short(name, 200)} needs an operator that ONNX Runtime {version} lacks here: "
                 f"{reason}; install a newer onnxruntime."
             ) from None
-        raise DagenError(
-            f"{short(name, 200)} cannot be read as an ONNX file by ONNX Runtime {version}: "
-            f"{reason}; restore it from a copy, or make it again."
+        raise DataError(
+            f"{short(name, 200)} is damaged or no ONNX file (ONNX Runtime {version}: {reason}); "
+            "restore it from a copy, or make it again."
         ) from None
 
 

@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dagen.errors import DagenError
 from dagen.models.base import upsample
+from dagen.scoring.predictor import Observer, Predictor
 from dagen.system.seeding import hash_seed
 from dagen.types import Domain, Task, View
 
@@ -57,8 +59,19 @@ class Answer(NamedTuple):
 
     probability: Tensor
     """(N, C, H, W) float32 at the images' own size."""
-    features: Tensor
-    """(N, D, h, w) float32."""
+    seen: Tensor | None
+    """(N, D, h, w) float32, the features; None if the predictor shows none."""
+
+    @property
+    def features(self) -> Tensor:
+        """(N, D, h, w) float32.
+
+        Raises:
+            NotApplicable: the predictor shows none.
+        """
+        if self.seen is None:
+            raise NotApplicable("this validator needs features, and the predictor shows none.")
+        return self.seen
 
     @property
     def prediction(self) -> Tensor:
@@ -76,20 +89,21 @@ class Evidence:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | Predictor,
         probes: Probes,
         scoring: Callable[[Domain], AbstractContextManager[None]] = lambda domain: nullcontext(),
     ) -> None:
         """Forward nothing yet.
 
         Args:
-            network: the checkpoint, as it would be deployed; put in evaluation mode.
+            network: the checkpoint, as it would be deployed; put in evaluation mode. Or a
+                predictor, such as one of an exported file; it is given images of 8 bits.
             probes: the images.
             scoring: makes a context in which the network uses a domain's batch-norm statistics.
         """
         self.probes = probes
         self.forwards = 0
-        self._network = network.eval()
+        self._network = network.eval() if isinstance(network, nn.Module) else network
         self._scoring = scoring
         self._memo: dict[str, Any] = {}
 
@@ -125,6 +139,9 @@ class Evidence:
             image: (N, 3, H, W) in [0, 1] of the probes' size.
             domain: domain whose batch-norm statistics are used.
         """
+        self.forwards += len(image)
+        if not isinstance(self._network, nn.Module):
+            return _asked(self._network, image)
         device = next(self._network.parameters()).device
         size = (image.shape[-2], image.shape[-1])
         probabilities, features = [], []
@@ -133,7 +150,6 @@ class Evidence:
                 out = self._network(some.to(device, memory_format=torch.channels_last))
                 probabilities.append(upsample(out.logits.float(), size).softmax(1).cpu())
                 features.append(out.features.float().cpu())
-        self.forwards += len(image)
         return Answer(torch.cat(probabilities), torch.cat(features))
 
     def once(self, key: str, compute: Callable[[], _T]) -> _T:
@@ -152,6 +168,20 @@ class Evidence:
         if self.probes.source is None:
             raise RuntimeError("a validator used the source without naming it in domains")
         return self.probes.source
+
+
+def _asked(predictor: Predictor, images: Tensor) -> Answer:
+    """A predictor's answer for (N, 3, H, W) in [0, 1], rounded to 8 bits."""
+    probabilities, features = [], []
+    for pixels in (images * 255).round().byte().permute(0, 2, 3, 1).numpy():
+        image = np.ascontiguousarray(pixels)
+        if isinstance(predictor, Observer):
+            answer = predictor.observe(image)
+            features.append(torch.from_numpy(answer.features))
+            probabilities.append(torch.from_numpy(answer.probabilities))
+        else:
+            probabilities.append(torch.from_numpy(predictor(image)))
+    return Answer(torch.stack(probabilities), torch.stack(features) if features else None)
 
 
 class Validator:

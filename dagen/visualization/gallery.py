@@ -79,7 +79,7 @@ def visualize(
     """Draw all figures of some networks, ``before`` first; see :func:`dagen.visualize`."""
     where = choose_device(device)
     opened = networks.open_all([Path(each) for each in given], src)
-    embedding.require_one_size([c.network.feature_channels for c in opened])
+    embedding.require_one_size([c.predictor.feature_channels for c in opened])
     task = opened[0].card.kind
     quota = points // (len(opened) * 2 * task.num_classes)
     if quota < 2:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagen.deploy import predictor as exported
 from dagen.errors import DagenError, UsageError
-from dagen.models.base import Network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed
 from dagen.runs import describe
 from dagen.runs.history import LOG
 from dagen.runs.stored import check_config
+from dagen.scoring.predictor import Observer
 from dagen.scoring.torch_predictor import TorchPredictor
 
 FILE = "model.safetensors"
@@ -25,20 +26,15 @@ class Checkpoint:
 
     Attributes:
         title: its title in figures, such as ``source-only`` or ``advent``.
-        network: the network, in evaluation mode on the CPU.
+        predictor: the network with the input size of its file, on the CPU.
         card: the metadata of its file.
         path: path of the file.
     """
 
     title: str
-    network: Network
+    predictor: Observer
     card: Card
     path: Path
-
-    @property
-    def predictor(self) -> TorchPredictor:
-        """The network with the input size of its file."""
-        return TorchPredictor(self.network, self.card.kind, self.card.size, name=self.title)
 
     @property
     def run(self) -> Path | None:
@@ -50,7 +46,7 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
     """The networks of run folders and deployed files, in the given order.
 
     Args:
-        given: folders of finished runs, or ``.safetensors`` files.
+        given: folders of finished runs, or deployed or exported files.
         src: the source data set; a network trained on it alone is ``source-only``.
 
     Raises:
@@ -63,7 +59,7 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
     twice = [str(path) for path, count in Counter(map(Path.resolve, paths)).items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is given twice; give each network once.")
-    loaded = [load_deployed(path) for path in paths]
+    loaded = [_load(path) for path in paths]
     for (_, card), path in zip(loaded, paths, strict=True):
         _check_run(card, path)
     tasks = list(dict.fromkeys(card.kind for _, card in loaded))
@@ -72,9 +68,17 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
         raise UsageError(f"the networks have the tasks {told}; give networks of one task.")
     names = titles([card for _, card in loaded], paths, src)
     return [
-        Checkpoint(name, network, card, path)
-        for name, (network, card), path in zip(names, loaded, paths, strict=True)
+        Checkpoint(name, predictor, card, path)
+        for name, (predictor, card), path in zip(names, loaded, paths, strict=True)
     ]
+
+
+def _load(path: Path) -> tuple[Observer, Card]:
+    if path.suffix in exported.SUFFIXES:
+        predictor = exported.load(path)
+        return predictor, predictor.runtime.facts.card
+    network, card = load_deployed(path)
+    return TorchPredictor(network, card.kind, card.size, name=card.model), card
 
 
 def _file(path: Path) -> Path:

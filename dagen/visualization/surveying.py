@@ -17,14 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dagen.datasets.base import Label
-from dagen.datasets.loading import transforms
 from dagen.errors import DataError
 from dagen.scoring.evaluation import count
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import mask
+from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.visualization import sampling, thumbnails
 from dagen.visualization.embedding import Floats
 from dagen.visualization.networks import Checkpoint
@@ -99,11 +98,13 @@ def look(
         device: where the networks run.
         on_image: called after each image.
     """
-    networks = [c.network.to(device) for c in checkpoints]
+    predictors = [c.predictor for c in checkpoints]
+    for predictor in predictors:
+        if isinstance(predictor, TorchPredictor):
+            predictor.network.to(device)
     size = len(checkpoints), len(points)
     predictions, confidence = np.zeros(size, np.uint8), np.zeros(size, np.float32)
-    features = [np.zeros((len(points), n.feature_channels), np.float32) for n in networks]
-    predictors = [c.predictor for c in checkpoints]
+    features = [np.zeros((len(points), p.feature_channels), np.float32) for p in predictors]
     images = [(domain, index) for domain, side in enumerate(sides) for index in side.chosen]
 
     def one(place: int) -> Picture:
@@ -162,24 +163,11 @@ def _in_threads(
 
 def feature_grid(checkpoints: Sequence[Checkpoint]) -> Callable[[tuple[int, int]], tuple[int, int]]:
     """A function from an image's size to the rows and columns of its coarsest feature map."""
-    strides = [_feature_stride(c) for c in checkpoints]
 
     def grid(shape: tuple[int, int]) -> tuple[int, int]:
-        maps = []
-        for c, stride in zip(checkpoints, strides, strict=True):
-            height, width = transforms.cover(shape, c.card.size, c.network.multiple)
-            maps.append((height // stride, width // stride))
-        return min(maps, key=math.prod)
+        return min((c.predictor.feature_shape(shape) for c in checkpoints), key=math.prod)
 
     return grid
-
-
-@torch.inference_mode()
-def _feature_stride(c: Checkpoint) -> int:
-    """Input pixels per feature, which no network declares."""
-    side = 4 * c.network.multiple
-    features: Tensor = c.network(torch.zeros(1, 3, side, side)).features
-    return side // features.shape[2]
 
 
 def _cells(

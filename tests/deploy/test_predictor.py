@@ -13,7 +13,9 @@ from dagen.deploy.facts import Facts
 from dagen.deploy.runtimes.onnx import OnnxRuntime
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import upsample
+from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.types import Image, Task
 from tests import tiny
 from tests.deploy.conftest import SIZE, photograph
 
@@ -35,7 +37,11 @@ def test_it_says_what_it_is(deployed: Path, exported: Path) -> None:
     found, theirs = dagen.load(str(exported)), dagen.load(deployed, device="cpu")
     assert (found.name, found.task, found.size) == (theirs.name, theirs.task, theirs.size)
     assert found.bytes == exported.stat().st_size
-    assert predictor.load(exported).feature_channels == 8
+    for shape in SHAPES:
+        observer, other = predictor.load(exported), TorchPredictor.load(deployed)
+        assert observer.feature_channels == other.feature_channels == 8
+        assert observer.feature_shape(shape) == other.feature_shape(shape)
+        assert other.observe(photograph(*shape)).features.shape[1:] == other.feature_shape(shape)
     image = photograph(64, 96)
     larger = dagen.load(exported, size="64x96")
     known = dagen.load(deployed, size="64x96", device="cpu")
@@ -93,6 +99,40 @@ def test_scores_are_those_of_pytorch(deployed: Path, exported: Path, tmp_path: P
     assert ours == pytest.approx(theirs, abs=1e-3)
 
 
+def test_validators_judge_it_as_they_judge_pytorch(deployed: Path, exported: Path) -> None:
+    import torch
+
+    from dagen.validators.base import Evidence, NotApplicable, Probes
+    from dagen.validators.consistency import Consistency
+    from dagen.validators.entropy import Entropy
+
+    images = torch.from_numpy(np.stack([photograph(*SIZE, seed=k) for k in range(3)]))
+    probes = Probes(Task.MATERIAL, images.permute(0, 3, 1, 2).float() / 255, None)
+    theirs = Evidence(TorchPredictor.load(deployed).network, probes)
+    ours = Evidence(predictor.load(exported), probes)
+    torch.testing.assert_close(ours.target.probability, theirs.target.probability, atol=1e-4, rtol=0)
+    torch.testing.assert_close(ours.target.features, theirs.target.features, atol=1e-4, rtol=1e-4)
+    assert ours.forwards == 3
+    for validator in (Entropy(), Consistency()):  # the second makes images that are not 8-bit
+        assert validator.score(ours) == pytest.approx(validator.score(theirs), abs=0.02)
+    blind = Evidence(Blind(exported), probes)
+    assert Entropy().score(blind) == pytest.approx(Entropy().score(theirs), abs=1e-4)
+    with pytest.raises(NotApplicable, match="needs features"):
+        _ = blind.target.features
+
+
+class Blind:
+    """A predictor that shows no features."""
+
+    def __init__(self, path: Path) -> None:
+        self._inner = predictor.load(path)
+        self.name, self.task = self._inner.name, self._inner.task
+        self.size, self.bytes = self._inner.size, self._inner.bytes
+
+    def __call__(self, image: Image) -> Probabilities:
+        return self._inner(image)
+
+
 def test_a_fixed_file_refuses_other_sizes(stiff: Path) -> None:
     with pytest.raises(UsageError, match=r"always 32x48.*size is 64x64"):
         dagen.load(stiff, size="64x64")
@@ -111,7 +151,7 @@ def _damaged(exported: Path, folder: Path) -> dict[str, tuple[Path, str]]:
         "changed": (content.replace(b"logits", b"logitz"), "damaged"),
         "empty": (b"", "ONNX"),
         "foreign": (foreign, "was not exported by dagen"),
-        "no ONNX": (b"GIF89a" * 50, "cannot be read as an ONNX file"),
+        "no ONNX": (b"GIF89a" * 50, "damaged or no ONNX file"),
         "operator": (model.SerializeToString(), "needs an operator that ONNX Runtime"),
     }
     found = {}

@@ -41,8 +41,8 @@ def test_features_and_answers_are_those_of_the_network(seen: Survey) -> None:
     for k, c in enumerate(seen.checkpoints):
         for which, picture in enumerate(seen.pictures):
             image = seen.sides[picture.domain].dataset.image(picture.index)
-            size = transforms.cover(image.shape[:2], c.card.size, c.network.multiple)
-            out = c.network(to_tensor(transforms.resize(image, size))[None])
+            size = transforms.cover(image.shape[:2], c.card.size, c.predictor.network.multiple)
+            out = c.predictor.network(to_tensor(transforms.resize(image, size))[None])
             p = c.predictor(image)
             for point in np.flatnonzero(seen.points.picture == which):
                 y, x = seen.points.y[point], seen.points.x[point]
@@ -64,8 +64,8 @@ def test_the_grid_is_that_of_the_feature_map(seen: Survey) -> None:
     grid = surveying.feature_grid(seen.checkpoints)
     for shape in ((48, 64), (64, 48), (50, 61)):
         for c in seen.checkpoints:
-            size = transforms.cover(shape, c.card.size, c.network.multiple)
-            features = c.network(torch.zeros(1, 3, *size)).features
+            size = transforms.cover(shape, c.card.size, c.predictor.network.multiple)
+            features = c.predictor.network(torch.zeros(1, 3, *size)).features
             assert grid(shape) == tuple(features.shape[2:])
 
 
