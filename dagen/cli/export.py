@@ -63,12 +63,13 @@ def told(found: Exported) -> list[str]:
     facts, checked = found.facts, found.facts.checked
     height, width = facts.card.size
     free = f"any multiples of {facts.multiple}" if facts.dynamic else "no other size"
-    worst = max(checked["logits"], checked["features"])
+    worst = max(checked["logits"], checked["features"], checked["tie"])
     return [
         f"{found.file}: {found.bytes:,} bytes, {facts.card.model}, {facts.precision}.",
         f"Input: {facts.input} RGB (batch, 3, {height}, {width}); {free}. "
         f"Output: logits at 1/{facts.stride} of that, {', '.join(facts.card.kind.classes)}.",
         f"Compared with {checked['against']} in {checked['in']} on {checked['forwards']} batches "
         f"({checked['images']} images): the largest difference is {worst:.1e} of the largest "
-        f"output, and {100 * checked['same']:.3f} % of the pixels have the same class.",
+        f"output, {checked['ties']} ties fell differently, {100 * checked['same']:.3f} % of the "
+        "pixels have the same class.",
     ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from dagen.datasets.loading.transforms import resize
+from dagen.deploy.choices import imposed, recorded
 from dagen.deploy.runtimes.base import Array, InferenceRuntime
+from dagen.deploy.to_onnx import OUTPUTS, choice_names
 from dagen.models.base import Network
 from dagen.types import Image
 
@@ -28,29 +30,43 @@ class Comparison:
         logits: largest difference of a logit, divided by the largest logit or by 1 if that is
             more.
         features: the same of the features.
-        same: share of the pixels that get the same class.
+        ties: number of choices (see :mod:`dagen.deploy.choices`) that fell differently.
+        tie: by how much such a choice missed the largest pixel, at most, as a share.
+        same: share of the pixels that get the same class, with PyTorch's own choices.
     """
 
     batch: int
     size: tuple[int, int]
     logits: float
     features: float
+    ties: int
+    tie: float
     same: float
+
+    @property
+    def worst(self) -> float:
+        """The largest difference of all."""
+        return max(self.logits, self.features, self.tie)
 
     @property
     def passed(self) -> bool:
         """Whether the differences are within :data:`TOLERANCE`."""
-        return max(self.logits, self.features) <= TOLERANCE  # false for NaN
+        return all(each <= TOLERANCE for each in (self.logits, self.features, self.tie))
 
 
 def compare(
-    network: Network, runtime: InferenceRuntime, images: Sequence[Image]
+    network: Network,
+    runtime: InferenceRuntime,
+    probing: InferenceRuntime,
+    images: Sequence[Image],
 ) -> list[Comparison]:
     """Forward images alone and in batches of two, at the file's size and, if free, at another.
 
     Args:
         network: the PyTorch network, in evaluation mode on the CPU.
         runtime: the exported file.
+        probing: the same network with its choices as further outputs; it must give the same
+            logits to the bit. Without choices it is not used.
         images: at least one; they are resized, and their aspect is not kept.
     """
     facts = runtime.facts
@@ -61,10 +77,9 @@ def compare(
     found = []
     for size in sizes:
         batches = [images[i : i + 1] for i in range(len(images))] + [[images[0], images[-1]]]
-        found += [
-            _one(network, runtime, np.stack([resize(image, size) for image in batch]))
-            for batch in batches
-        ]
+        for batch in batches:
+            resized = np.stack([resize(image, size) for image in batch])
+            found.append(compare_one(network, runtime, probing, resized))
     return found
 
 
@@ -75,9 +90,11 @@ def summary(comparisons: Sequence[Comparison], images: str) -> dict[str, Any]:
         comparisons: at least one.
         images: what the images were, in a few words.
     """
-    worst = max(comparisons, key=lambda each: max(each.logits, each.features))
     return {
-        **asdict(worst),
+        "logits": max(each.logits for each in comparisons),
+        "features": max(each.features for each in comparisons),
+        "ties": sum(each.ties for each in comparisons),
+        "tie": max(each.tie for each in comparisons),
         "same": min(each.same for each in comparisons),
         "forwards": len(comparisons),
         "sizes": sorted({"x".join(map(str, each.size)) for each in comparisons}),
@@ -88,20 +105,36 @@ def summary(comparisons: Sequence[Comparison], images: str) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def _one(network: Network, runtime: InferenceRuntime, images: Array) -> Comparison:
-    """Compare one batch, (B, H, W, 3) uint8."""
+def compare_one(
+    network: Network, runtime: InferenceRuntime, probing: InferenceRuntime, images: Array
+) -> Comparison:
+    """Compare one batch, (B, H, W, 3) uint8; see :func:`compare`."""
     plain = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     floats = plain.astype(np.float32) / np.float32(255)
-    expected = network(torch.from_numpy(floats))
     given = plain if runtime.facts.input == "uint8" else floats
-    logits, features = runtime(given, features=True)
-    theirs = expected.logits.numpy(), expected.features.numpy()
+    logits, features = runtime(given, OUTPUTS)
+    image = torch.from_numpy(floats)
+    with recorded(network) as own:
+        expected = network(image)
+    same = float((logits.argmax(1) == expected.logits.numpy().argmax(1)).mean())
+    ties, below = 0, [0.0]
+    if own:
+        probed, *choices = probing(given, ["logits", *choice_names(network)])
+        if not np.array_equal(probed, logits):
+            below = [float("inf")]  # its choices say nothing about this file
+        theirs = [torch.from_numpy(choice) for choice in choices]
+        ties = sum(int((a != b).any(2).sum()) for a, b in zip(own, theirs, strict=True))
+        with imposed(network, theirs) as missed:
+            expected = network(image)
+        below += missed
     return Comparison(
         batch=len(images),
         size=(images.shape[1], images.shape[2]),
-        logits=_difference(logits, theirs[0]),
-        features=_difference(features, theirs[1]),
-        same=float((logits.argmax(1) == theirs[0].argmax(1)).mean()),
+        logits=_difference(logits, expected.logits.numpy()),
+        features=_difference(features, expected.features.numpy()),
+        ties=ties,
+        tie=max(below),
+        same=same,
     )
 
 

@@ -15,7 +15,7 @@ from dagen.deploy.checking import TOLERANCE, Comparison, compare, summary
 from dagen.deploy.facts import MARK, Facts, as_written, seal, to_metadata
 from dagen.deploy.pictures import data_of, pictures
 from dagen.deploy.runtimes.onnx import OnnxRuntime
-from dagen.deploy.to_onnx import to_onnx, with_metadata
+from dagen.deploy.to_onnx import to_onnx, with_metadata, without_choices
 from dagen.errors import DagenError, UsageError, short, unknown
 from dagen.models.base import Network
 from dagen.models.deployed import cost
@@ -90,10 +90,10 @@ def export(
     if format == "openvino":
         from dagen.deploy.to_openvino import to_openvino
 
-        written = to_openvino(with_metadata(onnx, {}), facts, network, found, out)
+        written = to_openvino(onnx, facts, network, found, out)
         size = out.stat().st_size + out.with_suffix(".bin").stat().st_size
         return Exported(out, size, as_written(written))
-    content = seal(with_metadata(onnx, to_metadata(facts)))
+    content = seal(with_metadata(without_choices(onnx), to_metadata(facts)))
     write_atomically(out, content)
     return Exported(out, len(content), as_written(facts))
 
@@ -179,8 +179,11 @@ def _checked(network: Network, facts: Facts, images: list[Image]) -> tuple[Any, 
         try:
             model = to_onnx(network, facts.input, facts.card.size, dynamic=dynamic)
             tried = replace(facts, dynamic=dynamic)
-            runtime = OnnxRuntime(seal(with_metadata(model, to_metadata(tried))))
-            comparisons = compare(network, runtime, images)
+            runtime, probing = (
+                OnnxRuntime(seal(with_metadata(each, to_metadata(tried))))
+                for each in (without_choices(model), model)
+            )
+            comparisons = compare(network, runtime, probing, images)
         except DagenError as error:
             if not dynamic:
                 raise
@@ -197,7 +200,7 @@ def _checked(network: Network, facts: Facts, images: list[Image]) -> tuple[Any, 
             return model, _Checked(dynamic, comparisons, runtime.name)
         problem = (
             f"{failed.batch} image(s) of {failed.size[0]}x{failed.size[1]} differ from PyTorch by "
-            f"{max(failed.logits, failed.features):.1e} of the largest output, and at most "
+            f"{failed.worst:.1e} of the largest output, and at most "
             f"{TOLERANCE:.0e} is allowed."
         )
     raise DagenError(

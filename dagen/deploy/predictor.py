@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -63,7 +64,7 @@ class ExportedPredictor:
 
     def observe(self, image: Image) -> Observation:
         """See :meth:`dagen.scoring.predictor.Observer.observe`."""
-        logits, features = self._forward(image, features=True)
+        logits, features = self._forward(image, ("logits", "features"))
         return Observation(at_image_size(logits, image.shape[:2]), features)
 
     @property
@@ -77,14 +78,16 @@ class ExportedPredictor:
         height, width = cover(shape, self.size, facts.multiple)
         return height // facts.feature_stride, width // facts.feature_stride
 
-    def _forward(self, image: Image, *, features: bool = False) -> list[NDArray[np.float32]]:
-        """Logits (C, h, w) and, if asked for, features (D, h, w) of the scaled image."""
+    def _forward(
+        self, image: Image, outputs: Sequence[str] = ("logits",)
+    ) -> list[NDArray[np.float32]]:
+        """Outputs (K, h, w) for the scaled image."""
         facts = self.runtime.facts
         fitted = cover((image.shape[0], image.shape[1]), self.size, facts.multiple)
         pixels = to_input(resize(image, fitted), facts.input)
         if facts.dynamic or fitted == facts.card.size:
-            return [out[0] for out in self.runtime(pixels, features=features)]
-        return _joined(self.runtime, pixels, features=features)
+            return [out[0] for out in self.runtime(pixels, outputs)]
+        return _joined(self.runtime, pixels, outputs)
 
 
 def to_input(image: Image, kind: str) -> Array:
@@ -109,7 +112,7 @@ def at_image_size(logits: NDArray[np.float32], shape: tuple[int, ...]) -> Probab
 
 
 def _joined(
-    runtime: InferenceRuntime, pixels: Array, *, features: bool
+    runtime: InferenceRuntime, pixels: Array, outputs: Sequence[str]
 ) -> list[NDArray[np.float32]]:
     """The outputs for a scaled image of another size than the file's fixed one."""
     facts = runtime.facts
@@ -124,7 +127,7 @@ def _joined(
     for top in starts(padded.shape[2], size[0], facts.multiple):
         for left in starts(padded.shape[3], size[1], facts.multiple):
             window = padded[:, :, top : top + size[0], left : left + size[1]]
-            outs = runtime(np.ascontiguousarray(window), features=features)
+            outs = runtime(np.ascontiguousarray(window), outputs)
             if not sums:
                 scales = [size[0] // out.shape[2] for out in outs]
                 sums = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from dagen.deploy.choices import pools, recorded
 from dagen.errors import DagenError, UsageError, short
 from dagen.models.base import Network
 
@@ -22,24 +23,47 @@ OPSET = 18
 """Version of ONNX's operators: the oldest that the exporter writes, for old runtimes."""
 
 
+OUTPUTS = ("logits", "features")
+"""The outputs of an exported file."""
+
+
+def choice_names(network: nn.Module) -> list[str]:
+    """Names of the further outputs while a file is compared with PyTorch."""
+    return [f"choice{k}" for k in range(len(pools(network)))]
+
+
+def without_choices(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the outputs of an exported file alone."""
+    import onnx
+
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    del plain.graph.output[len(OUTPUTS) :]
+    return plain
+
+
 class _Plain(nn.Module):
-    """The network with the outputs of the exported file."""
+    """The network with the outputs of the exported file, and its choices."""
 
     def __init__(self, network: Network, kind: Literal["float32", "uint8"]) -> None:
         super().__init__()
         self.network = network
         self.kind = kind
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         scaled = image.float() / 255 if self.kind == "uint8" else image
-        out = self.network(scaled)
-        return out.logits, out.features
+        with recorded(self.network) as choices:
+            out = self.network(scaled)
+        return out.logits, out.features, *choices
 
 
 def to_onnx(
     network: Network, kind: Literal["float32", "uint8"], size: tuple[int, int], *, dynamic: bool
 ) -> onnx.ModelProto:
     """The network as an ONNX model, without names of this machine's files.
+
+    Its outputs are ``logits`` and ``features``, and ``choice0`` and so on for the comparison with
+    PyTorch, see :mod:`dagen.deploy.choices`.
 
     Args:
         network: any network, in evaluation mode on the CPU.
@@ -75,7 +99,7 @@ def to_onnx(
                 verbose=False,
                 opset_version=OPSET,
                 input_names=["image"],
-                output_names=["logits", "features"],
+                output_names=[*OUTPUTS, *choice_names(network)],
                 dynamic_shapes=(dims,),
             )
     except Exception as error:  # the exporter wraps whatever went wrong

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from dagen.errors import UsageError
 from dagen.models.base import Network, channels
 from dagen.models.layers import blocks
-from dagen.models.layers.unpooling import pool_with_argmax, unpool
+from dagen.models.layers.unpooling import ArgmaxPool, unpool
 from dagen.types import SegOut
 
 
@@ -112,9 +112,10 @@ class _Down(nn.Module):
         project = nn.Conv2d(inputs, inner, 2, 2, bias=False)
         self.branch = _branch(project, _square(inner), outputs, dropout, ibn)
         self.act = nn.PReLU(outputs)
+        self.pool = ArgmaxPool()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pooled, where = pool_with_argmax(x)
+        pooled, where = self.pool(x)
         skip = F.pad(pooled, (0, 0, 0, 0, 0, self.extra))
         return self.act(self.branch(x) + skip), where  # branch first: see `_Up.forward`
 

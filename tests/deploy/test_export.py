@@ -56,7 +56,7 @@ def test_every_network_computes_the_same(both: Any) -> None:
         for batch in (1, 3):
             image = torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(batch))
             for ours, theirs in zip(
-                runtime(image.numpy(), features=True), answers(network, image), strict=True
+                runtime(image.numpy(), ("logits", "features")), answers(network, image), strict=True
             ):
                 np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(1, abs(theirs).max()))
 
@@ -160,7 +160,7 @@ def test_differences_are_shares_of_the_largest_output() -> None:
     small = np.array([[0.1]])
     assert checking._difference(small + 1e-3, small) == pytest.approx(1e-3)
     assert checking._difference(small, theirs) == float("inf")
-    nan = checking.Comparison(1, SIZE, float("nan"), 0.0, 1.0)
+    nan = checking.Comparison(1, SIZE, 0.0, float("nan"), 0, 0.0, 1.0)
     assert not nan.passed
 
 
@@ -178,7 +178,7 @@ def test_openvino_computes_the_same(deployed: Path, tmp_path: Path) -> None:
     for size in ((32, 48), (64, 40)):
         image = torch.rand(2, 3, *size)
         for ours, theirs in zip(
-            runtime(image.numpy(), features=True), answers(network, image), strict=True
+            runtime(image.numpy(), ("logits", "features")), answers(network, image), strict=True
         ):
             np.testing.assert_allclose(ours, theirs, atol=1e-4)
     bin_ = tmp_path / "net.bin"

@@ -21,8 +21,8 @@ from dagen.types import Task
 
 FULL = Facts(
     card=Card("toy", "binary", (32, 48), weights="ab"),
-    input="uint8", precision="int8", dynamic=False, multiple=4, stride=4, feature_channels=8, feature_stride=4,
-    parameters=100, macs=1000, licence="CC-BY-4.0", data=("taco", "resortit"),
+    input="uint8", precision="int8", dynamic=False, multiple=4, stride=4, feature_channels=8,
+    feature_stride=4, parameters=100, macs=1000, licence="CC-BY-4.0", data=("taco", "resortit"),
     checked={"logits": 1e-6}, calibration={"data": "taco"}, made_by={"dagen": "0.2"},
 )  # fmt: skip
 

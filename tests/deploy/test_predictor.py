@@ -110,7 +110,9 @@ def test_validators_judge_it_as_they_judge_pytorch(deployed: Path, exported: Pat
     probes = Probes(Task.MATERIAL, images.permute(0, 3, 1, 2).float() / 255, None)
     theirs = Evidence(TorchPredictor.load(deployed).network, probes)
     ours = Evidence(predictor.load(exported), probes)
-    torch.testing.assert_close(ours.target.probability, theirs.target.probability, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        ours.target.probability, theirs.target.probability, atol=1e-4, rtol=0
+    )
     torch.testing.assert_close(ours.target.features, theirs.target.features, atol=1e-4, rtol=1e-4)
     assert ours.forwards == 3
     for validator in (Entropy(), Consistency()):  # the second makes images that are not 8-bit

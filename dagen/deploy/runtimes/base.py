@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dagen.deploy.facts import Facts
@@ -29,15 +29,16 @@ class InferenceRuntime(Protocol):
     def bytes(self) -> int:
         """Size of the file on disk."""
 
-    def __call__(self, image: Array, *, features: bool = False) -> list[NDArray[np.float32]]:
-        """The outputs for a batch.
+    def __call__(self, image: Array, outputs: Sequence[str] = ("logits",)) -> list[Array]:
+        """Some outputs for a batch.
 
         Args:
             image: (B, 3, H, W) of the file's own input type, contiguous.
-            features: whether to return them too.
+            outputs: names of outputs: ``logits`` (B, C, H / stride, W / stride) and ``features``
+                (B, D, h, w), float32.
 
         Returns:
-            ``logits`` (B, C, H / stride, W / stride) and, if asked for, ``features`` (B, D, h, w).
+            The outputs in that order.
 
         Raises:
             DagenError: the runtime failed.

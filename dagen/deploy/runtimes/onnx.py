@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dagen.deploy.facts import Facts, check_seal, from_metadata
@@ -45,11 +46,10 @@ class OnnxRuntime:
         self.name = f"ONNX Runtime {onnxruntime.__version__} ({where})"
         self._told = told
 
-    def __call__(self, image: Array, *, features: bool = False) -> list[Array]:
+    def __call__(self, image: Array, outputs: Sequence[str] = ("logits",)) -> list[Array]:
         """See :meth:`dagen.deploy.runtimes.base.InferenceRuntime.__call__`."""
-        wanted = ["logits", "features"] if features else ["logits"]
         try:
-            return list(self._session.run(wanted, {"image": image}))
+            return list(self._session.run(list(outputs), {"image": image}))
         except Exception as error:  # onnxruntime's errors share no base of their own
             reason = short((str(error).splitlines() or ["no reason given"])[0], 200)
             raise DagenError(

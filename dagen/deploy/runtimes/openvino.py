@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ class OpenVino:
         self.name = f"OpenVINO {version} (CPU)"
         self._told = told
 
-    def __call__(self, image: Array, *, features: bool = False) -> list[Array]:
+    def __call__(self, image: Array, outputs: Sequence[str] = ("logits",)) -> list[Array]:
         """See :meth:`dagen.deploy.runtimes.base.InferenceRuntime.__call__`."""
         try:
             # A request of its own for each call: two threads may call at once.
@@ -88,8 +89,7 @@ class OpenVino:
             raise DagenError(
                 f"{self._told} failed on an input of shape {image.shape}: {_reason(error)}."
             ) from None
-        wanted = ["logits", "features"] if features else ["logits"]
-        return [np.array(found[name]) for name in wanted]
+        return [np.array(found[name]) for name in outputs]
 
 
 def open_core(told: str) -> openvino.Core:

@@ -1,7 +1,7 @@
 """Max-pooling that remembers the position of each maximum, and the matching unpooling."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -20,6 +20,14 @@ def pool_with_argmax(x: Tensor) -> tuple[Tensor, Tensor]:
     pooled, argmax = fours.max(dim=2, keepdim=True)
     places = torch.arange(4, device=x.device).view(1, 1, 4, 1, 1)
     return pooled.squeeze(2), argmax == places
+
+
+class ArgmaxPool(nn.Module):
+    """:func:`pool_with_argmax` as a module, whose choices can be read and replaced by hooks."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See :func:`pool_with_argmax`."""
+        return pool_with_argmax(x)
 
 
 def unpool(x: Tensor, where: Tensor) -> Tensor:
