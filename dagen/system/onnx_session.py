@@ -42,7 +42,7 @@ def open_session(
     except ImportError:
         raise UsageError(
             f"{short(name, 200)} is an ONNX file, and onnxruntime is not installed: "
-            "pip install 'dagen[camera]'."
+            "pip install 'dagen[onnx]', or 'dagen[camera]' where nothing is trained."
         ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, and said once

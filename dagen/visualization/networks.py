@@ -74,7 +74,7 @@ def open_all(given: Sequence[Path], src: str | None = None) -> list[Checkpoint]:
 
 
 def _load(path: Path) -> tuple[Observer, Card]:
-    if path.suffix in exported.SUFFIXES:
+    if exported.is_exported(path):
         predictor = exported.load(path)
         return predictor, predictor.runtime.facts.card
     network, card = load_deployed(path)
