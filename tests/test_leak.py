@@ -106,10 +106,8 @@ def own_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "count"),
-    [(n, _COUNTS[i % len(_COUNTS)]) for i, n in enumerate(plugins.names("methods"))],
-)
+@pytest.mark.parametrize("count", _COUNTS)
+@pytest.mark.parametrize("name", plugins.names("methods"))
 def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
     name: str, count: int, own_roots: dict[str, Path], parts: Parts, tmp_path: Path
 ) -> None:
