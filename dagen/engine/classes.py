@@ -10,7 +10,7 @@ from pathlib import Path
 from dagen.datasets.loading import opening
 from dagen.datasets.own.declaration import FILE as DECLARATION
 from dagen.datasets.reading.class_names import id_of, require_common, without_counterpart
-from dagen.errors import DataError, UsageError
+from dagen.errors import DagenError, DataError, UsageError
 from dagen.runs.plan import Plan
 from dagen.runs.resolved import Classes
 from dagen.system.files import write_atomically
@@ -30,18 +30,18 @@ def check_classes(plan: Plan, data_root: Path | None) -> None:
         UsageError: source and target are the same images.
     """
     config = plan.config
-    if config.tgt is not None and opening.same(config.src, config.tgt, data_root):
+    names = _names(plan, data_root)
+    if (
+        config.tgt is not None
+        and config.src in names
+        and opening.same(config.src, config.tgt, data_root)
+    ):
         raise UsageError(
             f"source and target are the same images ({config.src}); name another target, or train "
             f"on {config.src} alone with `dagen train`."
         )
-    for name in _names(plan):
-        try:
-            own = opening.declared(name, data_root)
-        except DataError:
-            if name == config.src and not plan.reads_source:
-                continue  # a source-free run may lack its source
-            raise
+    for name in names:
+        own = opening.declared(name, data_root)
         if own is not None:
             _meet(name, own, plan.task)
 
@@ -54,14 +54,9 @@ def resolve(plan: Plan, data_root: Path | None) -> Classes:
     """
     task = plan.task
     data: dict[str, dict[str, str | None]] = {}
-    for name in _names(plan):
+    for name in _names(plan, data_root):
         kind = opening.kind(name, data_root)
-        try:
-            found = kind.meanings(opening.require(name, data_root), task)
-        except DataError:
-            if name == plan.config.src and not plan.reads_source:
-                continue
-            raise
+        found = kind.meanings(opening.require(name, data_root), task)
         met = {own: id_of(meant, task) for own, meant in found.items()}
         data[name] = {
             own: None if value == IGNORE else task.classes[value] for own, value in met.items()
@@ -69,12 +64,17 @@ def resolve(plan: Plan, data_root: Path | None) -> Classes:
     return Classes(task.classes, task.background, data)
 
 
-def _names(plan: Plan) -> list[str]:
-    """The data sets of a run, the source first."""
+def _names(plan: Plan, data_root: Path | None) -> list[str]:
+    """The data sets of a run, the source first; a source-free run may lack its source."""
     config = plan.config
-    return [
-        *dict.fromkeys(n for n in (config.src, config.tgt, *config.score, *config.extra_src) if n)
-    ]
+    others = (config.tgt, *config.score, *config.extra_src)
+    first: tuple[str, ...] = (config.src,)
+    if not plan.reads_source and config.src not in others:
+        try:
+            opening.declared(config.src, data_root)
+        except DagenError:
+            first = ()
+    return [*dict.fromkeys(name for name in (*first, *others) if name)]
 
 
 def _meet(name: str, own: Task, task: Task) -> None:

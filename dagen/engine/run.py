@@ -61,7 +61,7 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
     if config.tgt is None:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
     with world(runtime.device) as place:
-        plan = plan_run(config, place.size, runtime.data_root)
+        plan = plan_run(config, place.size, runtime.data_root, runtime.runs)
         if runtime.fresh or results.intact(runtime.runs / config.name) is None:
             check_files(plan, runtime)  # before the baseline is trained in vain
         source_free = config.init is not None and not plan.reads_source
@@ -85,7 +85,9 @@ def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) 
         DagenError: any error that a user can fix, in one line.
     """
     with world(runtime.device) as place:
-        return _run(plan_run(config, place.size, runtime.data_root), runtime, place, baseline)
+        return _run(
+            plan_run(config, place.size, runtime.data_root, runtime.runs), runtime, place, baseline
+        )
 
 
 def _run(

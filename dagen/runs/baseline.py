@@ -47,7 +47,7 @@ def expected_baseline(
     """
     if config.tgt is None:
         return None
-    plan = plan_run(config, data_root=data_root)
+    plan = plan_run(config, data_root=data_root, runs=runs)
     if config.init is None or plan.reads_source:
         return results.load(runs / config.source_only().name)
     init = results.located(config.init, runs)

@@ -1,7 +1,7 @@
 """The plan of a run, made once from its configuration and the plug-ins' declarations.
 
-No network is built and no image is opened; of the data, at most the source's declaration of its
-classes is read. Checks, feeds, stack, scoring and
+No network is built and no image is opened. The classes are at most read: from the source's
+declaration or, without a source, from the card of the checkpoint. Checks, feeds, stack, scoring and
 tracking read the plan instead of deriving it again.
 """
 
@@ -17,9 +17,11 @@ from dagen.datasets.own.declaration import FILE
 from dagen.errors import UsageError, short
 from dagen.methods.base import RunFacts
 from dagen.models.base import Network
+from dagen.models.deployed.file import read_card
 from dagen.runs import checks, recipes
 from dagen.runs.config import Config
 from dagen.runs.parts import SUPERVISED, Parts, arrange, resolve
+from dagen.runs.results import RUN, located
 from dagen.types import Domain, Task
 
 
@@ -70,17 +72,24 @@ class Plan:
         return frozenset(found)
 
 
-def plan_run(config: Config, processes: int = 1, data_root: Path | None = None) -> Plan:
+def plan_run(
+    config: Config,
+    processes: int = 1,
+    data_root: Path | None = None,
+    runs: Path | None = None,
+) -> Plan:
     """The plan of a run.
 
     Args:
         config: configuration of the run.
         processes: number of processes that share each batch.
         data_root: the folder of all data sets; see ``dagen.datasets.loading.opening``.
+        runs: the folder of all runs, where ``run:NAME`` of ``init`` is looked up.
 
     Raises:
         UsageError: the first error in the configuration.
         DataError: the source declares the classes, and its declaration is missing or wrong.
+        DagenError: the checkpoint knows the classes, and it is missing or damaged.
     """
     recipes.check(config.method)
     network = _network(config)
@@ -89,15 +98,15 @@ def plan_run(config: Config, processes: int = 1, data_root: Path | None = None) 
         if count % processes:
             raise UsageError(f"{key} is {count}; it must be a multiple of {processes} processes.")
     share = config.labelled_batch // processes
+    reads_source = SUPERVISED in resolve(config.method)
     facts = RunFacts(
-        task=task_of(config, data_root),
+        task=_task(config, reads_source, data_root, runs),
         stride=network.stride,
         steps=config.steps,
         size=config.size,
         seed=config.seed,
         source_images=share - share // 2 if config.target_labels else share,
     )
-    reads_source = SUPERVISED in resolve(config.method)
     checks.check_images(config, network.multiple)
     checks.check_extra_sources(config, reads_source)
     checks.check_labels(config, reads_source, processes)
@@ -117,6 +126,15 @@ def plan_run(config: Config, processes: int = 1, data_root: Path | None = None) 
     checks.check_target(config, parts, processes)
     checks.check_choice(config, plan.trained_on)
     return plan
+
+
+def _task(config: Config, reads_source: bool, data_root: Path | None, runs: Path | None) -> Task:
+    """What a run segments; one without source adapts a network, which knows its own classes."""
+    if config.task == "classes" and not reads_source and config.init is not None:
+        path = config.init if runs is None else located(config.init, runs)
+        if path is not None and not path.startswith(RUN):
+            return read_card(Path(path)).kind
+    return task_of(config, data_root)
 
 
 def task_of(config: Config, data_root: Path | None) -> Task:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from dagen.engine import classes
 from dagen.engine.run import run, run_pair
-from dagen.errors import DataError, UsageError
+from dagen.errors import DagenError, DataError, UsageError
 from dagen.models.deployed.file import load_deployed, read_card
 from dagen.runs import results
 from dagen.runs.config import Config, from_mapping, plain_name
@@ -87,6 +88,27 @@ def test_built_in_tasks_say_what_categories_become(tmp_path: Path) -> None:
     assert found.data["taco"]["Battery"] is None and len(found.data["taco"]) == 60
     long = replace(found, names=tuple(f"class number {k}" for k in range(255)))
     assert all(len(text) <= 5000 for text in long.tags({}).values())  # MLflow's limit
+
+
+def test_a_source_free_run_takes_its_classes_from_the_checkpoint(tmp_path: Path) -> None:
+    make_masks(tmp_path / "mybelt", TOML)
+    start = run(_config(src="mybelt"), _runtime(tmp_path))
+    shutil.rmtree(tmp_path / "mybelt")  # only the network is left
+    make_masks(tmp_path / "site", TOML)
+    for init in (str(start.model), f"run:{start.name}"):
+        for method in ("shot", "tent"):
+            config = _config(src="mybelt", tgt="site", method=method, init=init)
+            pair = run_pair(config, _runtime(tmp_path))
+            assert pair.source_free and read_card(pair.adapted.model).classes[1:] == ("can", "bag")
+            assert "iou/can" in pair.adapted.scores["site"]
+            assert pair.adapted.classes is not None and set(pair.adapted.classes.data) == {"site"}
+    with pytest.raises(DagenError, match="is not a file"):
+        gone = str(tmp_path / "gone.safetensors")
+        run(_config(src="mybelt", tgt="site", method="shot", init=gone), _runtime(tmp_path))
+    other = make_masks(tmp_path / "other", TOML.replace("can", "tin").replace("bag", "sack"))
+    with pytest.raises(DataError, match="none of them is among the classes"):
+        config = _config(src="mybelt", tgt=str(other), method="shot", init=str(start.model))
+        run(config, _runtime(tmp_path))
 
 
 def test_a_street_has_no_waste(tmp_path: Path) -> None:
