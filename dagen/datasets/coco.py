@@ -210,8 +210,24 @@ class Coco(Files):
         return len(self._read.instances.get(entry.id, []))
 
     def label_remarks(self) -> Iterable[str]:
-        """Says how many objects have no outline, or one outside their image."""
-        return self._read.remarks
+        """Says which objects are not drawn, and in training which classes have no object."""
+        return [*self._read.remarks, *(self._unlearnable() if self.split == "train" else ())]
+
+    def _unlearnable(self) -> Iterator[str]:
+        """What is said about classes of the task that no annotation has."""
+        found = self._read
+        used = {one.category_id for group in found.instances.values() for one in group}
+        learnt = {self._value(name) for number, name in found.categories.items() if number in used}
+        if absent := [
+            name
+            for name in found.categories.values()
+            if (value := self._value(name)) in self.task.foreground and value not in learnt
+        ]:
+            yield (
+                f"{self._file} has no annotation of {', '.join(absent)}, which therefore cannot be "
+                f'learnt: annotate some, or leave it out, such as ignore = ["{absent[0]}"] in its '
+                f"{FILE}."
+            )
 
     def audit(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the annotation file; declared images that are missing."""

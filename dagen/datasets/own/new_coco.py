@@ -9,6 +9,7 @@ from pathlib import Path
 from dagen.datasets.own.layout import WORDS, splits_line
 from dagen.datasets.own.patterns import SPLIT
 from dagen.datasets.reading import coco_json
+from dagen.datasets.reading.coco_entries import role_of
 from dagen.errors import DataError
 
 _WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![a-z])", re.I)
@@ -42,7 +43,7 @@ def guess(path: Path) -> tuple[Path, str] | None:
         f'images = "{_WORD.sub(SPLIT, images) if several else images}"  # a guess',
         f'annotations = "{pattern if several else text}"',
         "# The classes are the background and these categories (with their numbers of objects):",
-        *_categories(read[first]),
+        *_categories(read),
         '# Rename or merge them in a table at the end of this file: [map] and "old" = "new".',
         splits_line(words if several else {}),
     ]
@@ -80,11 +81,24 @@ def _images(given: Path, file: Path, found: coco_json.Annotations) -> tuple[Path
     return roots[0], "images"
 
 
-def _categories(found: coco_json.Annotations) -> list[str]:
-    counts: dict[int, int] = {}
-    for instances in found.instances.values():
-        for instance in instances:
-            counts[instance.category_id] = counts.get(instance.category_id, 0) + 1
-    return [
-        f"#   {name}: {counts.get(number, 0)}" for number, name in sorted(found.categories.items())
-    ]
+def _categories(read: dict[Path, coco_json.Annotations]) -> list[str]:
+    """The categories of the first file with their objects, and those that have none."""
+    known, *others = map(_objects, read.values())
+    lines = [f"#   {name}: {count}" for name, count in known.items()]
+    empty = [name for name, count in known.items() if not count]
+    elsewhere = [name for name in empty if any(other.get(name) for other in others)]
+    if elsewhere:
+        lines.append(f"# {', '.join(elsewhere)}: objects only in other files, so not learnt here.")
+    if unused := [name for name in empty if name not in elsewhere and role_of(name) is None]:
+        lines.append("# A guess: a category without any object cannot be learnt and is left out.")
+        lines.append(f"ignore = {json.dumps(unused, ensure_ascii=False)}")
+    return lines
+
+
+def _objects(found: coco_json.Annotations) -> dict[str, int]:
+    """The number of objects of each category, by name, in the order of their ids."""
+    counts = {name: 0 for _, name in sorted(found.categories.items())}
+    for group in found.instances.values():
+        for one in group:
+            counts[found.categories[one.category_id]] += 1
+    return counts

@@ -1,5 +1,6 @@
 """`dagen data new` writes what a look at the files shows, and what it writes can be opened."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,27 @@ def test_a_coco_file_or_its_folder(tmp_path: Path, given: str) -> None:
         data = opening.open_dataset(str(root / "train"), "val", Task.BINARY)
         assert len(data) == 1
     assert data.label(0).any()
+
+
+def test_categories_without_objects_are_left_out_and_told(tmp_path: Path) -> None:
+    root = _bare(make_roboflow(tmp_path / "r", names=("can", "bag")))
+    for split, extra in (("train", ["objects", "tin"]), ("valid", ["objects", "tin"])):
+        file = root / split / "_annotations.coco.json"
+        document = json.loads(file.read_text())
+        document["categories"] += [{"id": 7 + k, "name": n} for k, n in enumerate(extra)]
+        if split == "valid":
+            document["annotations"][0]["category_id"] = 8
+        file.write_text(json.dumps(document))
+    text = write(root).read_text()
+    assert "#   objects: 0" in text and 'ignore = ["objects"]' in text
+    assert "# tin: objects only in other files" in text
+    task = opening.declared("r", tmp_path)
+    assert task is not None and task.classes == ("background", "can", "bag", "tin")
+    data = opening.open_dataset("r", "train", task, tmp_path)
+    (remark,) = data.label_remarks()  # said before training
+    assert "has no annotation of tin, which therefore cannot be learnt" in remark
+    assert list(opening.open_dataset("r", "val", task, tmp_path).label_remarks()) == []
+    assert list(opening.open_dataset("r", "train", Task.BINARY, tmp_path).label_remarks()) == []
 
 
 def test_what_cannot_be_guessed_is_one_line(tmp_path: Path) -> None:
