@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from dagen.runs import figures, seen
 from dagen.runs.figures import percent, points
-from dagen.runs.results import sheet_of
+from dagen.runs.results import FILE, sheet_of
 
 if TYPE_CHECKING:
     from dagen.engine.run import Comparison
@@ -55,8 +56,35 @@ def result_table(rows: dict[str, RunResult]) -> None:
         )
 
 
-def comparison(pair: Comparison, runs: Path) -> None:
-    """Print the baseline beside the adapted run, the gain, and where to look next."""
+def say_if_finished_before(run: RunResult) -> None:
+    """Say that a result is an earlier call's: when it was made, where it is, how to renew it."""
+    if run.earlier:
+        print_line(
+            f"Nothing was run: this run was finished before ({_made(run)}, {run.folder}). Add "
+            "--fresh to run it anew."
+        )
+
+
+def print_line(text: str) -> None:
+    """Print a line as it is, however narrow the terminal is."""
+    Console().print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _made(run: RunResult) -> str:
+    """Date and time of a run's result, by this machine's clock."""
+    seconds = (run.folder / FILE).stat().st_mtime
+    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"
+
+
+def comparison(pair: Comparison, runs: Path | None) -> None:
+    """Print the baseline beside the adapted run, the gain, and where to look next.
+
+    Args:
+        pair: both runs.
+        runs: folder of all runs; None if they are not tracked, so that no page compares them.
+    """
+    if pair.baseline.earlier and not pair.adapted.earlier:
+        print_line(f"The baseline is of {_made(pair.baseline)}, from {pair.baseline.folder}.")
     method = "+".join(pair.adapted.config["method"])
     target = str(pair.adapted.config["tgt"])
     result_table(_columns(pair, method, target))
@@ -77,7 +105,8 @@ def comparison(pair: Comparison, runs: Path) -> None:
     sheet = sheet_of(pair.adapted.folder, target)
     if sheet.exists():
         console.print(f"Images: {sheet}", soft_wrap=True)
-    console.print(f"Compare runs: dagen ui --runs {runs}", soft_wrap=True)
+    if runs is not None:
+        console.print(f"Compare runs: dagen ui --runs {runs}", soft_wrap=True)
 
 
 def _unlabelled(seen: Unlabelled, target: str, method: str) -> None:

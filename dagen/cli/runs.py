@@ -31,10 +31,11 @@ def train(
     The same command resumes a run that was stopped, and shows the result of a finished one.
     """
     from dagen.cli._choice import choice_table
-    from dagen.cli._results import result_table
+    from dagen.cli._results import result_table, say_if_finished_before
     from dagen.engine.run import run
 
     result = run(settings.load(src=src, score=score or None), execution.runtime(fresh=fresh))
+    say_if_finished_before(result)
     result_table({"+".join(result.config["method"]): result})
     choice_table(result)
 
@@ -62,10 +63,11 @@ def adapt(
     The same command resumes a run that was stopped, and shows the result of a finished one.
     """
     from dagen.cli._choice import choice_table
-    from dagen.cli._results import comparison
+    from dagen.cli._results import comparison, say_if_finished_before
     from dagen.engine.run import run_pair
 
     config = settings.load(src=src, tgt=tgt, target_labels=target_labels, batch_norm=batch_norm)
     pair = run_pair(config, execution.runtime(fresh=fresh))
+    say_if_finished_before(pair.adapted)
     choice_table(pair.adapted)
-    comparison(pair, execution.runs)
+    comparison(pair, None if execution.no_track else execution.runs)

@@ -37,7 +37,8 @@ def score_init(plan: Plan, runtime: Runtime, place: World) -> RunResult:
     init = runtime.located(plan.config).init
     assert init is not None
     folder = runtime.runs / init_name(plan, Path(init))
-    if place.main and results.intact(folder) is None:
+    earlier = results.intact(folder) is not None
+    if place.main and not earlier:
         with exclusive(make_folder(folder) / LOCK, f"the scoring of {init}"):
             sweep(folder)
             if results.intact(folder) is None:
@@ -46,7 +47,7 @@ def score_init(plan: Plan, runtime: Runtime, place: World) -> RunResult:
     found = results.load(folder)
     if found is None:
         raise DagenError(f"{init} was not scored; see the message of rank 0.")
-    return found
+    return replace(found, earlier=earlier)
 
 
 def _score(plan: Plan, runtime: Runtime, folder: Path, init: str) -> None:

@@ -69,6 +69,11 @@ def open_database(database: Path) -> MlflowClient:
         return MlflowClient(f"{SQLITE}{database.as_posix()}")
 
 
+def has_no_run(database: Path) -> bool:
+    """Whether a store is missing, new or half-made, so that logs must be delivered to it again."""
+    return not database.exists() or not _has_runs(database)
+
+
 def _make(database: Path) -> None:
     from mlflow import MlflowClient
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from dagen.errors import DagenError, UsageError
 from dagen.runs.history import LOG
 from dagen.system.files import make_folder
+from dagen.tracking.database import SQLITE, has_no_run
 from dagen.tracking.sending import send
 from dagen.tracking.state import STATE, DeliveryError, State, locked
 from dagen.tracking.store import (
@@ -129,10 +130,22 @@ def pending(folder: Path) -> bool:
     """Whether the log in ``folder`` has lines that were not delivered.
 
     Raises:
-        DagenError: the log has no delivery.
+        DagenError: the log has no delivery, or was cut since.
     """
     log = folder / LOG
-    return log.exists() and log.stat().st_size > State.load(folder).position
+    return log.exists() and _size(log, State.load(folder)) > 0
+
+
+def _size(log: Path, state: State) -> int:
+    """The number of bytes of a log that were not delivered."""
+    left = log.stat().st_size - state.position if log.exists() else 0
+    if left < 0:
+        raise DagenError(
+            f"{log} is shorter than when it was delivered to MLflow, so it was damaged or "
+            "replaced. MLflow keeps what it has; to deliver what the log has now, remove "
+            f"{log.parent / STATE}."
+        )
+    return left
 
 
 def deliver(folder: Path) -> str:
@@ -147,6 +160,7 @@ def deliver(folder: Path) -> str:
     """
     with locked(folder):
         state = State.load(folder)
+        _size(folder / LOG, state)
         with _explained(folder, state.uri):
             with patience(_PROBE_SECONDS):
                 client = connect(full_address(state.uri, folder))
@@ -159,20 +173,29 @@ def deliver(folder: Path) -> str:
 def deliver_pending(runs: Path) -> list[Path]:
     """Deliver every log below ``runs`` that MLflow does not have completely.
 
-    A failure is logged as a warning, and the other logs are still delivered.
+    If the store in ``runs`` was lost or incomplete, these are all logs that it had. A failure is
+    logged as a warning, and the other logs are still delivered.
 
     Returns:
         The folders of the runs that were delivered.
     """
     done: list[Path] = []
+    store = tracking_uri(runs)
+    lost = store.startswith(SQLITE) and has_no_run(Path(store.removeprefix(SQLITE)))
     for path in sorted(runs.rglob(STATE)):
         try:
-            if pending(path.parent):
+            if pending(path.parent) or (lost and _was_in(store, path.parent)):
                 deliver(path.parent)
                 done.append(path.parent)
         except DagenError as error:
             logger.warning("%s", error)
     return done
+
+
+def _was_in(store: str, folder: Path) -> bool:
+    """Whether the log in ``folder`` was delivered to a store."""
+    state = State.load(folder)
+    return bool(state.run_id) and same_store(state.uri, kept_address(store, folder), folder)
 
 
 @contextmanager

@@ -8,7 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dagen.errors import DagenError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from dagen.errors import DagenError, short
+from dagen.parameters import complaint
 from dagen.runs.history import Record
 from dagen.system.files import write_atomically
 from dagen.system.locks import Occupied, exclusive
@@ -38,6 +41,8 @@ class State:
         repeated: last step sent at the last rewind, by metric; a resumed run repeats these steps.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     experiment: str
     run_name: str
     parent: str | None
@@ -58,12 +63,16 @@ class State:
         """
         path = folder / STATE
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
         except FileNotFoundError:
             raise DagenError(f"{folder} is not delivered to MLflow: it has no {STATE}.") from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
+            reason = (
+                complaint(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
+            )
             raise DagenError(
-                f"{path} is damaged ({error}); remove it and run again to log everything to MLflow."
+                f"{path} is damaged ({short(reason, 200)}); remove it and run again to log "
+                "everything to MLflow."
             ) from error
 
     def save(self, folder: Path) -> None:

@@ -65,19 +65,36 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return lambda *args: dagen(*map(str, args), monkeypatch=monkeypatch, capsys=capsys)
 
 
-def test_adapt_prints_both_runs_and_where_to_look(call: Call, data: Path) -> None:
+def test_adapt_prints_both_runs_and_where_to_look(call: Call, data: Path, tmp_path: Path) -> None:
     args = ["adapt", "--src", "resortit", "--tgt", "taco", "--method", "advent", *SMALL]
     code, out, err = call(*args)
     assert code == 0, err
-    for word in ("source-only", "advent", "taco val", "waste IoU", "aluminium", "GMAC", "dagen ui"):
+    for word in ("source-only", "advent", "taco val", "waste IoU", "aluminium", "GMAC", "Images:"):
         assert word in out
-    again = call(*args)
-    assert again[0] == 0 and again[1] == out
+    code, again, err = call(*args)
+    first, _, rest = again.partition("\n")
+    assert code == 0 and rest == out, err
+    assert first.startswith("Nothing was run: this run was finished before (20")
+    assert "runs/resortit-taco-enet-advent-" in first
+    assert first.endswith("Add --fresh to run it anew.")
 
 
-def test_train_scores_other_data_sets_too(call: Call, data: Path) -> None:
-    code, out, _ = call("train", "--src", "resortit", "--score", "taco", *SMALL)
-    assert code == 0 and "resortit val" in out and "taco val" in out
+def test_a_baseline_of_an_earlier_command_is_said_to_be_one(call: Call, data: Path) -> None:
+    """Without tracking, no page that compares the runs is named either."""
+    args = ["adapt", "--src", "resortit", "--tgt", "taco", *SMALL]
+    assert "--no-track" in SMALL
+    first, second = (call(*args, "--method", method) for method in ("adabn", "minent"))
+    assert first[0] == second[0] == 0, second
+    assert "The baseline is of 20" in second[1] and "The baseline is of" not in first[1]
+    assert not {word for word in ("Nothing was run", "dagen ui") if word in first[1] + second[1]}
+
+
+def test_only_a_finished_run_is_said_to_be_one(call: Call, data: Path) -> None:
+    args = ["train", "--src", "resortit", *SMALL]
+    new, again, fresh = (call(*args, *more) for more in ((), (), ("--fresh",)))
+    assert new[0] == again[0] == fresh[0] == 0
+    assert again[1].startswith("Nothing was run: this run was finished before (20")
+    assert "Nothing was run" not in new[1] + fresh[1]
 
 
 @pytest.mark.parametrize(

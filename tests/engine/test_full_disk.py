@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from dagen.benchmarking.attempt import attempt, train
 from dagen.engine.run import run, run_pair
 from dagen.errors import DagenError
 from dagen.runs.config import from_mapping
@@ -94,6 +96,19 @@ def test_a_runs_folder_that_cannot_be_written_to(
         with pytest.raises(DagenError, match=words) as error:
             run_pair(CONFIG, runtime)
     assert "\n" not in str(error.value) and str(runtime.runs) in str(error.value)
+
+
+def test_a_run_that_cannot_be_locked_is_one_line_also_as_a_cell(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(DagenError, match=r"run\.lock cannot be written: read-only") as error:
+        run(CONFIG, runtime)
+    assert "\n" not in str(error.value)
+    assert attempt(train, CONFIG, runtime) == str(error.value)
 
 
 def test_a_file_where_the_runs_folder_should_be(runtime: Runtime) -> None:

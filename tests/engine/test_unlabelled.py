@@ -56,4 +56,5 @@ def test_an_unlabelled_target_gives_feedback(tmp_path: Path, capsys: object) -> 
 
     comparison(pair, tmp_path / "runs")
     told = capsys.readouterr().out  # type: ignore[attr-defined]
+    assert told.endswith(f"Compare runs: dagen ui --runs {tmp_path / 'runs'}\n")
     assert "site, without labels" in told and "of the pixels of 2 images of site" in told
