@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagen.datasets.reading.formats import unread
 from dagen.datasets.reading.images import open_image
-from dagen.datasets.reading.paths import CONVERT, list_images, list_unread
+from dagen.datasets.reading.paths import list_images, list_unread
 from dagen.errors import DataError, UsageError
 
 MARK = ("Software", "dagen predict")
@@ -47,14 +48,14 @@ def plan(images: Path, out: Path) -> Job:
         raise UsageError(f"{images} does not exist; give an image or a folder of images.")
     names = list_images(images)
     own = {name for name in names if _is_own(images / name)}
-    unread = list_unread(images)
-    if len(own) == len(names) and not unread:
+    strange = list_unread(images)
+    if len(own) == len(names) and not strange:
         found = "only masks and overlays that dagen wrote" if own else "no image"
         raise UsageError(f"{images} has {found}; give a folder of JPEG, PNG, TIFF, BMP or WebP.")
     masks = {images / name: (out / name).with_suffix(".png") for name in names if name not in own}
     return Job(
         _checked(masks),
-        [f"{images / name} is a picture that is not read: {CONVERT}." for name in unread],
+        [unread(images / name) for name in strange],
     )
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from dagen.datasets.base import Dataset, Image, Label
+from dagen.datasets.reading.formats import unread, unread_together
 from dagen.datasets.reading.images import image_size, read_image
-from dagen.datasets.reading.paths import CONVERT, list_unread, stamp
+from dagen.datasets.reading.paths import list_unread, stamp
 from dagen.errors import DataError, UsageError, unknown
 from dagen.types import PRESETS, Task
+
+logger = logging.getLogger("dagen")
+
+
+@cache
+def _say(sentence: str) -> None:
+    """Warn, but once in a process: a data set is opened several times."""
+    logger.warning("%s", sentence)
 
 
 class MissingSplit(DataError):
@@ -56,8 +67,14 @@ class Files(Dataset):
             )
         if self._faults and not self._checked:
             raise DataError(" ".join(self._faults))
+        strange = [] if self._checked else self._unread()
         if not names and not self._faults:
-            raise MissingSplit(f"the split '{split}' of {self.root} has no image: {self._layout()}")
+            raise MissingSplit(
+                f"the split '{split}' of {self.root} has no image: "
+                f"{' '.join([*strange, self._layout()])}"
+            )
+        for sentence in strange:
+            _say(sentence)
         self._names = sorted({*names})
 
     def _listing(self) -> Iterable[str]:
@@ -98,12 +115,17 @@ class Files(Dataset):
         """The folder whose pictures are the split; None if a list names them."""
         return None
 
+    def _unread(self) -> list[str]:
+        """What is said about pictures beside the split's images whose format is not read."""
+        folder = self._folder
+        return [] if folder is None else unread_together(folder / n for n in list_unread(folder))
+
     def audit(self) -> Iterator[tuple[str, str]]:
         """Defects that no single image shows, as (file, problem)."""
         if self._folder:
             below = self._folder.relative_to(self.root)
             for name in list_unread(self._folder):
-                yield (below / name).as_posix(), f"is a picture that is not read: {CONVERT}."
+                yield (below / name).as_posix(), unread(self._folder / name)
 
     def inspect(self, index: int) -> Label:
         """:meth:`label`, drawn even if other labels in the same file are wrong; for checks only."""

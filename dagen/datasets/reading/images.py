@@ -12,7 +12,7 @@ from PIL import Image as Pil
 from PIL import ImageFile, ImageOps
 
 from dagen.datasets.base import Image
-from dagen.datasets.reading.paths import CONVERT
+from dagen.datasets.reading.formats import READ, strange_format, unread
 from dagen.errors import DataError
 
 MOST = 2**27
@@ -23,7 +23,6 @@ _DEEP = re.compile(r";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all
 _DEEP_GREY = re.compile(r"\bI;16[BLN]?\b")
 _DIM = 16  # the upper 8 of 16 bits are below this in a picture of 12 bits or fewer
 _TRANSPOSED = frozenset({5, 6, 7, 8})
-_HEIC = re.compile(rb".{4}ftyp(hei|hev|mif1|msf1)", re.DOTALL)
 # Errors of Pillow for a file that is not what it claims to be.
 DAMAGED = (
     OSError,
@@ -40,7 +39,8 @@ def open_image(path: Path) -> ImageFile.ImageFile:
     """The opened image file, of which only the header is read.
 
     Raises:
-        DataError: the file is missing, not an image, or has too many pixels.
+        DataError: the file is missing, not an image, of a format that is not read, or has too many
+            pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -52,11 +52,14 @@ def open_image(path: Path) -> ImageFile.ImageFile:
     except Pil.DecompressionBombError:
         raise _too_large(path) from None
     except DAMAGED as error:
-        if _is_heic(path):
-            raise DataError(f"{path} is a HEIC file, which is not read: {CONVERT}.") from None
+        if strange_format(path):
+            raise DataError(unread(path)) from None
         raise DataError(
             f"{path} cannot be read as an image ({short(error)}): replace it."
         ) from None
+    if image.format not in READ:
+        image.close()
+        raise DataError(unread(path, strange_format(path) or image.format))
     if image.width * image.height > MOST:
         image.close()
         raise _too_large(path)
@@ -68,15 +71,6 @@ def _too_large(path: Path) -> DataError:
         f"{path} has more than {MOST // 10**6} megapixels, which are not read: scale it down, or "
         "cut it into parts."
     )
-
-
-def _is_heic(path: Path) -> bool:
-    """Whether it is such a file under any suffix; phones write them."""
-    try:
-        with path.open("rb") as file:
-            return _HEIC.match(file.read(12)) is not None
-    except OSError:
-        return False
 
 
 def read_image(path: Path) -> Image:

@@ -18,9 +18,6 @@ UNREAD = frozenset(
 )
 """Suffixes of pictures that are not read, in lower case; they are named, not passed over."""
 
-CONVERT = "save it as JPEG or PNG"
-"""What to do with such a picture."""
-
 
 def portable(name: str) -> str:
     """A path as another file names it, with ``/`` between its parts, and without ``.`` and ``//``.
