@@ -161,7 +161,7 @@ def predict(
         return predict_image(predictor, images)
     if out is None:
         raise UsageError(f"{images} needs a folder for its masks; give it as out.")
-    return predict_files(predictor, Path(images), Path(out), quiet=quiet)
+    return predict_files(predictor, Path(images), Path(out), quiet=quiet).written
 
 
 def profile(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagen.cli import options
+
+if TYPE_CHECKING:
+    from dagen.scoring.objects import Shape
+    from dagen.scoring.prediction import Segmented
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,6 +24,15 @@ def predict(
     model: options.Deployed,
     images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("predictions"),
+    objects: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for all objects as COCO JSON; - prints each as a GeoJSON line, in pixels."
+        ),
+    ] = None,
+    least: Annotated[
+        int, typer.Option("--min-area", min=1, help="Pixels of the smallest object.")
+    ] = 1,
     size: options.Cover = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -29,16 +43,44 @@ def predict(
     what is segmented. Pictures that cannot be read are listed at the end (exit code 1).
     """
     from dagen.api import networks
-    from dagen.scoring.prediction import NotSegmented
+    from dagen.scoring.objects import CocoObjects, feature
+    from dagen.scoring.prediction import NotSegmented, predict_files
+    from dagen.system.files import make_folder, write_atomically
+
+    predictor = networks.load(model, size=size, device=device)
+    lines, document = objects == Path("-"), CocoObjects(predictor.task)
+
+    def on_objects(name: str, shape: tuple[int, int], found: list[Shape]) -> None:
+        document.add(name, shape, found)
+        if lines:
+            for each in found:
+                typer.echo(json.dumps(feature(name, each, predictor.task)))
 
     failures: list[str] = []
+    wanted = None if objects is None else on_objects
     try:
-        written = networks.predict(model, images, out, size=size, device=device, quiet=quiet)
+        done = predict_files(predictor, images, out, quiet=quiet, on_objects=wanted, least=least)
     except NotSegmented as error:
-        written, failures = error.written, error.failures
-    typer.echo(f"{len(written)} image(s) segmented; masks and overlays are in {out}.")
+        done, failures = error.done, error.failures
+    if objects is not None and not lines:
+        make_folder(objects.parent)
+        write_atomically(objects, json.dumps(document.document()).encode())
+    for line in _told(done, out, objects):
+        typer.echo(line, err=lines)
     for failure in failures:
         typer.echo(failure, err=True)
     if failures:
         typer.echo(f"dagen: {len(failures)} image(s) could not be segmented.", err=True)
         raise typer.Exit(1)
+
+
+def _told(done: Segmented, out: Path, objects: Path | None) -> list[str]:
+    count, total = len(done.written), sum(done.seconds.values())
+    told = [f"{count} image(s) segmented; masks and overlays are in {out}."]
+    if objects is not None:
+        where = "" if objects == Path("-") else f"; they are in {objects}"
+        told.append(f"{done.found} object(s) found{where}.")
+    if count and total:
+        shares = ", ".join(f"{name} {100 * s / total:.0f} %" for name, s in done.seconds.items())
+        told.append(f"{count / total:.1f} images per second ({shares}).")
+    return told

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dagen.datasets.reading.images import read_image
 from dagen.errors import DataError, UsageError
-from dagen.scoring.overlay import overlay
+from dagen.scoring.objects import Shape, shapes
+from dagen.scoring.overlay import legend, overlay
 from dagen.scoring.prediction_files import MARK, overlay_of, plan
 from dagen.scoring.predictor import Prediction, Predictor, mask
 from dagen.system.files import make_folder, write_atomically
@@ -23,17 +29,46 @@ _MOST = 2**28  # probabilities of one picture, C x H x W: 1 GB
 _SIDE = 65_000  # pixels; JPEG allows little more
 
 
+@dataclass
+class Segmented:
+    """What became of a call's pictures.
+
+    Attributes:
+        written: the masks.
+        seconds: the time that reading, the network and writing took, by name.
+        found: number of objects.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    found: int = 0
+
+    @contextmanager
+    def clocked(self, name: str) -> Iterator[None]:
+        """Add the time inside the block to one of :attr:`seconds`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+OnObjects = Callable[[str, tuple[int, int], list[Shape]], None]
+"""Called with each picture's name, its height and width, and its objects."""
+
+
 class NotSegmented(DataError):
     """Some pictures could not be segmented; all others were.
 
     Attributes:
         failures: one sentence for each picture that failed.
-        written: the masks of the others.
+        done: what became of the others.
     """
 
-    def __init__(self, failures: list[str], written: list[Path]) -> None:
+    def __init__(self, failures: list[str], done: Segmented) -> None:
         self.failures = failures
-        self.written = written
+        self.done = done
+        written = done.written
         rest = f" (and {len(failures) - 5} more)" if len(failures) > 5 else ""
         super().__init__(
             f"{len(failures)} of {len(failures) + len(written)} image(s) could not be segmented: "
@@ -61,22 +96,30 @@ def predict_image(predictor: Predictor, image: Pixels) -> Prediction:
 
 
 def predict_files(
-    predictor: Predictor, images: Path, out: Path, *, quiet: bool = True
-) -> list[Path]:
+    predictor: Predictor,
+    images: Path,
+    out: Path,
+    *,
+    quiet: bool = True,
+    on_objects: OnObjects | None = None,
+    least: int = 1,
+) -> Segmented:
     """Segment an image, or every image below a folder.
 
-    ``a/b.jpg`` becomes ``<out>/a/b.png`` (mode L, class ids) and ``<out>/a/b-overlay.jpg``. Hidden
-    files are left out, and so are masks and overlays that dagen wrote earlier. A picture that
-    cannot be read does not keep the others from being segmented.
+    ``a/b.jpg`` becomes ``<out>/a/b.png`` (mode L, class ids) and ``<out>/a/b-overlay.jpg``, which
+    has a legend below it. Hidden files are left out, and so are masks and overlays that dagen wrote
+    earlier. A picture that cannot be read does not keep the others from being segmented.
 
     Args:
         predictor: the predictor that segments them.
         images: a file or a folder.
         out: folder to write to; made if missing.
         quiet: no progress display.
+        on_objects: called after each picture, if given.
+        least: pixels of the smallest object.
 
     Returns:
-        The masks that were written.
+        The masks that were written, and where the time went.
 
     Raises:
         UsageError: there is no image, two images' masks would have the same name, or a file that
@@ -86,36 +129,60 @@ def predict_files(
         DagenError: a mask cannot be written.
     """
     job = plan(images, out)
-    failures, written = [*job.unread], []
+    failures, done = [*job.unread], Segmented()
     with Progress(quiet=quiet) as progress:
         bar = progress.task("segmenting", len(job.masks))
         for file, path in job.masks.items():
             try:
-                image = read_image(file)
-                label = _segment(predictor, image)
+                with done.clocked("reading"):
+                    image = read_image(file)
+                with done.clocked("network"):
+                    label, confidence = _segment(predictor, image, on_objects is not None)
             except DataError as error:
                 failures.append(str(error))
             except MemoryError:
                 failures.append(f"{file} needs more memory than there is: scale it down.")
             else:
-                _write(image, label, predictor.task, path)
-                written.append(path)
+                if confidence is not None and on_objects is not None:
+                    with done.clocked("objects"):
+                        found = shapes(label, confidence, predictor.task, least)
+                        on_objects(_name(file, images), label.shape, found)
+                    done.found += len(found)
+                with done.clocked("writing"):
+                    _write(image, label, predictor.task, path)
+                done.written.append(path)
             bar.advance()
     if failures:
-        raise NotSegmented(failures, written)
-    return written
+        raise NotSegmented(failures, done)
+    return done
 
 
-def _segment(predictor: Predictor, image: Pixels) -> Label:
-    """The mask of an image; a huge one is segmented smaller, so that memory stays bounded."""
+def _name(file: Path, images: Path) -> str:
+    return file.name if file == images else file.relative_to(images).as_posix()
+
+
+def _segment(
+    predictor: Predictor, image: Pixels, confident: bool
+) -> tuple[Label, NDArray[np.float32] | None]:
+    """The mask of an image and, if wanted, the probability of each pixel's class.
+
+    A huge image is segmented smaller, so that memory stays bounded.
+    """
     height, width = image.shape[:2]
     scale = math.sqrt(_MOST / (predictor.task.num_classes * height * width))
     if scale >= 1:
-        return mask(predictor(image))
+        probabilities = predictor(image)
+        return mask(probabilities), probabilities.max(0) if confident else None
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    label = cv2.resize(mask(predictor(small)), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(label, np.uint8)
+    probabilities = predictor(small)
+    whole = (width, height)
+    label = cv2.resize(mask(probabilities), whole, interpolation=cv2.INTER_NEAREST)
+    largest = probabilities.max(0) if confident else None
+    if largest is not None:
+        resized = cv2.resize(largest, whole, interpolation=cv2.INTER_NEAREST)
+        largest = np.asarray(resized, np.float32)
+    return np.asarray(label, np.uint8), largest
 
 
 def _write(image: Pixels, label: Label, task: Task, path: Path) -> None:
@@ -124,6 +191,15 @@ def _write(image: Pixels, label: Label, task: Task, path: Path) -> None:
     mark.add_text(*MARK)
     flat = Image.fromarray(label)
     write_atomically(path, lambda file: flat.save(file, "png", pnginfo=mark))
-    drawn = Image.fromarray(overlay(image, label, task))
+    drawn = _with_legend(Image.fromarray(overlay(image, label, task)), task)
     drawn.thumbnail((_SIDE, _SIDE))
     write_atomically(overlay_of(path), lambda file: drawn.save(file, "jpeg", quality=92))
+
+
+def _with_legend(drawn: Image.Image, task: Task) -> Image.Image:
+    """A picture above the names of the colours, in letters that suit its size."""
+    strip = legend(task, drawn.width, size=max(9, round(max(drawn.size) / 50)))
+    whole = Image.new("RGB", (drawn.width, drawn.height + strip.height))
+    whole.paste(drawn, (0, 0))
+    whole.paste(strip, (0, drawn.height))
+    return whole

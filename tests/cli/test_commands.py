@@ -203,19 +203,43 @@ def test_predict_writes_masks_and_overlays(
     call: Call, data: Path, model: Path, tmp_path: Path
 ) -> None:
     images = data / "resortit" / "val"
-    code, _, err = call("predict", model, images, "--out", tmp_path / "out", "--quiet")
+    code, said, err = call("predict", model, images, "--out", tmp_path / "out", "--quiet")
     assert code == 0, err
     for image in images.iterdir():
         mask = Image.open(tmp_path / "out" / f"{image.stem}.png")
         assert mask.mode == "L" and mask.size == Image.open(image).size
         assert np.asarray(mask).max() < 5
-        assert (tmp_path / "out" / f"{image.stem}-overlay.jpg").is_file()
+        with Image.open(tmp_path / "out" / f"{image.stem}-overlay.jpg") as overlay:
+            assert overlay.width == mask.width and overlay.height > mask.height, "a legend"
+    assert "images per second (reading" in said
     code, _, err = call("predict", model, tmp_path / "none")
     assert code == 2 and "does not exist" in err
     _sixteen_bits(data)
     images = data / "resortit" / "train"
     code, _, err = call("predict", model, images, "--out", tmp_path / "deep", "--quiet")
     assert code == 1 and "00000.png has 16 bits a channel but no value of" in err
+
+
+def test_predict_tells_its_objects(call: Call, data: Path, model: Path, tmp_path: Path) -> None:
+    images, out = data / "resortit" / "val", tmp_path / "out"
+    command = ("predict", model, images, "--out", out, "--quiet", "--objects")
+    code, said, err = call(*command, tmp_path / "found" / "objects.json")
+    assert code == 0, err
+    document = json.loads((tmp_path / "found" / "objects.json").read_text())
+    assert [entry["file_name"] for entry in document["images"]] == ["00000.png", "00001.png"]
+    by_image = {entry["id"]: 0 for entry in document["images"]}
+    for entry in document["annotations"]:
+        by_image[entry["image_id"]] += entry["area"]
+    for entry in document["images"]:
+        mask = np.asarray(Image.open(out / entry["file_name"]))
+        assert by_image[entry["id"]] == int((mask > 0).sum())
+    count = len(document["annotations"])
+    assert count and f"{count} object(s) found" in said
+    code, said, err = call(*command, "-", "--min-area", "5")
+    features = [json.loads(line) for line in said.splitlines()]
+    large = [entry for entry in document["annotations"] if entry["area"] >= 5]
+    assert [f["properties"]["area"] for f in features] == [entry["area"] for entry in large]
+    assert "object(s) found." in err, "standard output has nothing but features"
 
 
 def test_profile_enforces_the_cap(call: Call) -> None:

@@ -43,7 +43,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def _predict(images: Path, out: Path) -> list[str]:
-    return [path.relative_to(out).as_posix() for path in predict_files(Red(), images, out)]
+    return [path.relative_to(out).as_posix() for path in predict_files(Red(), images, out).written]
 
 
 EXPECTED = (PIXELS[..., 0] > 127.5).astype(np.uint8)
@@ -152,7 +152,7 @@ def test_bad_pictures_stop_no_other(tmp_path: Path) -> None:
     _save(photos / "e.png")
     with pytest.raises(NotSegmented) as error:
         _predict(photos, tmp_path / "out")
-    assert error.value.written == [tmp_path / "out" / "e.png"]
+    assert error.value.done.written == [tmp_path / "out" / "e.png"]
     assert np.array_equal(_mask(tmp_path / "out" / "e.png"), EXPECTED)
     named = {Path(line.removeprefix("the image ").split()[0]).name for line in error.value.failures}
     assert named == {"a.jpg", "b.jpg", "c.tif", "d.png", "IMG.HEIC"}
