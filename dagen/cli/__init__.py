@@ -23,12 +23,14 @@ from dagen.cli import (
     ui,
     visualize,
 )
+from dagen.cli._messages import Commands
 from dagen.errors import DagenError
 from dagen.system.memory import keep_freed_memory
 from dagen.version import __version__
 
 app = typer.Typer(
     name="dagen",
+    cls=Commands,
     help="Domain adaptation and generalization of tiny semantic segmentation networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

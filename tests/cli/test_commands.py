@@ -264,3 +264,26 @@ def test_version() -> None:
     import dagen as package
 
     assert package.__version__ in CliRunner().invoke(cli.app, ["--version"]).stdout
+
+
+def test_evaluate_leads_with_the_headline_and_explains_the_calibration_error(
+    call: Call, data: Path, model: Path
+) -> None:
+    code, out, _ = call("evaluate", model, "--data", "taco", "--quiet")
+    assert code == 0
+    assert 0 < out.index("waste IoU") < out.index("mIoU", out.index("waste IoU"))
+    assert "ECE" in out and "how sure the network is of a pixel and how often it is right" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["{}"], ["--{}"], ["train", "--{}"], ["train", "{}", "{}"], ["list", "{}"],
+        ["data", "check", "x", "--{}"], ["train", "--steps", "{}"],
+        ["benchmark", "x", "--jobs", "{}"],
+    ],
+)  # fmt: skip
+def test_the_parsers_own_messages_are_cut(words: list[str]) -> None:
+    given = "x" * 20_000
+    found = CliRunner().invoke(cli.app, [word.format(given) for word in words])
+    assert found.exit_code == 2 and len(found.output) < 3000
