@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dagen.errors import UsageError
+from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.teacher import Teacher
 from dagen.runs.parts import arrange
 from dagen.types import PRESETS, Batch, Pasting, Task
@@ -54,3 +55,83 @@ def test_parameters_say_what_is_loaded() -> None:
 def test_no_teacher_and_one_named_twice_are_refused(maps: list[str]) -> None:
     with pytest.raises(UsageError, match=r"teacher\.maps is .*each once"):
         arrange(["teacher"], {"teacher": {"maps": maps}}, setting())
+
+
+def _terms(maps: dict[str, torch.Tensor], step: int = 0, **config: object) -> dict[str, float]:
+    stack = stack_of(["teacher"], maps=list(maps), **config)
+    images = batch()
+    assert images.target is not None
+    images = Batch(images.source, replace(images.target, maps=maps))
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    return {
+        k: float(v.detach()) for k, v in part.losses(step_of(stack, step, images=images)).items()
+    }
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "channel_wise", "dice", "lovasz"])
+def test_every_loss_can_stand_alone_and_has_its_weight(name: str) -> None:
+    maps = {"a": torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(0))}
+    off = {"cross_entropy": 0.0}
+    one = _terms(maps, **{**off, name: 1.0})
+    two = _terms(maps, **{**off, name: 2.0, "weight": 2.0})
+    assert list(one) == [name] and one[name] > 0
+    assert two[name] == pytest.approx(4 * one[name], rel=1e-5)
+
+
+def test_without_any_loss_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="all factors of teacher's losses are 0"):
+        arrange(["teacher"], {"teacher": {"cross_entropy": 0}}, setting())
+
+
+def test_pixels_in_dispute_and_at_outlines_are_not_learnt() -> None:
+    a = torch.zeros(2, 32, 32)
+    a[:, 8:24, 8:24] = 1.0
+    b = a.clone()
+    b[:, 12:16, 12:16] = 0.0
+    wrong = {"a": a, "b": b}
+    stack = stack_of(["teacher"], maps=["a", "b"], band=2)
+    images = batch()
+    assert images.target is not None
+    ctx = step_of(stack, images=Batch(images.source, replace(images.target, maps=wrong)))
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    taught = part.taught(ctx)
+    assert not taught.valid[:, 12:16, 12:16].any()
+    assert not taught.valid[:, 6:10, 8:24].any() and taught.valid[:, :6].all()
+    assert taught.valid[:, 18:22, 18:22].all()
+
+
+def test_images_on_which_teachers_disagree_count_less() -> None:
+    same, other = torch.zeros(2, 32, 32), torch.zeros(2, 32, 32)
+    same[:, 8:24, 8:24] = other[0, 8:24, 8:24] = 1.0
+    other[1, :8, :8] = 1.0  # nothing in common
+    config = {"maps": ["a", "b"], "disputed": 1.0}
+    stack = stack_of(["teacher"], **config)
+    images = batch()
+    assert images.target is not None
+    ctx = step_of(
+        stack, images=Batch(images.source, replace(images.target, maps={"a": same, "b": other}))
+    )
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    agreed = part.taught(ctx).agreement
+    assert agreed[0] == 1 and float(agreed[1]) < 0.05
+    maps = {"a": same, "b": other}
+    assert _terms(maps, disputed=1.0) != _terms(maps, disputed=1.0, by_agreement=False)
+
+
+def test_the_students_average_takes_over_from_the_given_share_on() -> None:
+    maps = {"a": torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(0))}
+    config = {"takeover": 0.5, "trust": [0.9, 0.5]}
+    stack = stack_of(["teacher"], maps="a", **config)
+    images = batch()
+    assert images.target is not None
+    images = Batch(images.source, replace(images.target, maps=maps))
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    for step, share in ((0, 1.0), (4, 1.0), (5, 0.9), (9, 0.5)):
+        ctx = step_of(stack, step, images=images)
+        taught = part.taught(ctx).soft
+        p = 1 - teacher_of(ctx).probabilities(ctx)[:, 0]
+        assert torch.allclose(taught, share * maps["a"] + (1 - share) * p, atol=1e-6), step

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dagen.datasets.maps.base import Resizing
+from dagen.datasets.maps.base import Resizing, by_layers
 from dagen.types import Image
 
 _T = TypeVar("_T", bound=np.integer[Any] | np.floating[Any])
@@ -60,15 +60,13 @@ class Strong:
             return array
         height, width = array.shape[:2]
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), self.angle, 1.0)
-        nearest = how == "nearest"
-        found = cv2.warpAffine(
-            np.ascontiguousarray(array),
-            matrix,
-            (width, height),
-            flags=cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
-        return np.asarray(found, array.dtype).reshape(array.shape)
+        flags = cv2.INTER_NEAREST if how == "nearest" else cv2.INTER_LINEAR
+        border = cv2.BORDER_REFLECT_101
+
+        def turn(some: NDArray[_T]) -> Any:
+            return cv2.warpAffine(some, matrix, (width, height), flags=flags, borderMode=border)
+
+        return by_layers(np.ascontiguousarray(array), turn)
 
     def coloured(self, image: Image) -> Image:
         """The image in other colours."""

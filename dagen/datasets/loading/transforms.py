@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dagen.datasets.maps.base import Array, Resizing
+from dagen.datasets.maps.base import Array, Resizing, by_layers
 from dagen.types import Image, Label
 
 if TYPE_CHECKING:  # a predictor of an exported file resizes images where there is no torch
@@ -70,8 +70,7 @@ def resize_label(label: NDArray[_T], size: tuple[int, int]) -> NDArray[_T]:
 def _resized(array: NDArray[_T], size: tuple[int, int], how: int) -> NDArray[_T]:
     if array.shape[:2] == size:
         return array
-    resized = cv2.resize(array, size[::-1], interpolation=how)
-    return np.asarray(resized, array.dtype).reshape(*size, *array.shape[2:])
+    return by_layers(array, lambda some: cv2.resize(some, size[::-1], interpolation=how))
 
 
 @dataclass(frozen=True)

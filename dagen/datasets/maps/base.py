@@ -11,7 +11,8 @@ all sizes (:attr:`Map.whole`).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from dagen.types import Image
 
 Array = NDArray[Any]
 """(H, W) or (H, W, K) uint8 or float: the map of one image, of the image's own size."""
+_T = TypeVar("_T", bound=np.integer[Any] | np.floating[Any])
 Resizing = Literal["nearest", "bilinear"]
 
 
@@ -96,5 +98,18 @@ def fitted(made: Array, shape: tuple[int, ...]) -> Array:
     shrinking = height * width < made.shape[0] * made.shape[1]
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     array = made if made.dtype == np.uint8 else made.astype(np.float32)
-    resized = cv2.resize(array, (width, height), interpolation=how)
-    return np.asarray(resized, array.dtype).reshape(height, width, *made.shape[2:])
+    return by_layers(array, lambda some: cv2.resize(some, (width, height), interpolation=how))
+
+
+def by_layers(array: NDArray[_T], change: Callable[[NDArray[_T]], Any]) -> NDArray[_T]:
+    """``change`` of an image or map of any number of layers; OpenCV takes at most four at once.
+
+    Args:
+        array: (H, W) or (H, W, K).
+        change: makes (h, w) from (H, W), or (h, w, k) from (H, W, k); it may drop a single layer.
+    """
+    if array.ndim == 2:
+        return np.asarray(change(array), array.dtype)
+    some = [np.ascontiguousarray(array[..., k : k + 4]) for k in range(0, array.shape[2], 4)]
+    changed = [np.asarray(change(part), array.dtype) for part in some]
+    return np.concatenate([c if c.ndim == 3 else c[..., None] for c in changed], axis=2)

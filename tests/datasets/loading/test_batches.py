@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from dagen.datasets.base import Dataset
-from dagen.datasets.loading.batches import Feed, Sampling, Steps, batches, every_image
+from dagen.datasets.loading.batches import (
+    Feed,
+    Sampling,
+    Steps,
+    batches,
+    drawn,
+    every_image,
+)
+from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.maps.base import Map, Resizing
 from dagen.errors import DataError
 from dagen.types import Batch, Task
@@ -149,3 +157,92 @@ def test_a_map_of_another_type_or_size_is_refused(made: np.ndarray) -> None:
 
     with pytest.raises(DataError, match=r"the map odd/3 of number 2 is .*\(40, 60\)"):
         Numbers(7).map_of(2, Odd())
+
+
+class Half(Map):
+    """255 in the right half of the picture."""
+
+    digest = "half/1"
+
+    def make(self, image: np.ndarray, name: str) -> np.ndarray:
+        made = np.zeros(image.shape[:2], np.uint8)
+        made[10:30, 35:50] = 255
+        return made
+
+
+def _pasted(augment: str = "strong") -> Steps:
+    images, kinds = Numbers(7, labels=False), {"half": Half()}
+    paster = Paster(images, [0, 1, 2], kinds, 0.7, Numbers(3, labels=False), 0.3)
+    feeds = {
+        "source": Feed(Numbers(5), True),
+        "target": Feed(images, False, maps=kinds, paster=paster),
+    }
+    return Steps(feeds, Sampling((32, 32), 6, 2.0, 0, augment, source_batch=2), steps=6)
+
+
+def test_the_domains_may_have_batches_of_different_sizes() -> None:
+    batch = _pasted()[0]
+    assert batch.source is not None and batch.target is not None
+    assert batch.source.image.shape == (2, 3, 32, 32) and batch.source.label is not None
+    assert batch.target.image.shape == (6, 3, 32, 32)
+    assert batch.target.maps["half"].shape == (6, 32, 32)
+    seen = [i for step in range(5) for i in _pasted()[step].source.index.tolist()]  # type: ignore[union-attr]
+    assert sorted(seen) == sorted([*range(5)] * 2)  # each image once an epoch
+
+
+def test_pasting_and_turning_depend_on_seed_and_step_alone() -> None:
+    alone = list(batches(_pasted(), 0, 0))
+    together = list(batches(_pasted(), 0, 2))
+    resumed = list(batches(_pasted(), 4, 0))
+    for a, b in [*zip(alone, together, strict=True), *zip(alone[4:], resumed, strict=True)]:
+        assert _same(a, b)
+        assert a.target is not None and b.target is not None
+        assert torch.equal(a.target.maps["half"], b.target.maps["half"])
+        assert a.source is not None and b.source is not None
+        assert a.source.label is not None and b.source.label is not None
+        assert torch.equal(a.source.label, b.source.label)
+
+
+def test_empty_scenes_have_their_own_names_and_blank_maps() -> None:
+    steps = _pasted("none")
+    found = []
+    for step in range(6):
+        batch = steps[step]
+        assert batch.target is not None
+        names = steps.names(batch)[2:]
+        for index, name in zip(batch.target.index.tolist(), names, strict=True):
+            assert name == f"number {index if index < 7 else index - 7}"
+            found.append(index)
+    assert {7, 8, 9} & set(found) and max(found) < 10
+    assert any(not m.any() for s in range(6) for m in steps[s].target.maps["half"])  # type: ignore[union-attr]
+
+
+def test_strong_augmentation_turns_labels_with_their_images() -> None:
+    class Edge(Numbers):
+        def image(self, index: int) -> np.ndarray:
+            return np.repeat(255 * self.label(index)[..., None], 3, 2)
+
+        def label(self, index: int) -> np.ndarray:
+            label = np.zeros((40, 60), np.uint8)
+            label[:, 30:] = 1
+            return label
+
+    feeds = {"source": Feed(Edge(5), True)}
+    steps = Steps(feeds, Sampling((40, 40), 8, 1.0, 0, "strong"), steps=1)
+    view = steps[0].source
+    assert view is not None and view.label is not None
+    for image, label in zip(view.image, view.label, strict=True):
+        shown = image.mean(0)
+        if label.any() and not label.all():
+            middle = (shown.min() + shown.max()) / 2
+            assert ((shown > middle) == (label == 1)).float().mean() > 0.97
+
+
+def test_a_run_that_is_short_draws_the_first_images_only() -> None:
+    how = Sampling((32, 32), 2, 1.0, 0)
+    some = drawn("target", 7, how, 2)
+    assert len(set(some)) == 4 and sorted(drawn("target", 7, how, 9)) == list(range(7))
+    feeds = {"target": Feed(Numbers(7, labels=False), False)}
+    steps = Steps(feeds, how, steps=2)
+    seen = [i for s in range(2) for i in steps[s].target.index.tolist()]  # type: ignore[union-attr]
+    assert seen == some

@@ -1,0 +1,140 @@
+"""Whole runs that learn from a teacher: its record, its failures, and which images it sees."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagen.datasets.maps.teachers.onnx_file import OnnxMap
+from dagen.engine import loop
+from dagen.engine.loop import schedule
+from dagen.engine.run import run
+from dagen.errors import DagenError, DataError, UsageError
+from dagen.runs import results
+from dagen.runs.config import Config, from_mapping
+from dagen.runs.history import read_records
+from dagen.runs.runtime import Runtime
+from tests import tiny
+from tests.teachers import write_onnx
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    return write_onnx(tmp_path / "bright.onnx")
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Runtime:
+    root = tmp_path / "data"
+    tiny.make_resortit(root, train=4, val=1)
+    tiny.make_folder(root, train=5, val=3)
+    return Runtime(
+        runs=tmp_path / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
+    )
+
+
+def small(teacher: object, **values: object) -> Config:
+    own = {"maps": str(teacher), "paste": 0.7}
+    own.update(values.pop("own", {}))  # type: ignore[call-overload]
+    return from_mapping(
+        {
+            "src": "resortit", "tgt": "folder", "model": "enet", "width": 0.25, "task": "material",
+            "size": [32, 32], "steps": 3, "batch": 4, "source_batch": 2, "warmup": 1,
+            "method": "teacher", "augment": "strong", "parts": {"teacher": own}, **values,
+        }
+    )  # fmt: skip
+
+
+def test_the_teachers_digest_stands_in_the_record(teacher: Path, runtime: Runtime) -> None:
+    result = run(small(teacher), runtime)
+    known = result.teachers
+    assert known is not None and list(known) == [str(teacher)]
+    assert json.loads((result.folder / "teachers.json").read_text()) == known
+    loaded = results.load(result.folder)
+    assert loaded is not None and loaded.teachers == known
+    tags = {}
+    for record in read_records(result.folder):
+        if record["kind"] == "tags":
+            tags.update(dict(record["values"]))
+    assert json.loads(tags["teachers"]) == known
+
+
+def test_another_file_under_the_same_name_is_refused(
+    teacher: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = schedule
+
+    def stopped(step: int, config: Config) -> float:
+        if step == 2:
+            raise KeyboardInterrupt
+        return plain(step, config)
+
+    monkeypatch.setattr(loop, "schedule", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(small(teacher), replace(runtime, save_every=1))
+    monkeypatch.setattr(loop, "schedule", plain)
+    content = teacher.read_bytes()
+    write_onnx(teacher, scale=0.5)
+    with pytest.raises(UsageError, match=r"began with another file of the teacher .*--fresh"):
+        run(small(teacher), runtime)
+    teacher.write_bytes(content)
+    resumed = run(small(teacher), runtime)
+    whole = run(small(teacher), replace(runtime, runs=runtime.runs.with_name("again")))
+    assert resumed.model.read_bytes() == whole.model.read_bytes()  # resumed to the bit
+
+
+def test_only_training_images_are_shown_to_the_teacher(
+    teacher: Path, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
+    seen: list[str] = []
+    plain = OnnxMap.make
+
+    def watched(self: OnnxMap, image: np.ndarray, name: str) -> np.ndarray:
+        seen.append(name)
+        return plain(self, image, name)
+
+    monkeypatch.setattr(OnnxMap, "make", watched)
+    run(small(teacher, candidates=2, select="combined"), runtime)
+    assert len(seen) == 5 and all("/train/" in name for name in seen)  # each once
+    run(small(teacher, seed=1, size=[64, 64]), runtime)
+    assert len(seen) == 5  # another size needs no other map
+
+
+def test_a_folder_and_a_run_are_teachers_too(
+    teacher: Path, runtime: Runtime, tmp_path: Path
+) -> None:
+    first = run(small(teacher), runtime)
+    assert runtime.data_root is not None
+    masks = tmp_path / "made"
+    shutil.copytree(runtime.data_root / "folder" / "masks" / "train", masks)
+    for maps in (masks, f"run:{first.name}", first.model):
+        try:
+            result = run(small(maps, own={"channel_wise": 3.0, "dice": 1.0}), runtime)
+        except DataError as error:  # the masks hold ids of materials
+            assert maps == masks and "masks hold 0 and 1" in str(error)
+        else:
+            assert result.teachers is not None
+            assert maps == masks or "network/1" in str(result.teachers)
+    with pytest.raises(UsageError, match=r"segments background, aluminium.* same classes"):
+        run(small(first.model, task="binary"), runtime)
+
+
+def test_what_is_wrong_with_a_teacher_comes_before_any_work(
+    teacher: Path, runtime: Runtime
+) -> None:
+    for maps, message in (
+        (teacher.with_name("no.onnx"), "cannot be read"),
+        ("u2net", "unknown teacher 'u2net'; did you mean 'u2netp'"),
+        ("run:none", "none"),
+    ):
+        with pytest.raises(DagenError, match=message) as error:
+            run(small(maps), runtime)
+        assert "\n" not in str(error.value)
+    teacher.write_bytes(b"not a network")
+    with pytest.raises(DataError, match="damaged or no ONNX file"):
+        run(small(teacher), runtime)
+    assert not [*runtime.runs.glob("*/config.json")]
