@@ -67,8 +67,13 @@ class Dacs(Method):
         return {"main": self.config.weight * loss}
 
     def mix(self, ctx: Context) -> tuple[Tensor, Tensor, Tensor]:
-        """Mixed images (B, 3, H, W), labels (B, H, W) and the weight of each pixel (B, H, W)."""
-        label = source_label(ctx)
+        """Mixed images (B, 3, H, W), labels (B, H, W) and the weight of each pixel (B, H, W).
+
+        Each target image gets a source image, in order; a shorter source batch is repeated.
+        """
+        count, target = len(ctx.source.image), ctx.target.image
+        rows = torch.arange(len(target), device=target.device) % count
+        label = source_label(ctx)[rows]
         draws = ctx.generator("dacs/mix")
         if ctx.task.num_classes > 2 or not ctx.task.background:
             pasted = class_mix(label, draws, background=not ctx.task.background)
@@ -77,7 +82,7 @@ class Dacs(Method):
         probabilities = teacher_of(ctx).probabilities(ctx)
         sure = trust(probabilities, self.config.threshold)
         ctx.metrics["trust"] = sure
-        image = torch.where(pasted, ctx.source.image, ctx.target.image)
+        image = torch.where(pasted, ctx.source.image[rows], target)
         pasted = pasted[:, 0]
         mixed = torch.where(pasted, label, probabilities.argmax(1))
         return image, mixed, torch.where(pasted, 1.0, sure)

@@ -271,3 +271,19 @@ def test_any_classes_are_learnt_or_refused_with_a_reason(name: str, task: Task) 
     with torch.no_grad():
         out = stack.predictor(lambda: iter(images.split(1)))(images)
     assert out.logits.shape[1] == task.num_classes and torch.isfinite(out.logits).all()
+
+
+@pytest.mark.parametrize("sizes", [(2, 4), (4, 2)])
+@pytest.mark.parametrize("name", [n for n in NAMES if not plugins.get("methods", n).online])
+def test_the_domains_may_have_batches_of_different_sizes(name: str, sizes: tuple[int, int]) -> None:
+    stack = build(name)
+    maps = stack.declared.maps
+    source, target = (batch(count=count, maps=maps) for count in sizes)
+    images = Batch(
+        source.source if "source" in stack.declared.streams else None,
+        target.target if "target" in stack.declared.streams else None,
+    )
+    for step in LATE:
+        losses, _ = stack(images, step)
+        assert all(bool(torch.isfinite(value)) for value in losses.values())
+        stack.after_step(step)
