@@ -1,4 +1,4 @@
-"""Lite: EfficientNet-Lite0 cut after a block, ImageNet start, 0.8 M parameters (3.2 MB), stride 4.
+"""Lite: EfficientNet-Lite0 cut after a block, ImageNet start, 0.8 M parameters (3.3 MB), stride 4.
 
 The encoder is :class:`dagen.models.layers.efficientnet_lite.EfficientNetLite`. The decoder is
 dagen's own, a small feature pyramid: 1x1 convolutions bring the maps at strides 16, 8 and 4 to 64,

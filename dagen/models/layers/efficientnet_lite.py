@@ -6,7 +6,13 @@ devices (Liu, 2020): no squeeze-and-excitation, ReLU6 instead of swish. Both qua
 The weights were trained in TensorFlow, and three of its habits come with them: batch norm adds 1e-3
 to the variance, pixels are (x - 127) / 128, and a convolution of stride 2 pads the right and lower
 sides more than the others ("same" padding). For even sides, which :class:`~dagen.models.lite.Lite`
-demands, that padding is constant, so it exports to plain layers.
+demands, that padding is constant, and ONNX has it as an attribute of the convolution.
+
+Each habit was checked on photographs of litter: by how far the statistics of every layer's inputs
+lie from the running ones, and by ImageNet's classes of bottles, cans and bags. Pixels normalised by
+ImageNet's moments, or 1e-5 in batch norm, are clearly worse. Equal padding classifies as well (it
+only shifts the image), but its predictions are less sure (entropy 4.58 instead of 4.26 on 181
+photographs): the borders are not those of the training.
 
 Parameters carry the names of the file with the weights, without its underscores.
 """
