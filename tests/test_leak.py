@@ -8,6 +8,8 @@ import torch
 
 from dagen import plugins
 from dagen.datasets.loading.opening import declared
+from dagen.datasets.taco import Taco
+from dagen.deploy.export import export
 from dagen.engine.run import run
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import save_deployed
@@ -84,6 +86,25 @@ def test_target_labels_cannot_reach_the_checkpoint(
         files[kind], scores[kind] = result.model.read_bytes(), result.scores.get("taco")
     assert files["honest"] == files["noise"] == files["deleted"]
     assert scores["honest"] != scores["noise"] and scores["deleted"] is None
+
+
+def test_calibration_sees_neither_labels_nor_evaluation_images(
+    roots: dict[str, Path], tmp_path: Path
+) -> None:
+    start, files = _start(tmp_path, Task.BINARY), {}
+    for kind in _KINDS:
+        out = tmp_path / f"{kind}.onnx"
+        found = export(start, out, int8=True, calibrate="taco", data_root=roots[kind])
+        assert found.facts.calibration["labels"] == 0
+        files[kind] = out.read_bytes()
+    assert files["honest"] == files["noise"] == files["deleted"]
+    with pytest.MonkeyPatch.context() as patch:
+        seen: list[str] = []
+        honest = Taco.image
+        patch.setattr(Taco, "image", lambda self, k: (seen.append(self.split), honest(self, k))[1])
+        patch.setattr(Taco, "label", lambda self, k: seen.append("a label"))
+        export(start, out, int8=True, calibrate="taco", data_root=roots["honest"])
+    assert set(seen) == {"train"}
 
 
 _COUNTS = (3, 7, 19)

@@ -221,6 +221,8 @@ def export(
     *,
     format: Literal["onnx", "openvino", "litert"] = "onnx",
     uint8: bool = False,
+    int8: bool = False,
+    calibrate: str | None = None,
     images: Path | str | None = None,
     licence: str | None = None,
     runs: Path | str = "runs",
@@ -241,6 +243,10 @@ def export(
         format: ``onnx``, or ``openvino`` for an ``.xml`` file with a ``.bin`` file beside it;
             ``litert`` is refused with the reason.
         uint8: whether the input is uint8 in 0 to 255, and not float32 in [0, 1].
+        int8: whether convolutions compute in 8 bits. How far that is from PyTorch is measured and
+            told, and does not decide whether the file is kept.
+        calibrate: data set whose unlabelled training images set the ranges of int8; None is the
+            run's target.
         images: folder of images for the comparison; None takes training images of the run's data
             sets, or generated images if none of them is here.
         licence: licence of the weights, for the file's metadata.
@@ -261,6 +267,8 @@ def export(
         file.with_suffix(exporting.ENDINGS[format]) if out is None else Path(out),
         format=format,
         kind="uint8" if uint8 else "float32",
+        int8=int8,
+        calibrate=calibrate,
         images=None if images is None else Path(images),
         data_root=None if data_root is None else Path(data_root),
         licence=exporting.UNSTATED if licence is None else licence,

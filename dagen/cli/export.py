@@ -30,6 +30,15 @@ def export(
     uint8: Annotated[
         bool, typer.Option("--uint8", help="Input of uint8 in 0 to 255, not float32 in [0, 1].")
     ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Convolutions in 8 bits: smaller, less exact.")
+    ] = False,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            help="Data set whose unlabelled training images set int8's ranges; else the target."
+        ),
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(help="Images for the comparison with PyTorch; otherwise the run's data."),
@@ -49,6 +58,8 @@ def export(
         out,
         format=cast(Any, format),
         uint8=uint8,
+        int8=int8,
+        calibrate=calibrate,
         images=images,
         licence=licence,
         runs=runs,

@@ -57,7 +57,7 @@ class Comparison:
 def compare(
     network: Network,
     runtime: InferenceRuntime,
-    probing: InferenceRuntime,
+    probing: InferenceRuntime | None,
     images: Sequence[Image],
 ) -> list[Comparison]:
     """Forward images alone and in batches of two, at the file's size and, if free, at another.
@@ -66,7 +66,8 @@ def compare(
         network: the PyTorch network, in evaluation mode on the CPU.
         runtime: the exported file.
         probing: the same network with its choices as further outputs; it must give the same
-            logits to the bit. Without choices it is not used.
+            logits to the bit. Without choices it is not used; None compares with PyTorch's own
+            choices.
         images: at least one; they are resized, and their aspect is not kept.
     """
     facts = runtime.facts
@@ -106,7 +107,7 @@ def summary(comparisons: Sequence[Comparison], images: str) -> dict[str, Any]:
 
 @torch.inference_mode()
 def compare_one(
-    network: Network, runtime: InferenceRuntime, probing: InferenceRuntime, images: Array
+    network: Network, runtime: InferenceRuntime, probing: InferenceRuntime | None, images: Array
 ) -> Comparison:
     """Compare one batch, (B, H, W, 3) uint8; see :func:`compare`."""
     plain = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
@@ -118,7 +119,7 @@ def compare_one(
         expected = network(image)
     same = float((logits.argmax(1) == expected.logits.numpy().argmax(1)).mean())
     ties, below = 0, [0.0]
-    if own:
+    if own and probing is not None:
         probed, *choices = probing(given, ["logits", *choice_names(network)])
         if not np.array_equal(probed, logits):
             below = [float("inf")]  # its choices say nothing about this file

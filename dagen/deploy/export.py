@@ -7,13 +7,13 @@ import sys
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from dagen.deploy.checking import TOLERANCE, Comparison, compare, summary
 from dagen.deploy.facts import MARK, Facts, as_written, seal, to_metadata
-from dagen.deploy.pictures import data_of, pictures
+from dagen.deploy.pictures import Pictures, data_of, pictures
 from dagen.deploy.runtimes.onnx import OnnxRuntime
 from dagen.deploy.to_onnx import to_onnx, with_metadata, without_choices
 from dagen.errors import DagenError, UsageError, short, unknown
@@ -24,6 +24,9 @@ from dagen.models.deployed.file import load_deployed
 from dagen.system.files import make_folder, write_atomically
 from dagen.types import Image
 from dagen.version import __version__
+
+if TYPE_CHECKING:
+    import onnx
 
 logger = logging.getLogger("dagen")
 
@@ -54,6 +57,8 @@ def export(
     *,
     format: Format = "onnx",
     kind: Literal["float32", "uint8"] = "float32",
+    int8: bool = False,
+    calibrate: str | None = None,
     images: Path | None = None,
     data_root: Path | None = None,
     licence: str = UNSTATED,
@@ -68,6 +73,11 @@ def export(
         out: the file to write.
         format: ``onnx``, or ``openvino`` for an ``.xml`` file with a ``.bin`` file beside it.
         kind: type of the input.
+        int8: whether convolutions compute in 8 bits (see :mod:`dagen.deploy.quantise`). The
+            float32 network is compared with PyTorch first; how far int8 is from it is measured
+            and written into the file, and does not decide whether the file is kept.
+        calibrate: data set whose unlabelled training images set the ranges of int8; None is the
+            target of the network's run.
         images: folder of images for the comparison with PyTorch; see
             :func:`dagen.deploy.pictures.pictures`.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
@@ -81,19 +91,26 @@ def export(
     """
     check_format(format)
     _check_out(out, format)
+    if int8 and format != "onnx":
+        raise UsageError(f"int8 is written as onnx only, and format is {format}; omit one of them.")
+    if calibrate is not None and not int8:
+        raise UsageError("calibrate sets the ranges of int8; give int8 too, or omit calibrate.")
     network, card = load_deployed(model)
     found = pictures(card, images, data_root)
     tried = facts_of(network, card, kind, licence)
-    onnx, checked = _checked(network, tried, found.images)
+    traced, checked = _checked(network, tried, found.images)
     facts = replace(tried, dynamic=checked.dynamic, checked=checked.told(found.told))
     make_folder(out.parent)
     if format == "openvino":
         from dagen.deploy.to_openvino import to_openvino
 
-        written = to_openvino(onnx, facts, network, found, out)
+        written = to_openvino(traced, facts, network, found, out)
         size = out.stat().st_size + out.with_suffix(".bin").stat().st_size
         return Exported(out, size, as_written(written))
-    content = seal(with_metadata(without_choices(onnx), to_metadata(facts)))
+    plain = without_choices(traced)
+    if int8:
+        plain, facts = _quantised(network, plain, facts, found, calibrate, data_root)
+    content = seal(with_metadata(plain, to_metadata(facts)))
     write_atomically(out, content)
     return Exported(out, len(content), as_written(facts))
 
@@ -155,6 +172,26 @@ def facts_of(
             **{name: metadata.version(name) for name in ("torch", "onnx", "onnxscript")},
         },
     )
+
+
+def _quantised(
+    network: Network,
+    model: onnx.ModelProto,
+    facts: Facts,
+    found: Pictures,
+    calibrate: str | None,
+    data_root: Path | None,
+) -> tuple[onnx.ModelProto, Facts]:
+    """The int8 model, and how far it is from PyTorch."""
+    from dagen.deploy.quantise import calibration, quantise
+
+    chosen = calibration(facts, calibrate, data_root)
+    small = quantise(model, chosen.inputs)
+    now = replace(facts, precision="int8", calibration=chosen.told)
+    runtime = OnnxRuntime(seal(with_metadata(small, to_metadata(now))))
+    measured = summary(compare(network, runtime, None, found.images), found.told)
+    made_by = {**facts.made_by, "onnxruntime": metadata.version("onnxruntime")}
+    return small, replace(now, checked={**measured, "in": runtime.name}, made_by=made_by)
 
 
 @torch.inference_mode()

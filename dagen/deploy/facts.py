@@ -1,7 +1,7 @@
 """What an exported file says of itself: its card, how it is called, and a seal over its bytes.
 
 An exported file has three metadata entries. ``dagen`` is the card of the deployed file it was made
-of (:mod:`dagen.models.deployed.card`): classes, colours, task, input size and the run.
+of (``dagen.models.deployed.card``): classes, colours, task, input size and the run.
 ``dagen.export`` is one JSON object with the other fields of :class:`Facts`. ``dagen.seal`` is a
 SHA-256 over the whole file, in which the seal itself counts as zeros; a changed or truncated file
 breaks it.
@@ -49,7 +49,7 @@ class Facts:
         macs: multiply-accumulates of one image of the card's size.
         licence: licence of the weights, as whoever exported them stated it.
         data: the data sets that the network was trained with.
-        checked: the comparison with PyTorch, see :mod:`dagen.deploy.checking`.
+        checked: the comparison with PyTorch, see ``dagen.deploy.checking``.
         calibration: for int8, the images that set its ranges.
         made_by: versions of the programs that wrote the file.
     """

@@ -108,7 +108,7 @@ def to_onnx(
         raise DagenError(f"the network cannot be exported: {short(reason, 200)}.") from error
     assert program is not None
     model: onnx.ModelProto = onnx.load_from_string(program.model_proto.SerializeToString())
-    _strip(model)
+    strip(model)
     return model
 
 
@@ -120,8 +120,8 @@ def with_metadata(model: onnx.ModelProto, metadata: Mapping[str, str]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _strip(model: onnx.ModelProto) -> None:
-    """Drop what the exporter notes at each node, such as lines of this machine's source files."""
+def strip(model: onnx.ModelProto) -> None:
+    """Drop what tools note at each node, such as lines of this machine's source files."""
     graph = model.graph
     for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         part.doc_string = ""

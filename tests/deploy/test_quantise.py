@@ -1,0 +1,88 @@
+"""int8: smaller, close to PyTorch, and made of training images alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import dagen
+from dagen.deploy.export import export
+from dagen.errors import UsageError
+from tests import tiny
+from tests.deploy.conftest import SIZE, deploy, photograph
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    tiny.make_taco(root, train=6, val=2)
+    tiny.make_resortit(root, train=3, val=2)
+    return root
+
+
+def weights(path: Path) -> dict[str, np.ndarray]:
+    return {
+        each.name: onnx.numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer
+    }
+
+
+def test_convolutions_have_8_bits_and_scales_per_channel(deployed: Path, data: Path) -> None:
+    out = data / "int8.onnx"
+    found = export(deployed, out, int8=True, calibrate="taco", data_root=data)
+    assert found.facts.precision == "int8"
+    told = found.facts.calibration
+    assert (told["data"], told["split"], told["images"], told["labels"]) == ("taco", "train", 6, 0)
+    small = weights(out)
+    eights = [name for name, array in small.items() if array.dtype == np.int8 and array.ndim == 4]
+    assert len(eights) == 2, "stem and head"
+    for name in eights:
+        scales = small[name.replace("_quantized", "_scale")]
+        assert scales.shape == (small[name].shape[0],)
+    floats = [a for a in small.values() if a.dtype == np.float32 and a.ndim == 4]
+    assert all(len(a) == 1 for a in floats), "mean and deviation alone"
+    image = photograph(*SIZE)
+    ours, theirs = dagen.load(out)(image), dagen.load(deployed, device="cpu")(image)
+    assert (ours.argmax(0) == theirs.argmax(0)).mean() > 0.9
+    assert np.abs(ours - theirs).max() > 0
+    checked = found.facts.checked
+    assert checked["same"] > 0.9 and 1e-4 < checked["logits"] < 0.2
+    metadata = {e.key: e.value for e in onnx.load(out).metadata_props}
+    assert json.loads(metadata["dagen.export"])["precision"] == "int8"
+
+
+def test_the_same_images_give_the_same_file(deployed: Path, data: Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        export(deployed, data / name, int8=True, data_root=data)
+    assert (data / "a.onnx").read_bytes() == (data / "b.onnx").read_bytes()
+
+
+def test_the_target_of_the_run_calibrates_unless_another_is_named(
+    deployed: Path, data: Path
+) -> None:
+    target = export(deployed, data / "t.onnx", int8=True, data_root=data)
+    source = export(deployed, data / "s.onnx", int8=True, calibrate="resortit", data_root=data)
+    assert target.facts.calibration["data"] == "taco"
+    assert source.facts.calibration["data"] == "resortit"
+    one, other = weights(data / "t.onnx"), weights(data / "s.onnx")
+    assert one.keys() == other.keys()
+    assert any(not np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_fixed_uint8_network_is_quantised_too(tmp_path: Path, data: Path) -> None:
+    out = tmp_path / "net.onnx"
+    model = deploy(tmp_path, "stiff")
+    found = export(model, out, int8=True, kind="uint8", data_root=data)
+    assert found.facts.precision == "int8" and not found.facts.dynamic
+    assert dagen.load(out)(photograph(50, 90)).shape == (5, 50, 90)
+
+
+def test_what_cannot_be_is_said_in_one_line(deployed: Path, data: Path) -> None:
+    with pytest.raises(UsageError, match="onnx only"):
+        export(deployed, data / "x.xml", format="openvino", int8=True)
+    with pytest.raises(UsageError, match="calibrate sets the ranges of int8"):
+        export(deployed, data / "x.onnx", calibrate="taco")
+    with pytest.raises(UsageError, match="unknown data set"):
+        export(deployed, data / "x.onnx", int8=True, calibrate="tacco", data_root=data)
+    assert not (data / "x.onnx").exists()
