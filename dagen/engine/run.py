@@ -12,6 +12,7 @@ from dagen.engine.checks import check_files
 from dagen.engine.classes import check_settled, settle_classes
 from dagen.engine.finishing import Job
 from dagen.engine.init_baseline import score_init
+from dagen.engine.states import drop_states
 from dagen.engine.stream_run import StreamRun
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import DagenError, UsageError
@@ -97,6 +98,7 @@ def _run(
     if not runtime.fresh:
         check_settled(folder, plan.task)
         if (found := _everywhere(results.intact(folder), place)) is not None:
+            drop_states(folder)  # a kill right after the result was saved leaves them
             return found
     check_files(plan, runtime)
     with _occupied(folder, place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from dagen.system.files import read_lines
 
 LOG = "log.jsonl"
 """Name of the log file in a run's folder."""
+
+_CRC = "crc"
 
 Record = dict[str, Any]
 """One line of the log."""
@@ -51,17 +54,33 @@ def read_with_ends(folder: Path, start: int = 0) -> list[tuple[Record, int]]:
     end = start
     for line in read_lines(path, start):
         begin, end = end, end + len(line.encode()) + 1
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not _is_record(record):
+        record = _record(line)
+        if record is None or not _is_record(record):
             raise DagenError(
                 f"{path} is damaged at byte {begin}: there is no log record. Remove that line, or "
                 "move the file away to start a new log."
             )
         records.append((record, end))
     return records
+
+
+def line_of(record: Record) -> str:
+    """A record as a line, with its checksum."""
+    return json.dumps({**record, _CRC: _crc(record)}, allow_nan=False)
+
+
+def _record(line: str) -> Record | None:
+    """The record of a line; None if it is damaged. Version 0.1 wrote lines without checksums."""
+    try:
+        record = json.loads(line)
+        crc = record.pop(_CRC, None)
+        return record if crc is None or crc == _crc(record) else None
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        return None
+
+
+def _crc(record: Record) -> int:
+    return zlib.crc32(json.dumps(record).encode())
 
 
 def _is_record(record: object) -> bool:

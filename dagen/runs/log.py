@@ -2,8 +2,8 @@
 
 A run writes only here, so it needs no server and loses nothing when it is killed.
 :mod:`dagen.runs.history` reads the log, and MLflow gets it from :mod:`dagen.tracking.delivery`.
-Lines are only ever added; going back to a checkpoint adds a line, too. Every line has ``kind`` and
-``time`` (milliseconds since 1970):
+Lines are only ever added; going back to a checkpoint adds a line, too. Every line has ``kind``,
+``time`` (milliseconds since 1970) and ``crc``, the CRC-32 of the line without it:
 
 =========  ==================================================================
 kind       further keys
@@ -21,7 +21,6 @@ status     ``status``: one of :data:`Status`
 
 from __future__ import annotations
 
-import json
 import math
 import posixpath
 import re
@@ -31,7 +30,7 @@ from pathlib import Path
 from typing import Any, Literal, SupportsFloat, get_args
 
 from dagen.errors import DagenError, UsageError
-from dagen.runs.history import LOG, read_records
+from dagen.runs.history import LOG, line_of, read_records
 from dagen.system.files import append_line, make_folder
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -184,7 +183,7 @@ class RunLog:
 
     def _add(self, kind: str, **values: Any) -> None:
         record = {"kind": kind, "time": time.time_ns() // 1_000_000, **values}
-        append_line(self.folder / LOG, json.dumps(record, allow_nan=False))
+        append_line(self.folder / LOG, line_of(record))
 
     def _existing(self, path: Path) -> str:
         if not path.exists():

@@ -15,6 +15,7 @@ from dagen.runs.config import plain_name
 from dagen.runs.resolved import Classes
 from dagen.runs.selection import Selection
 from dagen.system.files import write_atomically
+from dagen.system.sealing import SEAL, sealed, unsealed
 
 FILE = "result.json"
 FORMAT = 2
@@ -217,7 +218,8 @@ class RunResult(Findings):
             **({} if self.classes is None else {"classes": self.classes.to_dict()}),
             "extra": self.findings(),
         }
-        text = json.dumps(values, indent=2, default=list)
+        plain = json.loads(json.dumps(values, default=list))
+        text = json.dumps(sealed(plain), indent=2)
         write_atomically(self.folder / FILE, text.encode() + b"\n")
 
 
@@ -240,8 +242,9 @@ def load(folder: Path) -> RunResult | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         _check_format(path, values)
-        stored.check_result(values)
-        del values["format"]
+        stored.check_result({name: value for name, value in values.items() if name != SEAL})
+        values = unsealed(values)
+        values.pop("format", None)
     except OSError as error:
         raise DagenError(f"{path} cannot be read: {str(error.strerror).lower()}.") from None
     except (ValueError, RecursionError) as error:
@@ -268,10 +271,10 @@ def intact(folder: Path) -> RunResult | None:
 
 
 def _check_format(path: Path, values: object) -> None:
-    """Refuse a result of a newer version, and add the format that version 0.1 left out."""
+    """Refuse a result of a newer version, which may have other values."""
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
-    written = values.setdefault("format", 1)
+    written = values.get("format", 1)
     if isinstance(written, int) and written > FORMAT:
         raise DagenError(
             f"{path} has format {short(written)}; this dagen reads up to {FORMAT}. Update dagen, "

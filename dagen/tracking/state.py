@@ -15,6 +15,7 @@ from dagen.parameters import complaint
 from dagen.runs.history import Record
 from dagen.system.files import write_atomically
 from dagen.system.locks import Occupied, exclusive
+from dagen.system.sealing import sealed, unsealed
 
 STATE = "delivered.json"
 _LOCK_SECONDS = 5
@@ -63,10 +64,12 @@ class State:
         """
         path = folder / STATE
         try:
-            return TypeAdapter(cls).validate_json(path.read_bytes(), strict=True)
+            return TypeAdapter(cls).validate_python(
+                unsealed(json.loads(path.read_bytes())), strict=True
+            )
         except FileNotFoundError:
             raise DagenError(f"{folder} is not delivered to MLflow: it has no {STATE}.") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             reason = (
                 complaint(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
             )
@@ -81,7 +84,7 @@ class State:
         Raises:
             DagenError: it cannot be written.
         """
-        text = json.dumps(asdict(self), indent=1)
+        text = json.dumps(sealed(asdict(self)), indent=1)
         write_atomically(folder / STATE, text.encode() + b"\n")
 
     def restart(self, uri: str) -> None:

@@ -113,7 +113,9 @@ def test_an_outline_over_a_box_counts(tmp_path: Path) -> None:
         assert _counts(_label(_make(tmp_path / str(order), objects))) == (16, 240)
 
 
-@pytest.mark.parametrize("box", [[], None, [1, 2], [1, 1, 0, 5], ["a", 1, 1, 1], "x", {}])
+@pytest.mark.parametrize(
+    "box", [[], None, [1, 2], [1, 1, 0, 5], ["a", 1, 1, 1], [1, 1, 10**400, 5], "x", {}]
+)
 def test_a_spoilt_box_is_none(tmp_path: Path, box: Any) -> None:
     folder = _make(tmp_path, [_object([], bbox=box)])
     assert _counts(_label(folder)) == (0, 64 * 64)

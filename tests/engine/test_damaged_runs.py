@@ -133,6 +133,13 @@ def test_a_damaged_candidate_is_refused_before_it_is_deployed(runtime: Runtime) 
     assert not (runtime.runs / config.name / results.MODEL).exists()
 
 
+def test_states_that_a_kill_left_behind_a_result_are_removed(runtime: Runtime) -> None:
+    result = run(small(tgt=None), runtime)
+    (result.folder / "state-00000004.pt").write_bytes(b"left by a kill")
+    assert run(small(tgt=None), runtime).weights == result.weights
+    assert not list(result.folder.glob("state-*"))
+
+
 def test_a_newer_result_stops_the_command(runtime: Runtime) -> None:
     result = run(small(tgt=None), runtime)
     path = result.folder / results.FILE

@@ -85,6 +85,8 @@ def fork(
             code = body() or 0
         except SystemExit as end:
             code = int(end.code or 0)
+        except KeyboardInterrupt:  # a part of a command; the command line says a line
+            code = 130
         except BaseException:
             traceback.print_exc()
         finally:

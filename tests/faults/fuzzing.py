@@ -23,7 +23,7 @@ from tests.fuzz import FUZZ
 
 SECONDS = 10.0
 """Seconds after which a reader hangs."""
-MESSAGE = 1500
+MESSAGE = 2000
 """Most characters of a message."""
 
 T = TypeVar("T")

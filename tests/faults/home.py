@@ -13,7 +13,7 @@ from tests.faults import forked, moments
 from tests.faults.forked import Ending
 from tests.faults.ledger import Ledger
 from tests.faults.moments import Strike
-from tests.faults.traces import traces
+from tests.faults.traces import difference, traces
 
 BASE = [
     "--model", "enet", "--task", "binary", "--size", "32x64", "--steps", "4", "--batch", "2",
@@ -23,6 +23,7 @@ ADAPT = (
     "adapt", "--src", "resortit", "--tgt", "taco", "--method", "minent", *BASE, "--no-track",
     "--candidates", "2", "--batch-norm", "separate", "--target-labels", "2",
 )  # fmt: skip
+TRACKED = tuple(each for each in ADAPT if each != "--no-track")
 STRUCK = (-9, -15, 0, 1, 130, 143)
 """The codes with which a struck command may end; 0 if it was done, 1 if it said why it stopped."""
 
@@ -69,7 +70,7 @@ class Home:
 
     def undisturbed(self, command: Command) -> Command:
         """The same command with what it leaves; it is run for that."""
-        runs = self._begin(command)
+        runs = self.begin(command)
         body, scratch = self._body(command, runs), self.scratch()
         ending = forked.warm(body, scratch, lambda: _alike(runs))
         assert ending.code == 0, ending.text
@@ -77,7 +78,7 @@ class Home:
 
     def counts(self, command: Command) -> dict[str, int]:
         """The moments of a command by kind."""
-        runs, scratch = self._begin(command), self.scratch()
+        runs, scratch = self.begin(command), self.scratch()
         ending = self.call(command, runs, None, scratch / "counts.json")
         assert ending.code == 0, ending.text
         counts: dict[str, int] = json.loads((scratch / "counts.json").read_text())
@@ -85,22 +86,28 @@ class Home:
         return counts
 
     def call(
-        self, command: Command, runs: Path, strike: Strike | None, counts: Path | None = None
+        self,
+        command: Command,
+        runs: Path,
+        strike: Strike | None = None,
+        counts: Path | None = None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> Ending:
         """Run a command in a folder of runs, with a state saved after each step."""
 
-        def prepare() -> None:
+        def prepared() -> None:
             _alike(runs)
+            prepare()
             if strike is not None or counts is not None:
                 moments.watch(runs.parent, strike, counts)
 
-        return forked.fork(self._body(command, runs), self.folder / "output.txt", prepare)
+        return forked.fork(self._body(command, runs), self.folder / "output.txt", prepared)
 
     def strike(
         self, ledger: Ledger, kind: str, command: Command, strikes: Sequence[Strike]
     ) -> None:
         """Strike a command, strike it again when it resumes, then leave it alone and compare."""
-        runs = self._begin(command)
+        runs = self.begin(command)
         reached, loss = 0, None
         for strike in strikes:
             ending = self.call(command, runs, strike)
@@ -110,21 +117,32 @@ class Home:
                 loss = f"{strike}: {ending.code}, {ending.fault or ending.text[-500:]}"
                 break
         else:
-            loss = self._resumed(command, runs)
+            loss = self.resumed(command, runs)
         assert reached or loss, f"{command.name} had no such moment: {', '.join(map(str, strikes))}"
         said = f"{command.name}, {', '.join(map(str, strikes))}: {loss}"
         ledger.add(kind, said if loss else None, max(1, reached))
         shutil.rmtree(runs.parent)
 
-    def _resumed(self, command: Command, runs: Path) -> str | None:
+    def resumed(self, command: Command, runs: Path) -> str | None:
         """What is lost when a struck command is run again."""
-        ending = self.call(command, runs, None)
+        ending = self.call(command, runs)
         if ending.code != 0 or ending.fault:
             return f"does not resume ({ending.code}): {ending.text[-1500:]}"
         found, expected = traces(runs.parent), traces(command.whole.parent)
-        return None if found == expected else f"differs in {_difference(found, expected)}"
+        return None if found == expected else f"differs in {difference(found, expected)}"
 
-    def _begin(self, command: Command) -> Path:
+    def delivered(self, command: Command, runs: Path) -> str | None:
+        """Like :meth:`resumed`; what MLflow could not take is delivered first, as by ``ui``."""
+        from dagen.tracking.delivery import deliver_pending
+
+        again = self.call(command, runs)
+        if again.code != 0 or again.fault:
+            return f"does not resume ({again.code}): {again.text[-1500:]}"
+        forked.fork(lambda: bool(deliver_pending(runs)) and None, self.folder / "delivery.txt")
+        return self.resumed(command, runs)
+
+    def begin(self, command: Command) -> Path:
+        """A new folder of all runs, as a command finds it."""
         runs = self.scratch() / "runs"
         if command.start is not None:
             shutil.copytree(command.start, runs)
@@ -137,16 +155,6 @@ class Home:
         place = ["--runs", str(runs), "--data-root", str(self.data)]
         arguments = [each.replace("{runs}", str(runs)) for each in body]
         return forked.dagen([*arguments, *place])
-
-
-def _difference(found: dict[str, object], expected: dict[str, object]) -> str:
-    names = sorted(found.keys() | expected.keys())
-    wrong = [name for name in names if found.get(name) != expected.get(name)]
-    return "; ".join(
-        f"{name}: {str(found.get(name, 'missing'))[:300]} instead of "
-        f"{str(expected.get(name, 'nothing'))[:300]}"
-        for name in wrong[:4]
-    )
 
 
 def _alike(runs: Path) -> None:

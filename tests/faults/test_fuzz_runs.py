@@ -16,6 +16,7 @@ from dagen.models.deployed import card
 from dagen.models.deployed.file import load_deployed
 from dagen.runs import results
 from dagen.runs.history import LOG, history
+from dagen.system.sealing import checksum
 from dagen.tracking.state import STATE, State
 from tests.faults.fuzzing import damaged, fuzz, mutated, texts
 from tests.faults.ledger import Ledger
@@ -65,7 +66,7 @@ def test_cards(folder: Path, tmp_path: Path, ledger: Ledger, count: int) -> None
     def read(values: Any) -> None:
         if isinstance(values, dict) and "sha256" in values:  # as if a program had written it
             rest = {name: value for name, value in values.items() if name != "sha256"}
-            values = {**rest, "sha256": card._checksum(rest)}
+            values = {**rest, "sha256": checksum(rest)}
         path.write_bytes(save(tensors, {card.KEY: json.dumps(values)}))
         load_deployed(path)
 

@@ -28,7 +28,7 @@ BENCHMARK = {
     "base": {"src": "resortit", "tgt": "taco", "steps": 10, "size": [64, 128]},
     "grid": {"model": ["enet"], "task": ["binary", "material"], "seed": [0, 1]},
     "row": [
-        {"name": "source-only", "method": "none"},
+        {"name": "source-only", "tgt": "none"},
         {"name": "advent", "method": "advent", "advent": {"weight": [0.1, 0.2]}},
         {"name": "free", "method": "shot", "init": "row:source-only"},
     ],

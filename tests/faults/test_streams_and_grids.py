@@ -24,7 +24,7 @@ batch = 2
 seed = [0, 1]
 [[row]]
 name = "source-only"
-method = "none"
+tgt = "none"
 [[row]]
 name = "minent"
 method = "minent"

@@ -8,7 +8,7 @@ import pytest
 
 from dagen.tracking.delivery import deliver_pending
 from tests.faults import forked
-from tests.faults.home import ADAPT, Command, Home
+from tests.faults.home import TRACKED, Command, Home
 from tests.faults.ledger import Ledger
 from tests.faults.moments import Strike, strikes
 from tests.tracking import made
@@ -71,7 +71,6 @@ def test_a_killed_run_that_is_tracked(
 ) -> None:
     if not whole:
         pytest.skip("a part of the whole harness")
-    tracked = tuple(each for each in ADAPT if each != "--no-track")
-    run = home.undisturbed(Command("tracked run", tracked, store.whole))
+    run = home.undisturbed(Command("tracked run", TRACKED, store.whole))
     for strike in strikes(kind, home.counts(run)[kind], wanted):
         home.strike(ledger, "kill: tracked run", run, [strike])

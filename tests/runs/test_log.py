@@ -154,3 +154,16 @@ def test_lines_are_plain_json(tmp_path: Path) -> None:
     RunLog.open(tmp_path).metrics({"loss": math.nan}, 3)
     line = json.loads((tmp_path / LOG).read_text(), parse_constant=pytest.fail)
     assert line["step"] == 3 and line["values"] == {"loss": "nan"}
+
+
+def test_a_changed_digit_is_noticed_and_old_lines_have_no_checksum(tmp_path: Path) -> None:
+    log = RunLog.open(tmp_path)
+    log.metrics({"loss": 0.25}, step=1)
+    path = tmp_path / LOG
+    line = path.read_text()
+    path.write_text(line.replace("0.25", "0.35"))
+    with pytest.raises(DagenError, match="damaged at byte 0"):
+        read_records(tmp_path)
+    old = {name: value for name, value in json.loads(line).items() if name != "crc"}
+    path.write_text(json.dumps(old) + "\n")
+    assert read_records(tmp_path) == [old]

@@ -11,6 +11,7 @@ from dagen.errors import DagenError
 from dagen.runs import results
 from dagen.runs.config import from_mapping
 from dagen.runs.results import FORMAT, DamagedResult, RunResult, located
+from dagen.system.sealing import unsealed
 
 PROFILE = {"parameters": 10, "macs": 20, "flops": 40, "bytes": 50}
 CONFIG = from_mapping({"tgt": "taco", "method": "advent"}).to_dict()
@@ -66,9 +67,15 @@ def test_a_run_without_its_model_is_not_finished(finished: RunResult) -> None:
 
 
 def test_a_result_of_version_0_1_reads(finished: RunResult) -> None:
-    changed(finished, format=None, weights=None)
+    changed(finished, format=None, weights=None, sha256=None)
     again = results.load(finished.folder)
     assert again is not None and again.weights is None and again.seconds == 1.0
+
+
+def test_a_changed_digit_is_noticed(finished: RunResult) -> None:
+    changed(finished, seconds=11.0)
+    with pytest.raises(results.DamagedResult, match="differ from their checksum"):
+        results.load(finished.folder)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +145,7 @@ def test_results_of_version_0_1_are_read_and_kept(file: str, tmp_path: Path) -> 
         assert (result.stream is None) == ("stream" not in old["extra"])
         result.save()
         new = {"format": FORMAT, "weights": None}  # 0.1 had no checksums
-        assert json.loads((folder / "result.json").read_text()) == {**old, **new}
+        assert unsealed(json.loads((folder / "result.json").read_text())) == {**old, **new}
 
 
 def test_a_checkpoint_that_was_only_scored_is_not_called_source_only(tmp_path: Path) -> None:

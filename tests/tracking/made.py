@@ -70,6 +70,7 @@ def finish(
     extra: dict[str, Any] | None = None,
     track: bool = False,
     parent: Path | None = None,
+    experiment: str = "dagen",
 ) -> RunResult:
     """Leave in ``runs`` what a run that is done leaves there: log, result, network, sheet.
 
@@ -81,6 +82,7 @@ def finish(
         extra: what else the run found out, as it stands in ``result.json``.
         track: deliver the log to the store in ``runs``.
         parent: folder of the run that it belongs to.
+        experiment: the MLflow experiment.
     """
     folder = make_folder(runs / given.name)
     task = Task.named(given.task)
@@ -97,7 +99,7 @@ def finish(
     )
     result.model.write_bytes(_network(given.to_json(), given.model, task, given.width))
     Image.fromarray(np.full((24, 48, 3), 127, np.uint8)).save(folder / "predictions-taco.png")
-    runtime = Runtime(runs=runs, device="cpu", track=track, parent=parent)
+    runtime = Runtime(runs=runs, device="cpu", track=track, parent=parent, experiment=experiment)
     with tracked(plan_run(given), runtime, folder) as log:
         log.describe(_data(given))
         for step in range(10, given.steps + 1, 10):

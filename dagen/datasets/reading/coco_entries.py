@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, FiniteFloat
@@ -50,7 +50,9 @@ def _flat(pairs: list[list[float]]) -> list[float]:
 def _box(value: Any) -> Any:
     """The box if it encloses pixels, else None: a spoilt box says no more than none."""
     sound = isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
-    return value if sound and all(map(math.isfinite, value)) and min(value[2:]) > 0 else None
+    # Whole numbers of JSON may be larger than any float; NaN and the infinities fail this, too.
+    finite = sound and all(abs(number) <= sys.float_info.max for number in value)
+    return value if finite and min(value[2:]) > 0 else None
 
 
 class ImageEntry(BaseModel):

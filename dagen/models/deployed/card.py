@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagen.colours import Colour
 from dagen.errors import UsageError, quoted, short
+from dagen.system.sealing import SEAL, checksum, sealed
 from dagen.types import Task
 
 if TYPE_CHECKING:  # an exported file has a card too, and is read where there is no torch
@@ -99,7 +100,7 @@ def to_text(card: Card, weights: str) -> str:
     values = {**asdict(card), "format": FORMAT, "weights": weights}
     if not card.seen:  # as before there was this field: equal networks give equal files
         del values["seen"]
-    return json.dumps({**values, "sha256": _checksum(values)}, sort_keys=True)
+    return json.dumps(sealed(values), sort_keys=True)
 
 
 def from_text(text: str) -> Card:
@@ -150,8 +151,7 @@ def _check_format(values: dict[str, Any]) -> None:
     given = values.get("format")
     if isinstance(given, int) and given > FORMAT:
         raise CardError(f"its card has format {short(given)}; this dagen reads up to {FORMAT}")
-    expected = _checksum({name: value for name, value in values.items() if name != "sha256"})
-    if values.get("sha256") != expected:
+    if values.get(SEAL) != checksum({k: v for k, v in values.items() if k != SEAL}):
         raise CardError("its card differs from its checksum")
     if given != FORMAT or not isinstance(values.get("weights"), str):
         raise CardError("its card lacks its format or the checksum of the weights")
@@ -167,10 +167,6 @@ def _check_fields(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if not _CHECKED[name](value):
             raise CardError(f"its card has {name} {quoted(value)}")
-
-
-def _checksum(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _is_size(value: object) -> bool:

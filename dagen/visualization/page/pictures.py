@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from PIL import Image, UnidentifiedImageError
 
 from dagen.errors import DataError
 from dagen.runs import describe
-from dagen.runs.results import sheet_of
+from dagen.runs.results import GIVEN, sheet_of
 from dagen.visualization.page.subjects import Subject
 
 _WIDEST = 2000  # pixels, enough for a screen
 _QUALITY = 85
+logger = logging.getLogger("dagen")
+
 _DRAWN = {
     "map": "Feature space: UMAP of both domains",
     "confusion": "Confusion matrices",
@@ -53,9 +56,13 @@ def sheets(subjects: Sequence[Subject]) -> list[Picture]:
         result = subject.result
         for name, _ in describe.by_role(result.config, result.scores):
             path = sheet_of(result.folder, name)
-            if path.is_file() and not subject.added:
+            if subject.added:
+                continue
+            if path.is_file():
                 caption = f"Images of {name} val with their truth and predictions. {subject.told}."
                 found.append(_picture(path, f"{subject.title} on {name}", caption))
+            elif not result.name.startswith(GIVEN):
+                logger.warning("%s is missing; the page does without it.", path)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from dagen.errors import DagenError, UsageError
 from dagen.runs import describe, results
 from dagen.runs.baseline import baseline_of
 from dagen.runs.finding import folder_of
-from dagen.runs.history import Curve, history, read_records
+from dagen.runs.history import LOG, Curve, history, read_records
 from dagen.runs.results import RunResult
+
+logger = logging.getLogger("dagen")
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,15 @@ def _load(folder: Path) -> RunResult:
 def _subject(title: str, result: RunResult, added: bool) -> Subject:
     tags: dict[str, str] = {}
     data: dict[str, dict[str, Any]] = {}
-    ended = None
+    ended, status = None, None
     for record in read_records(result.folder):
         if record["kind"] == "tags":
             tags |= record["values"]
         elif record["kind"] == "dataset":
             data[record["role"]] = record
         elif record["kind"] == "status":
-            ended = record["time"]
+            ended, status = record["time"], record["status"]
+    if status != "FINISHED" and not result.name.startswith(results.GIVEN):
+        logger.warning("%s is incomplete; the page lacks what it had.", result.folder / LOG)
     curves = history(result.folder)
     return Subject(title, result, added, tags, tuple(data.values()), ended, curves)
