@@ -15,7 +15,7 @@ from dagen.runs import sizes
 
 if TYPE_CHECKING:
     from dagen.deploy.export import Exported
-    from dagen.models.deployed.cost import Profile
+    from dagen.deploy.profiling import Measured
     from dagen.scoring.predictor import Prediction, Predictor
     from dagen.types import Image
 
@@ -171,21 +171,26 @@ def profile(
     width: float = 1.0,
     task: str = "material",
     enforce_cap: bool = False,
-) -> Profile:
+    threads: int | None = None,
+) -> Measured:
     """The cost of a network: parameters, MACs, FLOPs, bytes as deployed, latency here.
 
     Args:
-        model: a network's name, or a deployed file (``.safetensors``).
+        model: a network's name; or a deployed or exported file, which is measured in its own
+            runtime.
         size: height and width of the image in pixels; None is a file's own, and 224x448 for a name.
+            An exported file has its own.
         width: multiplies the channels; for a name only.
         task: ``material`` or ``binary``; for a name only.
         enforce_cap: refuse more than 10,000,000 bytes.
+        threads: threads that compute; None is all cores that this process may use.
 
     Raises:
-        UsageError: an unknown network, or an invalid size, width or task.
+        UsageError: an unknown network, or an invalid size, width, task or number of threads.
         DagenError: a file is missing or damaged; with ``enforce_cap``, also if it has more than
             10,000,000 bytes; the message names the largest width that fits.
     """
+    from dagen.deploy import predictor, profiling
     from dagen.models.base import create_network
     from dagen.models.deployed import cost
     from dagen.models.deployed.file import load_deployed
@@ -193,6 +198,8 @@ def profile(
     from dagen.types import Task
 
     shape = input_size(model, size)
+    if predictor.is_exported(Path(model)):
+        return profiling.of_file(Path(model), threads, enforce_cap=enforce_cap)
     if str(model).endswith(".safetensors"):
         network, card = load_deployed(model)
         name = card.model
@@ -202,14 +209,19 @@ def profile(
         network = create_network(name, kind, width, {}).eval()
     if enforce_cap:
         cost.enforce_cap(network, name)
-    return cost.profile(network, shape)
+    return profiling.of_network(network, shape, threads)
 
 
 def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:
     """Height and width at which a network is profiled; see :func:`profile`."""
+    from dagen.deploy import predictor
     from dagen.models.deployed.file import read_card
     from dagen.runs.config import Config
 
+    if predictor.is_exported(Path(model)):
+        if size is not None:
+            raise UsageError(f"{model} is profiled at its own input size; omit size.")
+        return predictor.load(Path(model)).size
     if size is not None:
         return sizes.checked(size)
     return read_card(Path(model)).size if str(model).endswith(".safetensors") else Config.size

@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def profile(
-    model: Annotated[str, typer.Argument(help="A network's name or a deployed file.")],
+    model: Annotated[str, typer.Argument(help="A network's name, or a deployed or exported file.")],
     size: Annotated[
         str | None,
         typer.Option(help="Height x width; otherwise the file's own, and 224x448 for a name."),
@@ -24,6 +24,9 @@ def profile(
     enforce_cap: Annotated[
         bool, typer.Option("--enforce-cap", help="Refuse more than 10,000,000 bytes.")
     ] = False,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads that compute; otherwise one for each core.")
+    ] = None,
 ) -> None:
     """Parameters, MACs, FLOPs (2 per MAC), bytes as deployed, and latency on this machine."""
     from rich.console import Console
@@ -33,7 +36,9 @@ def profile(
     from dagen.models.deployed.file import read_card
 
     shape = networks.input_size(model, size)
-    found = networks.profile(model, size=shape, width=width, task=task, enforce_cap=enforce_cap)
+    found = networks.profile(
+        model, size=size, width=width, task=task, enforce_cap=enforce_cap, threads=threads
+    )
     table = Table(title=f"{model} at {shape[0]}x{shape[1]}")
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -41,7 +46,10 @@ def profile(
     table.add_row("MACs", f"{found.macs:,}")
     table.add_row("FLOPs (2 per MAC)", f"{found.flops:,}")
     table.add_row("bytes as deployed", f"{found.bytes:,}")
-    table.add_row("latency here (median)", f"{found.latency_ms:.1f} ms")
+    table.add_row("latency here: median", f"{found.latency_ms:.2f} ms")
+    table.add_row(f"95 % of {found.runs} runs below", f"{found.p95_ms:.2f} ms")
+    table.add_row("runtime", found.runtime)
+    table.add_row("threads", str(found.threads))
     if model.endswith(".safetensors"):
         weights = read_card(Path(model)).weights
         table.add_row("SHA-256 of the weights", weights or "none (written by version 0.1)")
