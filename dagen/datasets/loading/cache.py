@@ -65,7 +65,12 @@ def _clean_once(folder: Path) -> None:
 
 
 class DecodeCache:
-    """Arrays on disk by key; each is made at most once."""
+    """Arrays on disk by key; each is made at most once.
+
+    Attributes:
+        folder: folder of the files.
+        writable: whether files could be written so far.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         """Open a cache; nothing is created yet.
@@ -74,7 +79,7 @@ class DecodeCache:
             folder: folder of the files; None is :func:`default_folder`.
         """
         self.folder = folder or default_folder()
-        self._writable = True
+        self.writable = True
         self._sound: set[str] = set()
         _clean_once(self.folder)
 
@@ -113,7 +118,7 @@ class DecodeCache:
 
     def _write(self, path: Path, array: NDArray[_T]) -> NDArray[_T]:
         """Store ``array``; returns the mapped array, or ``array`` itself if that fails."""
-        if not self._writable:
+        if not self.writable:
             return array
         content = io.BytesIO()
         np.save(content, array, allow_pickle=False)
@@ -122,7 +127,7 @@ class DecodeCache:
             make_folder(path.parent)
             write_atomically(path, content.getvalue())
         except DagenError as error:
-            self._writable = False
+            self.writable = False
             warnings.warn(
                 f"images are decoded every time, because the cache does not work: {error} "
                 f"{VARIABLE} names another folder.",
@@ -172,6 +177,7 @@ class CachedDataset(Wrapper):
         self.limit = limit
         self.about_ignored = dataset.about_ignored
         self.cache = cache
+        self._maps: dict[str, Array] = {}
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -206,9 +212,12 @@ class CachedDataset(Wrapper):
         if not kind.whole:
             shrunk = f"map|{kind.digest}|{self.limit}|{key}"
             return self.cache.get(shrunk, lambda: kind.checked(self.image(index), name))
-        made = self.cache.get(
-            f"map|{kind.digest}|{key}", lambda: kind.checked(self.dataset.image(index), name)
-        )
+        whole = f"map|{kind.digest}|{key}"
+        made = self._maps.get(whole)
+        if made is None:
+            made = self.cache.get(whole, lambda: kind.checked(self.dataset.image(index), name))
+            if not self.cache.writable:  # a teacher would run again for every sample
+                self._maps[whole] = made
         return fitted(made, self.image(index).shape)
 
     def _shrink(self, array: Pixels, how: int) -> Pixels:

@@ -306,3 +306,33 @@ def test_what_a_killed_process_has_left_goes_when_the_cache_is_opened(tmp_path: 
     )
     assert [path.suffix for path in inner.iterdir()] == [".npy"]
     assert np.array_equal(kept, np.arange(3))
+
+
+class Slow(Map):
+    """A map that is made once for all sizes, and counts how often."""
+
+    digest = "slow/1"
+    whole = True
+
+    def __init__(self) -> None:
+        self.made: list[tuple[int, ...]] = []
+
+    def make(self, image: np.ndarray, name: str) -> np.ndarray:
+        self.made.append(image.shape)
+        return np.full((4, 6), 9, np.uint8)
+
+
+def test_a_whole_map_is_made_once_for_all_sizes(tmp_path: Path) -> None:
+    kind, images = Slow(), Counted()
+    for limit in ((10, 15), (20, 30), (10, 15)):
+        found = cached(images, limit, tmp_path).map_of(0, kind)
+        assert found.shape == limit and (found == 9).all()
+    assert kind.made == [(40, 60, 3)]  # from the stored image
+
+
+def test_a_whole_map_stays_in_memory_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    kind, dataset = Slow(), cached(Counted(), (10, 15), tmp_path / "file")
+    with pytest.warns(RuntimeWarning, match="cache does not work"):
+        first = dataset.map_of(0, kind)
+    assert np.array_equal(dataset.map_of(0, kind), first) and len(kind.made) == 1
