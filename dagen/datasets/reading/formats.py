@@ -45,7 +45,8 @@ def unread(path: Path, name: str | None = None) -> str:
         name: its format, if that is known.
     """
     told = name or strange_format(path) or path.suffix.removeprefix(".").upper()
-    return f"{path} is a {told} file, which is not read: save it as JPEG or PNG."
+    article = "an" if told[:1] in "AEIOU" else "a"
+    return f"{path} is {article} {told} file, which is not read: save it as JPEG or PNG."
 
 
 def unread_together(paths: Iterable[Path]) -> list[str]:

@@ -149,7 +149,7 @@ class Line:
     @property
     def headline(self) -> str:
         """The figure's name in words."""
-        return figures.title(figures.headline(self.first.task))
+        return figures.title(self.section.headline)
 
     def weight(self, figure: str) -> float:
         """Mean of a figure of the deployed file, NaN if it was not measured."""

@@ -18,7 +18,7 @@ from dagen.types import Task
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
 AVIF = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf" + bytes(100)
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-SENTENCE = "{} is a {} file, which is not read: save it as JPEG or PNG."
+SENTENCE = "{} is {} file, which is not read: save it as JPEG or PNG."
 
 
 def _folder(root: Path, name: str, content: bytes) -> Path:
@@ -33,8 +33,9 @@ def _folder(root: Path, name: str, content: bytes) -> Path:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("x.heic", HEIC, "HEIC"), ("x.AVIF", AVIF, "AVIF"), ("x.gif", b"GIF89a", "GIF"),
-        ("x.nef", b"II*\0", "NEF"), ("x.jxl", b"\xff\x0a", "JPEG XL"), ("x.heif", b"", "HEIF"),
+        ("x.heic", HEIC, "a HEIC"), ("x.AVIF", AVIF, "an AVIF"), ("x.gif", b"GIF89a", "a GIF"),
+        ("x.nef", b"II*\0", "a NEF"), ("x.jxl", b"\xff\x0a", "a JPEG XL"),
+        ("x.heif", b"", "a HEIF"),
     ],
 )  # fmt: skip
 def test_one_sentence_everywhere(
@@ -54,7 +55,7 @@ def test_one_sentence_everywhere(
     assert sentence in str(error.value)
 
 
-@pytest.mark.parametrize(("content", "told"), [(HEIC, "HEIC"), (AVIF, "AVIF")])
+@pytest.mark.parametrize(("content", "told"), [(HEIC, "a HEIC"), (AVIF, "an AVIF")])
 def test_the_content_counts_not_the_suffix(tmp_path: Path, content: bytes, told: str) -> None:
     images = _folder(tmp_path, "x.jpg", content)
     sentence = SENTENCE.format(images / "x.jpg", told)
@@ -64,7 +65,9 @@ def test_the_content_counts_not_the_suffix(tmp_path: Path, content: bytes, told:
     assert sentence in [d.problem for d in check("folder", Task.BINARY, tmp_path).defects]
 
 
-@pytest.mark.parametrize(("kind", "told"), [("AVIF", "AVIF"), ("GIF", "GIF"), ("PPM", "PPM")])
+@pytest.mark.parametrize(
+    ("kind", "told"), [("AVIF", "an AVIF"), ("GIF", "a GIF"), ("PPM", "a PPM")]
+)
 def test_what_only_some_builds_of_pillow_read_is_not_read(
     tmp_path: Path, kind: str, told: str
 ) -> None:
