@@ -21,12 +21,14 @@ def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, SEAL: checksum(values)}
 
 
-def unsealed(values: Mapping[str, Any]) -> dict[str, Any]:
+def unsealed(values: object) -> dict[str, Any]:
     """The values without their checksum, which is compared; older files have none.
 
     Raises:
-        ValueError: they differ from it.
+        ValueError: they differ from it, or are no JSON object.
     """
+    if not isinstance(values, Mapping):
+        raise ValueError("it is no JSON object")
     rest = {name: value for name, value in values.items() if name != SEAL}
     if SEAL in values and values[SEAL] != checksum(rest):
         raise ValueError("its values differ from their checksum")

@@ -64,12 +64,12 @@ class State:
         """
         path = folder / STATE
         try:
-            return TypeAdapter(cls).validate_python(
-                unsealed(json.loads(path.read_bytes())), strict=True
-            )
+            values = unsealed(json.loads(path.read_bytes()))
+            # From JSON, because a strict adapter takes no dictionary for a dataclass.
+            return TypeAdapter(cls).validate_json(json.dumps(values), strict=True)
         except FileNotFoundError:
             raise DagenError(f"{folder} is not delivered to MLflow: it has no {STATE}.") from None
-        except (OSError, ValueError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             reason = (
                 complaint(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
             )

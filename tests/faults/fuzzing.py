@@ -171,17 +171,21 @@ def limited(seconds: float = SECONDS) -> Iterator[None]:
 def fuzz(
     ledger: Ledger, kind: str, inputs: st.SearchStrategy[T], read: Callable[[T], object], count: int
 ) -> None:
-    """Give a reader many inputs; it must return, or raise one of dagen's errors with one line."""
-    tried = 0
+    """Give a reader many inputs; it must return, or raise one of dagen's errors with one line.
+
+    A reader that refuses everything is lost as well: it has not been tested at all.
+    """
+    tried = accepted = 0
 
     @settings(FUZZ, max_examples=count, print_blob=False)
     @given(inputs)
     def each(value: T) -> None:
-        nonlocal tried
+        nonlocal tried, accepted
         tried += 1
         with limited():
             try:
                 read(value)
+                accepted += 1
             except DagenError as error:
                 text = str(error)
                 assert "\n" not in text, f"several lines: {text[:500]}"
@@ -190,6 +194,7 @@ def fuzz(
     loss = None
     try:
         each()
+        loss = None if accepted else "no input was accepted"
     except (Exception, Hang) as error:
         loss = "".join(traceback.format_exception(error))[-3000:]
     ledger.add(f"fuzz: {kind}", loss, tried)

@@ -27,3 +27,9 @@ def test_a_change_is_refused(changed: dict[str, object]) -> None:
 
 def test_values_of_older_versions_have_no_checksum() -> None:
     assert unsealed(VALUES) == VALUES
+
+
+@pytest.mark.parametrize("given", [[], None, 3, "x"])
+def test_only_an_object_has_values(given: object) -> None:
+    with pytest.raises(ValueError, match="no JSON object"):
+        unsealed(given)
