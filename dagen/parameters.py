@@ -9,12 +9,13 @@ A strategy declares a frozen dataclass ``Config``; the ranges are part of the ty
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic import Field, PlainValidator, TypeAdapter, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails, PydanticCustomError, to_json
 
 from dagen.errors import UsageError, quoted, short, unknown
 
@@ -32,6 +33,30 @@ Steps = Annotated[int, Field(ge=0)]
 """A whole number of optimiser steps; 0 means off."""
 
 _C = TypeVar("_C")
+
+
+def number_or(word: str, allowed: Callable[[float], bool], told: str) -> PlainValidator:
+    """Checks a parameter that is a number or one word.
+
+    Args:
+        word: the word.
+        allowed: whether a number is in range.
+        told: the range in words, for the error, such as ``"a number above 0"``.
+    """
+
+    def check(value: object, info: ValidationInfo) -> float | str:
+        if value == word:
+            return word
+        kinds = int | float if info.mode == "json" else str | int | float  # words of a command line
+        try:
+            number = float(value) if isinstance(value, kinds) else math.nan
+        except (ValueError, OverflowError):
+            number = math.nan
+        if isinstance(value, bool) or not allowed(number):
+            raise PydanticCustomError("number_or", f"write {told}, or {word}")
+        return number
+
+    return PlainValidator(check)
 
 
 def build_config(cls: type[_C], values: Mapping[str, Any], where: str, *, text: bool = False) -> _C:

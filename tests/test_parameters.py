@@ -1,10 +1,18 @@
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 
 from dagen.errors import UsageError
-from dagen.parameters import Count, Fraction, NotNegative, Positive, Steps, build_config
+from dagen.parameters import (
+    Count,
+    Fraction,
+    NotNegative,
+    Positive,
+    Steps,
+    build_config,
+    number_or,
+)
 
 
 @dataclass(frozen=True)
@@ -70,3 +78,19 @@ def test_a_wrong_value_is_one_line(values: dict[str, object], words: list[str]) 
 def test_a_missing_value_is_named() -> None:
     with pytest.raises(UsageError, match=r"tent\.weight is missing"):
         build_config(Needy, {}, "tent")
+
+
+@dataclass(frozen=True)
+class _Paced:
+    decay: Annotated[
+        float | Literal["run"], number_or("run", lambda v: 0 <= v < 1, "a number in [0, 1)")
+    ] = "run"
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_number_or_a_word(text: bool) -> None:
+    assert build_config(_Paced, {"decay": "run"}, "x", text=text).decay == "run"
+    assert build_config(_Paced, {"decay": "0.5" if text else 0.5}, "x", text=text).decay == 0.5
+    for bad in (1, 1.0, -0.1, "off", "0.5", float("nan"), True, [0.5], None):
+        with pytest.raises(UsageError, match=r"x\.decay is .*: write a number in \[0, 1\), or"):
+            build_config(_Paced, {"decay": bad}, "x")

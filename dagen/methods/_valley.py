@@ -36,6 +36,7 @@ class Valley(nn.Module):
     """
 
     losses: Tensor
+    heights: Tensor
     ceiling: Tensor
     waited: Tensor
     ended: Tensor
@@ -44,10 +45,14 @@ class Valley(nn.Module):
         """Start empty, for vectors of ``size``; the rest as in ``Swad.Config``."""
         super().__init__()
         self.tolerance, self.ratio = tolerance, ratio
+        exact = torch.float64  # in float32 a loss would be below itself
+        # The segments before the lowest loss that may belong to the valley, the last one last.
+        self.earlier = nn.ModuleList(Mean(size) for _ in range(max(0, tolerance - converge)))
+        self.register_buffer("heights", torch.full((len(self.earlier),), torch.inf, dtype=exact))
         # The first segment with the lowest loss and those after it, until there are `converge`.
         self.first = nn.ModuleList(Mean(size) for _ in range(converge))
-        self.register_buffer("losses", torch.full((converge,), torch.inf))
-        self.register_buffer("ceiling", torch.tensor(torch.inf))
+        self.register_buffer("losses", torch.full((converge,), torch.inf, dtype=exact))
+        self.register_buffer("ceiling", torch.tensor(torch.inf, dtype=exact))
         self.average = Mean(size)
         self.waiting = Mean(size)  # above the ceiling; the valley may have ended before them
         self.register_buffer("waited", torch.tensor(0))
@@ -73,14 +78,30 @@ class Valley(nn.Module):
             return
         filled = self._filled()
         if filled and loss < float(self.losses[0]):
+            for number in range(filled):
+                self._leave(self._first(number), float(self.losses[number]))
             self.losses.fill_(torch.inf)
             filled = 0
         self._first(filled).load_state_dict(segment.state_dict())
         self.losses[filled] = loss
         if filled + 1 == len(self.losses):
             self.ceiling.copy_(self.losses.mean() * (1 + self.ratio))
+            for number in reversed(range(len(self.earlier))):
+                if float(self.heights[number]) > float(self.ceiling):
+                    break
+                before = self._earlier(number)
+                self.average.add(before.value, before.count)
             for number, one in enumerate(self.losses.tolist()):
                 self._judge(self._first(number), one)
+
+    def _leave(self, segment: Mean, loss: float) -> None:
+        """Remember a segment that came before the lowest loss, over the oldest one."""
+        count = len(self.earlier)
+        for number in range(count):
+            following = self._earlier(number + 1) if number + 1 < count else segment
+            self._earlier(number).load_state_dict(following.state_dict())
+        if count:
+            self.heights.copy_(torch.cat([self.heights[1:], self.heights.new_tensor([loss])]))
 
     def _judge(self, segment: Mean, loss: float) -> None:
         if self.ended:
@@ -96,6 +117,11 @@ class Valley(nn.Module):
 
     def _filled(self) -> int:
         return int(self.losses.isfinite().sum())
+
+    def _earlier(self, number: int) -> Mean:
+        mean = self.earlier[number]
+        assert isinstance(mean, Mean)
+        return mean
 
     def _first(self, number: int) -> Mean:
         mean = self.first[number]

@@ -5,13 +5,20 @@ the target's training images; no weight changes. It is the baseline that an adap
 to beat before it may claim anything (research notes, AdaptSegNet issue 25: 36 to 41 mIoU from
 batch norm alone).
 
-It has no parameters. Images come in the data set's order, one at a time, each as it would be
-scored; see :func:`reestimate` for what each layer sees.
+The statistics are those of one batch of all images: layer by layer, in the order in which the
+network applies them, each layer gets the exact mean and variance of its inputs, after all layers
+before it have theirs; see :func:`reestimate`. The order of the images has no influence.
+
+A pass over the images is needed for each layer (105 photographs on ENet at 128x128 took 50 seconds
+of one processor), so at most ``images`` of them are used, evenly spaced over the data set: a
+deviation from the paper that concerns larger data sets only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -22,11 +29,22 @@ from dagen.batch_norm import layers
 from dagen.errors import DataError, UsageError
 from dagen.methods.base import Method, Setting
 from dagen.ops import evaluating
+from dagen.parameters import Count
 from dagen.types import Domain
 
 
 class AdaBN(Method):
     """Re-estimates batch-norm statistics on the target when training is over."""
+
+    @dataclass(frozen=True)
+    class Config:
+        """Parameters.
+
+        Attributes:
+            images: largest number of target images that the statistics are taken from.
+        """
+
+        images: Count = 128
 
     family = "statistics"
     paper = "Li et al., Pattern Recognition 2018"
@@ -52,51 +70,99 @@ class AdaBN(Method):
         """
         if target is None:
             raise UsageError("adabn needs target images; give --tgt, such as --tgt taco.")
-        reestimate(network, target())
+        reestimate(network, in_batches(evenly(target, self.config.images)))
         return network
 
 
+def evenly(images: Callable[[], Iterator[Tensor]], most: int) -> list[Tensor]:
+    """At most ``most`` of the images, evenly spaced; all of them if there are no more."""
+    count = sum(1 for _ in images())
+    chosen = {number * count // most for number in range(most)} if count > most else range(count)
+    return [image for index, image in enumerate(images()) if index in chosen]
+
+
+def in_batches(images: Sequence[Tensor], most: int = 16) -> list[Tensor]:
+    """The images in batches of one size each, which takes a third less time."""
+    by_shape: dict[torch.Size, list[Tensor]] = {}
+    for image in images:
+        by_shape.setdefault(image.shape, []).append(image)
+    return [
+        torch.cat(same[start : start + most])
+        for same in by_shape.values()
+        for start in range(0, len(same), most)
+    ]
+
+
 @torch.no_grad()
-def reestimate(network: nn.Module, images: Iterator[Tensor]) -> None:
+def reestimate(network: nn.Module, images: Sequence[Tensor]) -> None:
     """Replace all running statistics by those of ``images``, in place.
 
-    Each layer gets the exact mean and variance of its inputs over all images, pooled over the
-    batches in float64 (Chan et al., 1979), and not the mean of the batches' variances. Meanwhile
-    each layer normalises by the moments pooled so far. Measured with single images on ENet and
-    BiSeNet, this comes near to one batch of all images. Normalising each image by itself does not
-    (seven times the error on BiSeNet), and a second pass with the statistics of a first lets errors
-    grow from layer to layer.
+    The result is that of one batch of all images: each layer gets the mean and the unbiased
+    variance of its inputs over all pixels of all images, pooled in float64 (Chan et al., 1979),
+    while the layers before it normalise by theirs already. That takes one pass for each layer,
+    which ends at the layer. A layer that a network applies several times pools all its inputs.
 
     Args:
-        network: its batch-norm layers change; its mode does not.
-        images: (B, 3, H, W) float32 in [0, 1]; sizes may differ from batch to batch.
+        network: its batch-norm layers change; its mode does not. Layers that evaluation does not
+            reach (those of auxiliary heads) stay as they are.
+        images: (B, 3, H, W) float32 in [0, 1]; sizes may differ.
 
     Raises:
         UsageError: the network has no batch norm.
         DataError: there is no image.
     """
-    bound = layers(network)
-    if not bound:
+    if not layers(network):
         raise UsageError("the network has no batch norm: there is nothing to re-estimate.")
-    moments = {layer: _Moments() for layer in bound}
+    if not images:
+        raise DataError("there is no target image to re-estimate batch norm with.")
     device = next(network.parameters()).device
-
-    def pool(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
-        mean, variance = moments[layer].add(inputs[0])
-        assert layer.running_mean is not None and layer.running_var is not None
-        layer.running_mean.copy_(mean)
-        layer.running_var.copy_(variance)
-
-    handles = [layer.register_forward_pre_hook(pool) for layer in bound]
-    try:
-        with evaluating(network):  # auxiliary heads' layers see nothing and do not change
+    with evaluating(network):
+        for layer, calls in _applied(network, images[0].to(device)).items():
+            moments = _Moments()
             for image in images:
-                network(image.to(device))
+                for inputs in _inputs(network, layer, calls, image.to(device)):
+                    moments.add(inputs)
+            assert layer.running_mean is not None and layer.running_var is not None
+            layer.running_mean.copy_(moments.mean)
+            layer.running_var.copy_(moments.variance)
+
+
+def _applied(network: nn.Module, image: Tensor) -> Counter[_BatchNorm]:
+    """The layers that a pass applies, in the order of their first use, and how often."""
+    found: Counter[_BatchNorm] = Counter()
+    handles = [
+        layer.register_forward_pre_hook(lambda layer, _: found.update([layer]))
+        for layer in layers(network)
+    ]
+    try:
+        network(image)
     finally:
         for handle in handles:
             handle.remove()
-    if not any(moment.count for moment in moments.values()):
-        raise DataError("there is no target image to re-estimate batch norm with.")
+    return found
+
+
+def _inputs(network: nn.Module, layer: _BatchNorm, calls: int, image: Tensor) -> list[Tensor]:
+    """The inputs of ``layer`` in a pass, which ends after ``calls`` of them."""
+    found: list[Tensor] = []
+
+    def note(layer: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0])
+        if len(found) == calls:
+            raise _Reached
+
+    handle = layer.register_forward_pre_hook(note)
+    try:
+        network(image)
+    except _Reached:
+        pass
+    finally:
+        handle.remove()
+    return found
+
+
+class _Reached(Exception):
+    """The pass has come to the layer in question."""
 
 
 class _Moments:
@@ -107,8 +173,13 @@ class _Moments:
         self.mean = torch.zeros((), dtype=torch.float64)
         self.squares = torch.zeros((), dtype=torch.float64)
 
-    def add(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Add x (B, C, ...); returns the mean and unbiased variance (C,) of everything so far."""
+    @property
+    def variance(self) -> Tensor:
+        """The unbiased variance (C,)."""
+        return self.squares / max(1, self.count - 1)
+
+    def add(self, x: Tensor) -> None:
+        """Add x (B, C, ...)."""
         values = x.double().transpose(0, 1).flatten(1)
         count, mean = values.shape[1], values.mean(1)
         squares = (values - mean[:, None]).square().sum(1)
@@ -118,4 +189,3 @@ class _Moments:
         between = gap.square() * (self.count * count / total)
         self.squares = self.squares.to(mean.device) + squares + between
         self.count = total
-        return self.mean, self.squares / max(1, total - 1)

@@ -68,6 +68,7 @@ class Cbst(Method):
         if not started(ctx, self.config.start):
             return {}
         probabilities = teacher_of(ctx).probabilities(ctx)
+        teacher_of(ctx).agree(ctx, "cbst", ctx.target_out.logits)
         self.remember(probabilities, ctx.generator("cbst"))
         label = self.select(probabilities, self.thresholds(self.portion(ctx)))
         ctx.metrics["kept"] = (label != IGNORE).float().mean()

@@ -46,14 +46,17 @@ class ColourTransfer(Method):
     def transform(self, ctx: Context) -> Batch:
         """Source images in the colours of target images, in [0, 1]; labels stay."""
         image, style = ctx.source.image, partners(ctx)
-        if self.config.mode == "reinhard":
-            new = match_lab(image, style)
-        elif self.config.mode == "histogram":
-            new = match_histogram(image, style)
-        else:
-            new = match_moments(image, style)
+        with torch.autocast(image.device.type, enabled=False):  # bfloat16 would lose image bits
+            new = self._matched(image.float(), style.float())
         changed = dice(ctx, "colour-transfer").chance((len(image), 1, 1, 1), self.config.p)
         return with_source(ctx.batch, torch.where(changed > 0, new.clamp(0, 1), image))
+
+    def _matched(self, image: Tensor, style: Tensor) -> Tensor:
+        if self.config.mode == "reinhard":
+            return match_lab(image, style)
+        if self.config.mode == "histogram":
+            return match_histogram(image, style)
+        return match_moments(image, style)
 
 
 def match_moments(image: Tensor, style: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ is below ``confidence``), the teacher's prediction is averaged over views of the
 random share ``restore`` of the weights is reset to the checkpoint's values. The stream is predicted
 by the teacher as it was before the step.
 
+The views are averaged as probabilities, as in the paper's equation and in the multi-scale tests of
+segmentation; the authors' code for classification averages logits.
+
 Deviations: the views have the sizes ``scales``, each also mirrored. The paper's seven from 0.5 to 2
 are for frames of 960x540 and would cost 24 passes of the network per image; these cost 10. The
 average over the views is also the prediction, as in the authors' code. Batch norm mixes statistics
@@ -32,7 +35,7 @@ from torch.nn import functional as F
 from dagen.methods.base import Context, Setting
 from dagen.methods.shared.online import PRIOR, Online, Rate, deployed_parameters
 from dagen.ops import ema_update
-from dagen.parameters import Fraction, NotNegative, Positive, Steps
+from dagen.parameters import Fraction, NotNegative, Positive, Steps, number_or
 from dagen.system.seeding import hash_seed
 
 _HORIZON = 0.25
@@ -61,7 +64,10 @@ class CoTTA(Online):
         lr: Rate = "stream"
         prior: NotNegative = PRIOR
         passes: Steps = 0
-        decay: Annotated[float, Field(ge=0, lt=1)] | Literal["stream"] = "stream"
+        decay: Annotated[
+            float | Literal["stream"],
+            number_or("stream", lambda v: 0 <= v < 1, "a number in [0, 1)"),
+        ] = "stream"
         restore: Fraction = 0.01
         confidence: Fraction = 0.9
         scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.75, 1.0, 1.25, 1.5)

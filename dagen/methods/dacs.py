@@ -7,9 +7,10 @@ and the student learns it by cross-entropy.
 
 Deviations: classes are drawn among the foreground, since with the background in the draw half of
 all two-class mixes are whole belts; where the task has one foreground class, half of the connected
-objects are drawn instead. The teacher is scored (the paper's code scores the student; set
-``mean-teacher.predict = false`` for that). The default threshold and jitter come from the paper's
-code.
+objects are drawn instead. Until ``start`` the student learns from the source alone: a network that
+starts from random weights would be taught by a teacher that knows nothing. The teacher is scored
+(the paper's code scores the student; set ``mean-teacher.predict = false`` for that). The default
+threshold and jitter come from the paper's code.
 
 The running statistics of batch norm come from the mixed and disturbed images, as in that code.
 Measured on three finished runs of ``best`` (ENet and ICNet, TACO): with statistics of plain target
@@ -29,9 +30,9 @@ from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.mixing import disturb, find_objects, half_of_the_objects
-from dagen.methods.shared.pseudo import source_label, trust
+from dagen.methods.shared.pseudo import source_label, started, trust
 from dagen.ops import class_mix
-from dagen.parameters import Fraction, NotNegative
+from dagen.parameters import Fraction, NotNegative, Share
 from dagen.types import Domain
 
 
@@ -46,11 +47,14 @@ class Dacs(Method):
             weight: factor of the loss (paper: 1).
             threshold: probability from which the teacher counts as sure of a pixel.
             jitter: strength of the colour jitter, in [0, 0.5] (for hue: fraction of a circle).
+            start: share of the run's steps before the first mix (paper: 0, from a pretrained
+                network).
         """
 
         weight: NotNegative = 1.0
         threshold: Fraction = 0.968
         jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.25
+        start: Share = 0.25
 
     family = "self-training"
     paper = "Tranheden et al., WACV 2021"
@@ -58,11 +62,15 @@ class Dacs(Method):
     requires = ("mean-teacher",)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``; logs ``trust``, the weight of the pseudo-labels."""
+        """``main``, after ``start``; logs ``trust``, the weight of the pseudo-labels."""
+        if not started(ctx, self.config.start):
+            return {}
         image, label, weight = self.mix(ctx)
         draws = ctx.generator("dacs/disturb")
+        theirs = (image == ctx.target.image).all(1)
         image = disturb(image, draws, jitter=self.config.jitter)
         out = ctx.forward(image, "target")
+        teacher_of(ctx).agree(ctx, "dacs", out.logits, theirs)
         loss = cross_entropy(out.logits, label, pixel_weight=weight)
         return {"main": self.config.weight * loss}
 

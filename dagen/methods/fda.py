@@ -11,7 +11,9 @@ Deviations: the window is given by its radius in pixels of the spectrum and not 
 one network learns them all; the paper trains a network for each and averages their predictions,
 which a tiny deployed network cannot afford. The entropy is taken at the network's own stride.
 Results are clipped to [0, 1]. The paper's further rounds of self-training on pseudo-labels are left
-out; add dacs or cbst to the stack for that.
+out; add dacs or cbst to the stack for that. The entropy begins
+after a third of the steps, the default of the authors' code (50,000 of 150,000): a network that
+starts from random weights has nothing yet to be certain of.
 """
 
 from __future__ import annotations
@@ -25,9 +27,10 @@ from torch import Tensor
 from dagen.errors import UsageError
 from dagen.losses import self_information
 from dagen.methods.base import Context, Method, RunFacts
+from dagen.methods.shared.pseudo import started
 from dagen.methods.shared.style import partners, with_source
 from dagen.ops import fourier_swap
-from dagen.parameters import NotNegative, Positive
+from dagen.parameters import NotNegative, Positive, Share
 from dagen.types import Batch, Domain
 
 
@@ -44,11 +47,14 @@ class Fda(Method):
                 11 and 20 pixels at 224.)
             entropy: weight of the entropy of target predictions (paper: 0.005); 0 forwards no
                 target image.
+            start: share of the run's steps before the entropy is minimised (authors' code: a third
+                by default, 0 in their published command, from a pretrained network).
             eta: exponent of that entropy; above 0.5, certain pixels matter less (paper: 2).
         """
 
         radius: tuple[int, ...] = (2,)
         entropy: NotNegative = 0.005
+        start: Share = 1 / 3
         eta: Positive = 2.0
 
     family = "style"
@@ -73,8 +79,8 @@ class Fda(Method):
         return with_source(ctx.batch, image)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``entropy`` of the target's predictions."""
-        if self.config.entropy == 0:
+        """``entropy`` of the target's predictions, after ``start``."""
+        if self.config.entropy == 0 or not started(ctx, self.config.start):
             return {}
         p = ctx.target_out.logits.float().softmax(1)
         return {"entropy": self.config.entropy * charbonnier_entropy(p, self.config.eta)}

@@ -14,26 +14,41 @@ learns from its predictions, and a teacher whose running statistics are still th
 statistics, which scoring uses, are the average of the student's and so follow the run's batch-norm
 policy.
 
-Deviations: the paper's consistency cost is left to the other parts. The default decay is DACS's
-0.99: an average over 1 / (1 - decay) = 100 steps suits budgets of 500 to 2000 steps; the 0.999 of
-the paper and of DAFormer is meant for 40,000.
+Parts that learn from the teacher report how far the student agrees with it on the target
+(:meth:`MeanTeacher.agree`). If the agreement, smoothed, falls by a tenth of the pixels, they no
+longer teach each other the same: one line warns, and ``alarm`` is logged as 1 from then on.
+
+Deviations: the paper's consistency cost is left to the other parts. The default decay follows the
+length of the run: the teacher averages over a twelfth of the steps, which at 1200 steps is DACS's
+0.99. The learning rate's schedule is a function of the share of the steps, too, so the teacher
+follows it in the same way in runs of any length. The 0.999 of the paper and of DAFormer is meant
+for 40,000 steps, and in a run of 200 even 0.99 would average over half of the run.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dagen import batch_norm
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.pseudo import enlarge
 from dagen.ops import Ema
+from dagen.parameters import number_or
+from dagen.system.distributed import rank
 from dagen.types import SegOut
+
+log = logging.getLogger("dagen")
+_SHARE = 12
+"""The teacher averages over the run's steps divided by this; measured with ``best``."""
+_FALL = 0.1
+"""Fall of the agreement, in share of the pixels, at which the alarm is given."""
 
 
 class MeanTeacher(Method):
@@ -48,20 +63,32 @@ class MeanTeacher(Method):
         """Parameters.
 
         Attributes:
-            decay: decay of the average per step, in [0, 1) (paper: 0.999; DACS: 0.99).
+            decay: decay of the average per step, in [0, 1) (paper: 0.999; DACS: 0.99); ``run``: so
+                that it averages over a twelfth of the run's steps.
             predict: whether the teacher, and not the student, is scored and saved.
         """
 
-        decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+        decay: Annotated[
+            float | Literal["run"], number_or("run", lambda v: 0 <= v < 1, "a number in [0, 1)")
+        ] = "run"
         predict: bool = True
 
     family = "self-training"
     paper = "Tarvainen & Valpola, NeurIPS 2017"
     replaces: ClassVar[bool] = True
+    agreed: Tensor
+    best: Tensor
+    alarmed: Tensor
+    compared: Tensor
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
-        self.ema = Ema(student, config.decay)
+        decay = config.decay
+        self.ema = Ema(student, max(0.0, 1 - _SHARE / setting.steps) if decay == "run" else decay)
+        self.register_buffer("agreed", torch.tensor(0.0))
+        self.register_buffer("best", torch.tensor(0.0))
+        self.register_buffer("alarmed", torch.tensor(False))
+        self.register_buffer("compared", torch.tensor(0))
 
     def output(self, ctx: Context) -> SegOut:
         """The teacher's output for the target images as they were loaded, without gradient."""
@@ -74,6 +101,42 @@ class MeanTeacher(Method):
             return enlarge(self.output(ctx).logits, _target(ctx)).softmax(1)
 
         return ctx.once("mean-teacher/probabilities", compute)
+
+    @torch.no_grad()
+    def agree(self, ctx: Context, name: str, logits: Tensor, where: Tensor | None = None) -> None:
+        """Note how far the student agrees with the teacher; logs ``agreement`` and ``alarm``.
+
+        Args:
+            ctx: the step.
+            name: the part that learns from the teacher, for the warning.
+            logits: the student's for the target images, changed or not, (B, C, h, w).
+            where: the pixels of (B, H, W) that count; all by default.
+        """
+        theirs = self.output(ctx).logits
+        same = (logits.argmax(1) == theirs.argmax(1)).float()
+        if where is not None:
+            counted = F.interpolate(where[:, None].float(), size=same.shape[-2:])[:, 0]
+            share = (same * counted).sum() / counted.sum().clamp(min=1)
+        else:
+            share = same.mean()
+        self.compared += 1
+        # A mean at first, then a moving average over a twentieth of the run.
+        pace = max(1 / int(self.compared), 1 / max(1.0, ctx.steps / 20))
+        self.agreed.lerp_(share.float(), pace)
+        if int(self.compared) >= ctx.steps / 20:
+            self.best.copy_(torch.maximum(self.best, self.agreed))
+        fallen = self.best - self.agreed > _FALL
+        if fallen and not self.alarmed:
+            self.alarmed.fill_(True)
+            if rank() == 0:
+                log.warning(
+                    "step %d: student and teacher of %s agree on %.0f %% of the target's pixels, "
+                    "%.0f %% before: the pseudo-labels drift. Start from a trained network "
+                    "(--init), or let it start later (%s.start).",
+                    ctx.step, name, 100 * self.agreed, 100 * self.best, name,
+                )  # fmt: skip
+        ctx.metrics["agreement"] = share
+        ctx.metrics["alarm"] = self.alarmed.float()
 
     @torch.no_grad()
     def _answer(self, ctx: Context) -> SegOut:

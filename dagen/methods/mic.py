@@ -11,7 +11,8 @@ Patches of 16 pixels are the paper's 32 at 512 rescaled to images of 224 pixels.
 Deviation: the masked pass updates no running batch-norm statistics. The paper's networks have
 layer norm; a network with batch norm would be scored on whole images with the statistics of
 images that are two thirds grey. The pass over the whole image, which all parts share, updates the
-statistics instead.
+statistics instead. Until ``start`` the student learns from the other parts alone, in place of the
+paper's pretrained network.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.mixing import disturb
-from dagen.methods.shared.pseudo import trust
+from dagen.methods.shared.pseudo import started, trust
 from dagen.ops import block_mask
-from dagen.parameters import Count, Fraction, NotNegative
+from dagen.parameters import Count, Fraction, NotNegative, Share
 from dagen.types import Domain
 
 # Hidden pixels are 0 after the networks' normalisation by ImageNet's mean, as in the paper.
@@ -50,6 +51,8 @@ class Mic(Method):
             block: side of a patch in pixels (paper: 32 at 512, 64 at 1024).
             threshold: probability from which the teacher counts as sure of a pixel.
             jitter: strength of the colour jitter, in [0, 0.5] (for hue: fraction of a circle).
+            start: share of the run's steps before the first masked image (paper: 0, from a
+                pretrained network).
         """
 
         weight: NotNegative = 1.0
@@ -57,6 +60,7 @@ class Mic(Method):
         block: Count = 16
         threshold: Fraction = 0.968
         jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+        start: Share = 0.25
 
     family = "self-training"
     paper = "Hoyer et al., CVPR 2023"
@@ -64,7 +68,9 @@ class Mic(Method):
     requires = ("mean-teacher",)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``; logs ``trust``, the weight of the pseudo-labels."""
+        """``main``, after ``start``; logs ``trust``, the weight of the pseudo-labels."""
+        if not started(ctx, self.config.start):
+            return {}
         probabilities = teacher_of(ctx).probabilities(ctx)
         sure = trust(probabilities, self.config.threshold)
         ctx.metrics["trust"] = sure
@@ -72,6 +78,7 @@ class Mic(Method):
         _ = ctx.target_out
         with batch_norm.untracked(batch_norm.layers(ctx.student)):
             out = ctx.forward(image, "target")
+        teacher_of(ctx).agree(ctx, "mic", out.logits)
         loss = cross_entropy(out.logits, probabilities.argmax(1))
         return {"main": self.config.weight * sure * loss}
 

@@ -60,9 +60,10 @@ class Photometric(Method):
         changed = torch.rand(len(image), generator=draw) < self.config.p
         # kornia draws from torch's global state, which belongs to dropout and the like.
         devices = [image.device] if image.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        precise = torch.autocast(image.device.type, enabled=False)  # bfloat16 loses image bits
+        with torch.random.fork_rng(devices=devices), precise:
             torch.manual_seed(seed)
-            new = cast(Tensor, self._augment.to(image.device)(image)).clamp(0, 1)
+            new = cast(Tensor, self._augment.to(image.device)(image.float())).clamp(0, 1)
         return torch.where(changed.to(image.device)[:, None, None, None], new, image)
 
     @cached_property  # not a submodule: kornia's constants do not belong in checkpoints

@@ -1,17 +1,19 @@
 """ProDA: pseudo-labels denoised by class prototypes (Zhang et al., CVPR 2021).
 
-Each class has a prototype, the moving average of the teacher's target features of that class.
-The teacher's probabilities are reweighted with how near a pixel's feature is to each prototype,
-``w_c = softmax(-|f - prototype_c| / temperature)``, and the student learns the arg-max of
-``w_c p_c`` by symmetric cross-entropy, ``alpha`` times the usual one plus ``beta`` times the
-reversed one, in which log 0 is log 1e-4 (Wang et al., ICCV 2019).
+Each class has a prototype, the moving average of the teacher's target features of that class. The
+teacher's probabilities are reweighted with how near a pixel's feature is to each prototype, ``w_c =
+softmax(-|f - prototype_c| / (temperature m))`` with m the mean of all distances, and the student
+learns the arg-max of ``w_c p_c`` by symmetric cross-entropy, ``alpha`` times the usual one plus
+``beta`` times the reversed one, in which log 0 is log 1e-4 (Wang et al., ICCV 2019).
 
-Deviations: one online stage. p comes from the mean teacher of this step and not from a network
-fixed before; prototypes move by 0.01 per step and not 1e-4, since they follow a teacher that
-averages 100 steps and not a trained network; until ``start`` the student learns from the source
-alone, in place of the adversarial warm-up. Left out: the consistency of strongly augmented views
-(dacs or mic do that beside this part), the regulariser towards even predictions, and the two
-rounds of distillation.
+Deviations: distances are relative to their mean, because the paper's temperature of 1 belongs to
+the scale of its own features: where distances are large the weights decide alone, and where they
+are small they decide nothing. One online stage. p comes from the mean teacher of this step and not
+from a network fixed before; prototypes move by 0.01 per step and not 1e-4, since they follow a
+teacher that averages 100 steps and not a trained network; until ``start`` the student learns from
+the source alone, in place of the adversarial warm-up. Left out: the consistency of strongly
+augmented views (dacs or mic do that beside this part), the regulariser towards even predictions,
+and the two rounds of distillation.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ class ProDA(Method):
 
         Attributes:
             weight: factor of the loss (paper: 1).
-            temperature: divisor of the distances to the prototypes (paper: 1).
+            temperature: divisor of the distances to the prototypes, which are relative to their
+                mean (paper: 1, of distances as they are).
             momentum: how far prototypes move per step (paper: 1e-4; see deviations).
             alpha: factor of cross-entropy (paper: 0.1).
             beta: factor of reversed cross-entropy (paper: 1).
@@ -79,6 +82,7 @@ class ProDA(Method):
         weights = enlarge(self.weights(features), probabilities)
         label = (weights * probabilities).argmax(1)
         ctx.metrics["changed"] = (label != probabilities.argmax(1)).float().mean()
+        teacher_of(ctx).agree(ctx, "proda", ctx.target_out.logits)
         logits = enlarge(ctx.target_out.logits, label)
         loss = self.config.alpha * cross_entropy(logits, label)
         loss = loss + self.config.beta * reversed_cross_entropy(logits, label)
@@ -108,6 +112,7 @@ class ProDA(Method):
         """How near features (B, D, h, w) are to each class, (B, C, h, w); 0 for unseen classes."""
         rows = features.flatten(2).transpose(1, 2)
         distance = torch.cdist(rows, self.prototypes.expand(len(rows), -1, -1))
+        distance = distance / distance[..., self.known].mean().clamp(min=1e-6)
         distance = distance.masked_fill(~self.known, torch.inf)
         near: Tensor = (-distance / self.config.temperature).softmax(2)
         return near.transpose(1, 2).reshape(len(rows), -1, *features.shape[-2:])

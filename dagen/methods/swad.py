@@ -1,12 +1,13 @@
 """SWAD: the average of the weights along the source's loss valley (Cha et al., NeurIPS 2021).
 
 The weights of every step are averaged as :mod:`swa <dagen.methods.swa>` does, from the step at
-which the source's validation loss has stopped falling to the step at which it rises again: a
-flat minimum, found without looking at another domain. The run is cut into segments. The valley
-begins with the first segment whose loss none of the next ``converge - 1`` segments undercuts; the
-mean loss of these ``converge`` segments, times ``1 + ratio``, is the ceiling. The valley ends
-before the first ``tolerance`` segments in a row above the ceiling. Constants come from the authors'
-code.
+which the source's validation loss has stopped falling to the step at which it rises again: a flat
+minimum, found without looking at another domain. The run is cut into segments. The valley begins
+with the first segment whose loss none of the next ``converge - 1`` segments undercuts; the mean
+loss of these ``converge`` segments, times ``1 + ratio``, is the ceiling. As in the authors' code,
+up to ``tolerance - converge`` segments directly before it belong to the valley, too, as far as none
+of them is above the ceiling; the paper has none of them. The valley ends before the first
+``tolerance`` segments in a row above the ceiling. Constants come from the authors' code.
 
 Deviations: a part sees no validation split, so every ``held_out``-th source image (by its number in
 the data set, whatever its classes and scene) is held out: its label is hidden from all other parts,
@@ -14,10 +15,10 @@ and its cross-entropy is taken from the pass that the supervised loss makes anyw
 extra pass, but it is a training pass: batch statistics, dropout, and whatever the other parts do to
 source images. The loss of a segment is the mean over its steps and not the loss at its end; the
 weights of a segment are averaged as a whole. Segments above the ceiling at the very end of the run
-are left out, as in the authors' code. The authors' code counts some segments twice; here every step
-counts once. Running statistics of batch norm are averaged with the weights, where the authors take
-another pass over training data. Target images with labels (of a semi-supervised run) are never held
-out.
+are left out, as in the authors' code. That code counts the lowest segment twice and leaves out the
+one furthest before it; here every step counts once. Running statistics of batch norm are averaged
+with the weights, where the authors take another pass over training data. Target images with labels
+(of a semi-supervised run) are never held out.
 
 Name it after parts that change source labels (textures) and before parts that change the scored
 network (adabn). If the loss falls to the end there is no valley, and the average of the last

@@ -1,3 +1,6 @@
+import copy
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -6,7 +9,9 @@ from dagen import plugins
 from dagen.batch_norm import layers
 from dagen.engine.stack import Stack
 from dagen.errors import DataError, UsageError
-from dagen.methods.adabn import reestimate
+from dagen.methods.adabn import evenly, in_batches, reestimate
+from dagen.models.base import create_network
+from dagen.types import Task
 from tests.methods.cast import CastNetwork
 from tests.methods.shift import SIZE, Drift, score, train, views
 from tests.toy import ToyNetwork, setting, stacked
@@ -83,7 +88,7 @@ def test_reestimate_is_exact_over_batches_of_any_size() -> None:
     module = Deep().train()
     aux = module.get_buffer("aux.running_mean").clone()
     images = [torch.rand(b, 3, h, 6) * (b + 1) for b, h in ((1, 4), (3, 8), (2, 5))]
-    reestimate(module, iter(images))
+    reestimate(module, images)
     values = torch.cat(
         [module.conv(image).double().transpose(0, 1).flatten(1) for image in images], dim=1
     )
@@ -95,25 +100,52 @@ def test_reestimate_is_exact_over_batches_of_any_size() -> None:
     assert all(layer.track_running_stats for layer in layers(module))
 
 
-def test_layers_normalise_by_what_they_have_pooled_so_far() -> None:
+def one_batch(network: nn.Module, images: Tensor) -> None:
+    """The same from one batch of all images, in one pass."""
+
+    def take(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        values = inputs[0].transpose(0, 1).flatten(1)
+        layer.get_buffer("running_mean").copy_(values.mean(1))
+        layer.get_buffer("running_var").copy_(values.var(1))
+
+    for layer in layers(network):
+        layer.register_forward_pre_hook(take)
+    with torch.no_grad():
+        network(images)
+
+
+@pytest.mark.parametrize("name", ["enet", "icnet", "bisenet"])
+def test_it_equals_one_batch_of_all_images_in_any_order(name: str) -> None:
     torch.manual_seed(0)
-    module = Deep().eval()
-    images = [torch.rand(1, 3, 6, 6) * (i + 1) for i in range(5)]
-    values, pooled = torch.zeros(4, 0, dtype=torch.float64), []
-    for image in images:
-        x = module.conv(image).double()
-        values = torch.cat([values, x[0].flatten(1)], dim=1)
-        mean, variance = (v[:, None, None] for v in (values.mean(1), values.var(1)))
-        pooled.append(((x - mean) / (variance + 1e-5).sqrt()).mean((2, 3)))
-    reestimate(module, iter(images))
-    wanted = torch.cat(pooled)
-    mean, variance = (module.get_buffer(f"second.running_{name}") for name in ("mean", "var"))
-    torch.testing.assert_close(mean.double(), wanted.mean(0), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(variance.double(), wanted.var(0), atol=1e-5, rtol=1e-4)
+    network = create_network(name, Task.BINARY, 0.25, {}).eval()
+    wanted, turned = copy.deepcopy(network), copy.deepcopy(network)
+    pictures = torch.rand(5, 3, 64, 64) * torch.linspace(0.2, 1, 5)[:, None, None, None]
+    reestimate(network, list(pictures.split(1)))
+    one_batch(wanted, pictures)
+    reestimate(turned, list(pictures.flip(0).split(2)))
+    for other in (wanted, turned):
+        for ours, theirs in zip(layers(network), layers(other), strict=True):
+            for found, known in zip(ours.buffers(), theirs.buffers(), strict=True):
+                if found.is_floating_point():
+                    torch.testing.assert_close(found, known, atol=1e-4, rtol=1e-3)
+
+
+def test_batches_hold_images_of_one_size() -> None:
+    images = [torch.full((1, 3, side, 4), float(i)) for i, side in enumerate((4, 8, 4, 4, 8))]
+    found = in_batches(images, 2)
+    assert [batch[:, 0, 0, 0].tolist() for batch in found] == [[0, 2], [3], [1, 4]]
+
+
+def test_of_many_images_some_are_taken_evenly() -> None:
+    def many() -> Iterator[Tensor]:
+        yield from torch.arange(10.0)
+
+    assert [int(image) for image in evenly(many, 4)] == [0, 2, 5, 7]
+    assert len(evenly(many, 10)) == len(evenly(many, 11)) == 10
 
 
 def test_reestimate_refuses_what_it_cannot_do() -> None:
     with pytest.raises(DataError, match="no target image"):
-        reestimate(ToyNetwork(2), iter(()))
+        reestimate(ToyNetwork(2), [])
     with pytest.raises(UsageError, match="no batch norm"):
-        reestimate(nn.Conv2d(3, 2, 1), iter(images()))
+        reestimate(nn.Conv2d(3, 2, 1), images())

@@ -51,7 +51,7 @@ def test_half_of_the_objects_or_of_the_classes_is_pasted() -> None:
 
 
 def test_the_loss_is_weighted_cross_entropy_of_one_forward() -> None:
-    stack = stack_of(["dacs"], weight=2.0, jitter=0.0)
+    stack = stack_of(["dacs"], weight=2.0, jitter=0.0, start=0.0)
     part, ctx = stack.parts["dacs"], step_of(stack)
     assert isinstance(part, Dacs)
     seen: list[torch.Tensor] = []
@@ -68,7 +68,7 @@ def test_the_loss_is_weighted_cross_entropy_of_one_forward() -> None:
 
 
 def test_draws_depend_on_seed_and_step_alone() -> None:
-    stack = stack_of(["dacs"])
+    stack = stack_of(["dacs"], start=0.0)
     part = stack.parts["dacs"]
     assert isinstance(part, Dacs)
     first = part.losses(step_of(stack, 3))
@@ -93,3 +93,26 @@ def test_it_mixes_what_other_parts_made_of_the_source() -> None:
 def test_it_closes_the_gap_of_another_ground() -> None:
     trial = Trial(soil, plain=False, batch_norm="target")
     assert trial.score("dacs") > trial.score("dacs", weight=0.0) + 0.2
+
+
+def test_the_source_alone_comes_first() -> None:
+    stack = stack_of(["dacs"])
+    part = stack.parts["dacs"]
+    assert isinstance(part, Dacs)
+    assert part.losses(step_of(stack, 2)) == {}  # of ten steps
+    assert part.losses(step_of(stack, 3)).keys() == {"main"}
+
+
+def test_it_says_how_far_the_student_agrees_with_the_teacher() -> None:
+    stack = stack_of(["dacs"], start=0.0, jitter=0.0)
+    part, ctx = stack.parts["dacs"], step_of(stack)
+    assert isinstance(part, Dacs)
+    seen: list[torch.Tensor] = []
+    hook = stack.student.register_forward_hook(lambda module, args, out: seen.append(out.logits))
+    part.losses(ctx)
+    hook.remove()
+    image, _, _ = part.mix(ctx)
+    own = (image == ctx.target.image).all(1)[:, ::4, ::4]  # a logit for four pixels
+    same_class = seen[0].argmax(1) == teacher_of(ctx).output(ctx).logits.argmax(1)
+    assert torch.allclose(ctx.metrics["agreement"], same_class[own].float().mean())
+    assert ctx.metrics["alarm"] == 0

@@ -84,12 +84,13 @@ def test_robust_entropy_pixel_by_pixel() -> None:
 
 
 def test_entropy_has_its_weight_and_can_be_left_out() -> None:
-    p = context().target_out.logits.softmax(1)
-    loss = _part().losses(context())["entropy"]
+    p = context(step=4).target_out.logits.softmax(1)
+    assert _part().losses(context(step=3)) == {}  # a third of ten steps: the source alone
+    loss = _part().losses(context(step=4))["entropy"]
     assert float(loss.detach()) == pytest.approx(
         0.005 * float(charbonnier_entropy(p.detach(), 2.0)), rel=1e-5
     )
-    ctx = context()
+    ctx = context(step=4)
     assert _part(entropy=0.0).losses(ctx) == {}
     assert ctx.once("target_out", lambda: None) is None  # nobody forwarded the target
 

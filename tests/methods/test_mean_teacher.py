@@ -46,6 +46,34 @@ def test_the_average_is_that_of_a_slow_loop() -> None:
         assert torch.allclose(value.double().flatten(), expected, atol=1e-5), name
 
 
+@pytest.mark.parametrize(("steps", "decay"), [(1200, 0.99), (120, 0.9), (6, 0.0)])
+def test_by_default_it_averages_over_a_twelfth_of_the_run(steps: int, decay: float) -> None:
+    part = MeanTeacher(ToyNetwork(2), setting(steps=steps), MeanTeacher.Config())
+    assert part.ema.decay == pytest.approx(decay, abs=1e-12)
+
+
+def test_it_warns_once_when_the_agreement_falls(caplog: pytest.LogCaptureFixture) -> None:
+    torch.manual_seed(0)
+    part = MeanTeacher(ToyNetwork(2), setting(steps=100), MeanTeacher.Config())
+    shares = [0.9] * 20 + [0.85] * 20 + [0.6] * 30
+    alarms = []
+    for step, share in enumerate(shares):
+        ctx = context(step=step, steps=100)
+        logits = part.output(ctx).logits.clone()
+        flat = logits.movedim(1, -1).flatten(0, -2)
+        flipped = round((1 - share) * len(flat))
+        flat[:flipped] = flat[:flipped].flip(1)  # the other class
+        seen = flat.view(2, 8, 8, 2).movedim(-1, 1)
+        part.agree(ctx, "dacs", seen)
+        assert float(ctx.metrics["agreement"]) == pytest.approx(share, abs=0.01)
+        alarms.append(int(ctx.metrics["alarm"]))
+    assert not any(alarms[:40]) and all(alarms[50:])
+    (record,) = [r for r in caplog.records if "pseudo-labels drift" in r.getMessage()]
+    told = record.getMessage()
+    assert "student and teacher of dacs agree on" in told and "dacs.start" in told
+    assert "\n" not in told
+
+
 def test_the_answer_uses_the_statistics_of_the_batch_and_updates_none() -> None:
     stack = stack_of(["mean-teacher"])
     ctx = step_of(stack)

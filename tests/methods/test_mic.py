@@ -34,7 +34,7 @@ def test_the_share_of_hidden_blocks() -> None:
 
 @pytest.mark.parametrize("task", PRESETS)
 def test_the_loss_is_the_trusted_cross_entropy_to_the_teacher(task: Task) -> None:
-    stack = stack_of(["mic"], task, threshold=MIDDLE[task], weight=0.5)
+    stack = stack_of(["mic"], task, threshold=MIDDLE[task], weight=0.5, start=0.0)
     part, ctx = stack.parts["mic"], step_of(stack)
     assert isinstance(part, Mic)
     loss = part.losses(ctx)["main"]
@@ -48,7 +48,7 @@ def test_the_loss_is_the_trusted_cross_entropy_to_the_teacher(task: Task) -> Non
 
 
 def test_running_statistics_are_those_of_whole_images() -> None:
-    stack = stack_of(["mic"])
+    stack = stack_of(["mic"], start=0.0)
     plain = copy.deepcopy(stack)
     ctx, other = step_of(stack), step_of(plain)
     part = stack.parts["mic"]
@@ -63,7 +63,7 @@ def test_running_statistics_are_those_of_whole_images() -> None:
 
 
 def test_draws_depend_on_seed_and_step_alone() -> None:
-    stack = stack_of(["mic"])
+    stack = stack_of(["mic"], start=0.0)
     part = stack.parts["mic"]
     assert isinstance(part, Mic)
     first = part.hide(step_of(stack, 3))
@@ -75,3 +75,11 @@ def test_draws_depend_on_seed_and_step_alone() -> None:
 def test_it_closes_the_gap_of_another_light() -> None:
     trial = Trial(faded, plain=False)
     assert trial.score("mic", block=8) > trial.score("mic", weight=0.0) + 0.2
+
+
+def test_other_parts_come_first() -> None:
+    stack = stack_of(["mic"])
+    part = stack.parts["mic"]
+    assert isinstance(part, Mic)
+    assert part.losses(step_of(stack, 2)) == {}  # of ten steps
+    assert part.losses(step_of(stack, 3)).keys() == {"main"}

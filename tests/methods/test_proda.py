@@ -49,15 +49,27 @@ def test_weights_are_those_of_a_slow_loop() -> None:
     part.prototypes.copy_(torch.randn(5, 8, generator=torch.Generator().manual_seed(1)))
     part.known[:4] = True
     weights = part.weights(features)
+    pixels, rows = features.movedim(1, -1).flatten(0, -2).tolist(), part.prototypes[:4].tolist()
+    mean = sum(math.dist(pixel, row) for pixel in pixels for row in rows) / (4 * len(pixels))
     for b in range(2):
         for y in range(3):
             for x in range(4):
                 near = [
-                    math.exp(-math.dist(features[b, :, y, x].tolist(), row) / 2.0)
-                    for row in part.prototypes[:4].tolist()
+                    math.exp(-math.dist(features[b, :, y, x].tolist(), row) / mean / 2.0)
+                    for row in rows
                 ]
                 expected = torch.tensor([*(v / sum(near) for v in near), 0.0])
                 assert torch.allclose(weights[b, :, y, x], expected, atol=1e-5)
+
+
+def test_weights_do_not_depend_on_the_scale_of_the_features() -> None:
+    part, features = _part(), _features(5)
+    part.prototypes.copy_(torch.randn(5, 8, generator=torch.Generator().manual_seed(1)))
+    part.known[:4] = True
+    weights = part.weights(features)
+    assert 0.25 < weights.amax(1).mean() < 0.6  # they advise; they do not decide alone
+    part.prototypes.mul_(50)
+    assert torch.allclose(part.weights(features * 50), weights, atol=1e-5)
 
 
 def test_reversed_cross_entropy_is_that_of_a_slow_loop() -> None:

@@ -117,7 +117,8 @@ def disturb(
     Brightness, contrast, saturation and hue change as in :func:`colour_maps`; the blur is Gaussian
     with sigma U(0.15, 1.15) pixels. The numbers come from the authors' code, except that the hue is
     rotated in YIQ instead of HSV and the kernel is cut at 4 pixels instead of a twentieth of the
-    image.
+    image. The library of their code (kornia) adds the brightness and multiplies for the contrast;
+    here the brightness is multiplied, as by more light, and the contrast is taken around the mean.
 
     Args:
         image: (B, 3, H, W) in [0, 1], sides above 4.

@@ -19,9 +19,10 @@ prediction).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from dagen.errors import UsageError
 from dagen.methods.base import Context, Method, Setting
 from dagen.ops import evaluating
-from dagen.parameters import Positive
+from dagen.parameters import number_or
 from dagen.types import Batch, Domain
 
 PRIOR = 4.0
@@ -40,7 +41,10 @@ n)."""
 TRAVEL = 0.2
 """Sum of the learning rates over a stream: TENT's 2.5e-4 for 50,000 images in batches of 64."""
 
-Rate = Positive | Literal["stream"]
+Rate = Annotated[
+    float | Literal["stream"],
+    number_or("stream", lambda value: 0 < value < math.inf, "a finite number above 0"),
+]
 """A learning rate, or ``stream``: an image's share of :data:`TRAVEL`, times the batch's images."""
 
 Moments = dict[_BatchNorm, tuple[Tensor, Tensor]]
