@@ -104,3 +104,12 @@ def test_closes_the_gap_of_a_pale_light(mode: str) -> None:
     before = waste_iou(["supervised"], {})
     after = waste_iou(["colour-transfer"], {"colour-transfer": {"mode": mode}}, steps=40)
     assert after > before + 0.3, (before, after)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_bfloat16_runs_keep_the_images_precise(mode: str) -> None:
+    plain = _part(mode).transform(context()).source
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = _part(mode).transform(context()).source
+    assert plain is not None and coarse is not None and coarse.image.dtype == torch.float32
+    assert torch.equal(coarse.image, plain.image)

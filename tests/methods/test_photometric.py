@@ -94,3 +94,11 @@ def test_strength_scales_the_change(strength: float) -> None:
 def test_helps_under_a_pale_light() -> None:
     before, after = waste_iou(["supervised"], {}), waste_iou(["photometric"], {}, steps=40)
     assert after > before + 0.1, (before, after)
+
+
+def test_bfloat16_runs_keep_the_images_precise() -> None:
+    for step in range(4):
+        plain = _source(_part().transform(context(step=step)).source).image
+        with torch.autocast("cpu", torch.bfloat16):
+            coarse = _source(_part().transform(context(step=step)).source).image
+        assert coarse.dtype == torch.float32 and torch.equal(coarse, plain)

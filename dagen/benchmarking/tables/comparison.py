@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from dagen.benchmarking.tables import protocol
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
 from dagen.benchmarking.tables.records import Record
-from dagen.benchmarking.tables.statistics import Estimate, estimate, gap_closed
+from dagen.benchmarking.tables.statistics import (
+    Estimate,
+    clearly_differ,
+    estimate,
+    gap_closed,
+    gap_spread,
+)
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures, seen
 from dagen.types import PRESETS
@@ -42,6 +48,21 @@ class Section:
     def headline_of(self, row: str) -> Estimate:
         """The row's mean headline score."""
         return _mean(self.rows[row], self.headline)
+
+    @property
+    def ceiling(self) -> str | None:
+        """The better ceiling; None if there is none."""
+        tops = [row for row in CEILINGS if row in self.rows]
+        return max(tops, key=lambda row: self.headline_of(row).mean, default=None)
+
+    def by_seed(self, *names: str) -> list[tuple[float, ...]]:
+        """The headline scores of some rows, for each seed that all of them have."""
+        known = [
+            {r.seed: v for r in self.rows[n] if (v := r.score(self.headline)) is not None}
+            for n in names
+        ]
+        seeds = sorted(set.intersection(*(set(one) for one in known)))
+        return [tuple(one[seed] for one in known) for seed in seeds]
 
 
 def sections(records: Iterable[Record]) -> list[Section]:
@@ -114,7 +135,9 @@ def _columns(section: Section) -> list[Column]:
     for figure in _shown(section):
         columns.append(_score(figure, None, 1))
         if figure == section.headline:
-            columns.append(Column("gap closed", lambda row, _: in_percent(section.gaps[row], 0), 1))
+            columns.append(
+                Column("gap closed", lambda row, _: in_percent(_gap(section, row), 0), 1)
+            )
     columns += [_score("pixel_accuracy", None, 0), _score("ece", None, -1)]
     if first.source != first.domain:
         columns.append(_score(section.headline, first.source, 0))
@@ -126,6 +149,16 @@ def _columns(section: Section) -> list[Column]:
         Column("GMAC", lambda _, records: _weight(records, "macs", 1e9, 3)),
         Column("s", lambda _, records: _seconds(records)),
     ]
+
+
+def _gap(section: Section, row: str) -> Estimate | None:
+    """The share of the gap that a row closed, with its interval over the seeds."""
+    share, top = section.gaps[row], section.ceiling
+    if share is None or top is None:
+        return None
+    seeds = section.by_seed(row, SOURCE_ONLY, top)
+    spread = gap_spread([(one[0], one[1], one[2]) for one in seeds])
+    return Estimate(share, None if row in (SOURCE_ONLY, top) else spread, len(seeds))
 
 
 def _shown(section: Section) -> tuple[str, ...]:
@@ -198,13 +231,33 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
         return
     if (absent := protocol.missing_rows(section.rows)) is not None:
         yield absent
-    ceilings = [row for row in CEILINGS if row in section.rows]
-    if SOURCE_ONLY in section.rows and ceilings:
+    if SOURCE_ONLY in section.rows and section.ceiling is not None:
         if all(gap is None for gap in section.gaps.values()):
             yield (
                 "Gap closed is not defined: the better ceiling is less than 2 points above "
                 "source-only."
             )
         else:
-            top = max(ceilings, key=lambda row: section.headline_of(row).mean)
-            yield f"Gap closed is (row - source-only) / ({top} - source-only)."
+            yield f"Gap closed is (row - source-only) / ({section.ceiling} - source-only)."
+    yield from _differences(section)
+
+
+def _differences(section: Section) -> Iterable[str]:
+    """What a paired test over the seeds says; nothing with a single seed."""
+    rivals = [row for row in section.rows if row not in CEILINGS]
+    if len(rivals) < 2 or len(section.by_seed(*rivals[:2])) < 2:
+        return
+    best, *others = rivals
+    level = [row for row in others if not _clear(section, best, row)]
+    told = f"not clearly behind {best}: {', '.join(level)}" if level else f"{best} is clearly ahead"
+    if SOURCE_ONLY in others:
+        above = [r for r in rivals if r != SOURCE_ONLY and _clear(section, r, SOURCE_ONLY)]
+        told += f"; clearly different from source-only: {', '.join(above) or 'no row'}"
+    yield (
+        f"Differences in {figures.title(section.headline)} are clear if a paired t-test over the "
+        f"seeds says so (p < 0.05): {told}."
+    )
+
+
+def _clear(section: Section, one: str, other: str) -> bool:
+    return clearly_differ([(a, b) for a, b in section.by_seed(one, other)])

@@ -31,11 +31,14 @@ def table(section: Section) -> Table | None:
         for row, records in judged.items()
     ]
     everyone = [record for records in judged.values() for record in records]
-    regrets = {p: [_picked(r, p, "regret") for r in everyone] for p in picks}
+    # Validators that judged other runs cannot be compared by their means.
+    common = [r for r in everyone if all(_picked(r, p, "regret") is not None for p in picks)]
+    regrets = {p: [_picked(r, p, "regret") for r in common] for p in picks}
     worst = (max((v for v in values if v is not None), default=None) for values in regrets.values())
+    runs = f"{len(common)} run{'' if len(common) == 1 else 's'}"
     rows += [
-        ("mean regret", *(in_percent(estimate(values).mean) for values in regrets.values())),
-        ("largest regret", *(in_percent(value) for value in worst)),
+        (f"mean regret, {runs}", *(in_percent(estimate(v).mean) for v in regrets.values())),
+        (f"largest regret, {runs}", *(in_percent(value) for value in worst)),
     ]
     return Table(
         title=f"Checkpoints that validators pick: {section.title}",
@@ -44,7 +47,7 @@ def table(section: Section) -> Table | None:
         notes=(
             f"In % on {section.first.domain} val, of the checkpoint with the highest score of the "
             "validator, which reads no target label. The oracle picks by the labels; a regret is "
-            "what its pick is better by, in points, over all rows and seeds.",
+            "what its pick is better by, in points, over the runs that every pick has judged.",
         ),
     )
 

@@ -41,6 +41,27 @@ def test_the_gap_is_that_to_the_better_ceiling() -> None:
     assert "(row - source-only) / (oracle+source - source-only)" in markdown(found)
 
 
+def test_a_paired_test_says_which_differences_are_clear() -> None:
+    note = next(n for n in table(sections(made.table())[0]).notes if "paired" in n)
+    assert "best is clearly ahead" in note
+    assert "clearly different from source-only: best," in note
+    noisy = [
+        made.record(row, 0.2 + 0.1 * ((seed + i) % 3), seed)
+        for i, row in enumerate("ab")
+        for seed in range(3)
+    ]
+    note = next(n for n in table(sections(noisy)[0]).notes if "paired" in n)
+    assert "not clearly behind" in note
+    alone = [made.record("a", 0.2), made.record("b", 0.4)]
+    assert not any("paired" in n for n in table(sections(alone)[0]).notes)
+
+
+def test_the_gap_has_an_interval_over_the_seeds() -> None:
+    found = table(sections(made.table())[0])
+    assert entry(found, "best", "gap closed").spread is not None
+    assert entry(found, "source-only", "gap closed").spread is None  # 0 by definition
+
+
 def test_what_a_row_has_seen_is_a_column_if_any_row_has_seen_something() -> None:
     plain, taught = made.record("source-only", 0.2), made.record("teacher", 0.5)
     assert "seen besides" not in table(sections([plain])[0]).columns

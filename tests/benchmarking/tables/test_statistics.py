@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagen.benchmarking.tables.statistics import estimate, gap_closed
+from dagen.benchmarking.tables.statistics import (
+    clearly_differ,
+    estimate,
+    gap_closed,
+    gap_spread,
+)
 
 # Two-sided 95 % quantiles of Student's t, from a printed table (n - 1 degrees of freedom).
 T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
@@ -46,3 +51,38 @@ def test_share_of_the_gap(
 ) -> None:
     found = gap_closed(method, source_only, ceiling)
     assert found is None if share is None else found == pytest.approx(share)
+
+
+def test_the_interval_of_the_gap_is_that_of_a_linearised_ratio() -> None:
+    seeds = [(0.30, 0.10, 0.50), (0.28, 0.12, 0.46), (0.36, 0.11, 0.52)]
+    found = gap_spread(seeds)
+    # The ratio's change with each seed's two differences, by finite steps.
+    mean = [sum(column) / 3 for column in zip(*seeds, strict=True)]
+
+    def share(method: float, below: float, top: float) -> float:
+        return (method - below) / (top - below)
+
+    slopes = []
+    for i in range(3):
+        stepped = [value + (1e-6 if k == i else 0) for k, value in enumerate(mean)]
+        slopes.append((share(*stepped) - share(*mean)) / 1e-6)
+    moved = [sum(s * (v - m) for s, v, m in zip(slopes, one, mean, strict=True)) for one in seeds]
+    deviation = math.sqrt(sum(v * v for v in moved) / 2)
+    assert found == pytest.approx(T[3] * deviation / math.sqrt(3), rel=1e-3)
+
+
+def test_a_seed_that_is_good_for_all_rows_does_not_widen_the_gap() -> None:
+    assert gap_spread([(0.2 + x, 0.1 + x, 0.3 + x) for x in (0, 0.1, 0.2)]) == pytest.approx(0)
+    assert gap_spread([(0.2, 0.1, 0.3)]) is None
+    assert gap_spread([(0.2, 0.3, 0.3), (0.2, 0.3, 0.3)]) is None
+
+
+def test_clear_is_what_a_paired_t_test_finds() -> None:
+    from scipy.stats import ttest_rel
+
+    for shift in (0.0, 0.005, 0.01, 0.03):
+        one = [0.20 + shift, 0.31 + shift, 0.27 + shift, 0.25 + 1.5 * shift]
+        other = [0.20, 0.30, 0.275, 0.251]
+        wanted = bool(ttest_rel(one, other).pvalue < 0.05)
+        assert clearly_differ(list(zip(one, other, strict=True))) == wanted
+    assert clearly_differ([(0.9, 0.1)]) is False  # one seed shows nothing

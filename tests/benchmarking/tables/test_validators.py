@@ -1,5 +1,7 @@
 """Picks, oracle and regret, where runs have judged their checkpoints."""
 
+from dataclasses import replace
+
 from dagen.benchmarking.tables import validators
 from dagen.benchmarking.tables.comparison import sections
 from dagen.benchmarking.tables.records import Record
@@ -39,9 +41,26 @@ def test_picks_and_regrets() -> None:
     assert shown == {
         "b": [30, 28, 35],
         "a": [15, 22.5, 27.5],
-        "mean regret": [10, 5.666667, 0],
-        "largest regret": [20, 10, 0],
+        "mean regret, 3 runs": [10, 5.666667, 0],
+        "largest regret, 3 runs": [20, 10, 0],
     }
+
+
+def test_regrets_are_averaged_over_the_runs_that_all_have_judged() -> None:
+    """A run without target images has no pick of infomax; its easy choice must not count."""
+    easy = judged("c", 0, 0.5, 0.5, 0.5)
+    assert easy.selection is not None
+    picks = {name: easy.selection.picks[name] for name in ("last", "oracle")}
+    records = [
+        judged("a", 0, 0.20, 0.25, 0.30),
+        judged("b", 0, 0.10, 0.20, 0.30),
+        replace(easy, selection=selection(picks)),
+    ]
+    found = validators.table(sections(records)[0])
+    assert found is not None
+    shown = {row[0]: row[1:] for row in found.rows}
+    means = [round(e.mean, 6) for e in shown["mean regret, 2 runs"] if isinstance(e, Value)]
+    assert means == [15, 7.5, 0]
 
 
 def test_what_could_not_judge_is_a_dash() -> None:
