@@ -15,8 +15,8 @@ statistics, which scoring uses, are the average of the student's and so follow t
 policy.
 
 Parts that learn from the teacher report how far the student agrees with it on the target
-(:meth:`MeanTeacher.agree`). If the agreement, smoothed, falls by a tenth of the pixels, they no
-longer teach each other the same: one line warns, and ``alarm`` is logged as 1 from then on.
+(:meth:`MeanTeacher.agree`). If the agreement, smoothed, falls by a tenth of the pixels, they drift
+apart: one line warns, and ``alarm`` is logged as 1 from then on.
 
 Deviations: the paper's consistency cost is left to the other parts. The default decay follows the
 length of the run: the teacher averages over a twelfth of the steps, but never over less than 100,
@@ -46,6 +46,8 @@ from dagen.system.distributed import rank
 from dagen.types import SegOut
 
 log = logging.getLogger("dagen")
+_FEWEST = 20
+"""Fewest steps over which the agreement is averaged."""
 _FALL = 0.1
 """Fall of the agreement, in share of the pixels, at which the alarm is given."""
 
@@ -119,10 +121,10 @@ class MeanTeacher(Method):
         else:
             share = same.mean()
         self.compared += 1
-        # A mean at first, then a moving average over a twentieth of the run.
-        pace = max(1 / int(self.compared), 1 / max(1.0, ctx.steps / 20))
-        self.agreed.lerp_(share.float(), pace)
-        if int(self.compared) >= ctx.steps / 20:
+        # A mean at first, then a moving average over a twentieth of the run; a few show nothing.
+        window = max(_FEWEST, ctx.steps / 20)
+        self.agreed.lerp_(share.float(), max(1 / int(self.compared), 1 / window))
+        if int(self.compared) >= window:
             self.best.copy_(torch.maximum(self.best, self.agreed))
         fallen = self.best - self.agreed > _FALL
         if fallen and not self.alarmed:
