@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.opening import open_scored
 from dagen.engine.classes import resolve
 from dagen.engine.states import drop_states
 from dagen.engine.unlabelled import look
@@ -144,7 +144,7 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
     )
     result, shipped = measure(job, progress, ending, job.config, baseline)
     if (target := job.config.tgt) is not None and target not in result.scores:
-        images = open_dataset(target, "val", job.plan.task, job.runtime.data_root)
+        images = open_scored(target, job.plan.task, job.runtime.data_root)
         if not images.has_labels:
             before = next(
                 (p for p in sheets.before.values() if isinstance(p, TorchPredictor)), None
@@ -153,16 +153,14 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
                 before.network.to(job.place.device)
             seen = look(job.plan, images, before, shipped, job.runtime.data_root, progress)
             result = replace(result, unlabelled=seen)
-    pictures = [
-        draw(
-            open_dataset(name, "val", job.plan.task, job.runtime.data_root),
-            {**sheets.before, sheets.title: shipped},
-            sheet_of(job.folder, name),
-            caption=f"{name} val, {sheets.caption}",
-        )
-        for name in sheets.datasets
-        if name in result.scores or (name == target and result.unlabelled is not None)
-    ]
+    pictures = []
+    for name in sheets.datasets:
+        if name not in result.scores and (name != target or result.unlabelled is None):
+            continue
+        images = open_scored(name, job.plan.task, job.runtime.data_root)
+        columns = {**sheets.before, sheets.title: shipped}
+        caption = f"{name} {images.split}, {sheets.caption}"
+        pictures.append(draw(images, columns, sheet_of(job.folder, name), caption=caption))
     log.result(result, baseline, pictures)
     return result
 

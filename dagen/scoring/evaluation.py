@@ -12,7 +12,7 @@ import torch
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground
-from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.opening import open_scored
 from dagen.errors import DataError
 from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
@@ -99,7 +99,7 @@ def scores_of(
     """
     scores: dict[str, dict[str, float]] = {}
     for name in names:
-        dataset = open_dataset(name, "val", predictor.task, runtime.data_root)
+        dataset = open_scored(name, predictor.task, runtime.data_root)
         if not dataset.has_labels:
             logger.warning("%s has no labels here; it is not scored.", name)
             continue

@@ -58,3 +58,21 @@ def test_an_unlabelled_target_gives_feedback(tmp_path: Path, capsys: object) -> 
     told = capsys.readouterr().out  # type: ignore[attr-defined]
     assert told.endswith(f"Compare runs: dagen ui --runs {tmp_path / 'runs'}\n")
     assert "site, without labels" in told and "of the pixels of 2 images of site" in told
+
+
+def test_a_target_may_be_a_plain_folder_of_photographs(tmp_path: Path) -> None:
+    make_masks(
+        tmp_path / "mybelt",
+        'ids = {"0" = "a", "128" = "b"}\nignore = [255]\nsplits = {val = 0.4}\n',
+    )
+    photos = make_masks(tmp_path / "site", "", labels=False) / "photos"
+    runtime = Runtime(
+        runs=tmp_path / "runs", data_root=tmp_path, device="cpu", workers=0, track=False, quiet=True
+    )
+    config = from_mapping({
+        "src": "mybelt", "tgt": str(photos), "method": "minent", "width": 0.25, "size": [32, 32],
+        "steps": 2, "batch": 2, "warmup": 1,
+    })  # fmt: skip
+    found = run_pair(config, runtime).adapted
+    assert found.unlabelled is not None and found.unlabelled.images == 5
+    assert str(photos) not in found.scores and sheet_of(found.folder, str(photos)).exists()

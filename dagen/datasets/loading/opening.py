@@ -8,6 +8,8 @@ from pathlib import Path
 from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.own import declaration
+from dagen.datasets.own.plain import is_plain
+from dagen.datasets.reading.files import MissingSplit
 from dagen.errors import DataError, unknown
 from dagen.types import Task
 
@@ -42,8 +44,7 @@ def place(name: str, data_root: Path | None = None) -> Path:
     base = base_folder(data_root)
     if name not in plugins.names("datasets"):
         own = own_names(base)
-        if name in own:
-            assert base is not None
+        if base is not None and (name in own or is_plain(base / name)):
             return base / name
         raise _no_such(name, base, own)
     if base is None:
@@ -87,9 +88,13 @@ def kind(name: str, data_root: Path | None = None) -> type[Dataset]:
     if not folder.is_dir():
         known = [*plugins.names("datasets"), *own_names(base_folder(data_root))]
         raise DataError(
-            f"there is no folder {folder}; name an existing folder with a {declaration.FILE}, or "
-            f"one of: {', '.join(known)}."
+            f"there is no folder {folder}; name an existing folder with a {declaration.FILE} or "
+            f"with images, or one of: {', '.join(known)}."
         )
+    if is_plain(folder):
+        from dagen.datasets.own.plain import PlainFolder
+
+        return PlainFolder
     if declaration.read(folder).kind == "folder":
         from dagen.datasets.own.masks import OwnFolder
 
@@ -158,7 +163,7 @@ def open_dataset(name: str, split: str, task: Task, data_root: Path | None = Non
 
     Args:
         name: a built-in data set, one that another package adds, or a folder with a
-            ``dagen.toml``: its name below ``data_root``, or its path.
+            ``dagen.toml`` or with nothing but images: its name below ``data_root``, or its path.
         split: one of the data set's splits.
         task: task under which labels are read.
         data_root: see :func:`root`; procedural data sets need none.
@@ -169,6 +174,23 @@ def open_dataset(name: str, split: str, task: Task, data_root: Path | None = Non
     """
     folder = require(name, data_root)
     return kind(name, data_root)(folder, split, task)
+
+
+def open_scored(name: str, task: Task, data_root: Path | None = None) -> Dataset:
+    """The ``val`` split of a data set, which is scored.
+
+    A data set without labels may have none; its predictions are then shown on ``train``.
+
+    Raises:
+        DagenError: see :func:`open_dataset`; a data set with labels has no ``val`` split.
+    """
+    try:
+        return open_dataset(name, "val", task, data_root)
+    except MissingSplit:
+        found = open_dataset(name, "train", task, data_root)
+        if found.has_labels:
+            raise
+        return found
 
 
 def require_images(dataset: Dataset, what: str) -> None:

@@ -45,6 +45,11 @@ class Splits(BaseModel):
         return found
 
     @property
+    def told(self) -> bool:
+        """Whether any split has an entry."""
+        return any(self.of(split) is not None for split in SPLITS)
+
+    @property
     def shares(self) -> dict[str, float]:
         """The shares by split."""
         given = {split: self.of(split) for split in SPLITS}

@@ -64,6 +64,8 @@ class OwnFolder(Files):
         if self._masks.names_files and not self._images.names_files:  # both in one folder
             found = [name for name in found if self._masks.name_of(name) is None]
         chosen = patterns.chosen(found, self._declared, self.root, self.split, self._faults)
+        if patterns.undivided(self._declared) and self.split == "train" and not self._masked(found):
+            chosen = found  # without labels nothing can be scored, so nothing is held back
         stems = Counter(self._images.name_of(name) for name in chosen)
         if twice := sorted(str(stem) for stem, count in stems.items() if count > 1):
             self._faults.append(
@@ -73,7 +75,27 @@ class OwnFolder(Files):
         return chosen
 
     def _layout(self) -> str:
-        return f"{self.root / FILE} says that images are in {self._images.text}."
+        where = f"{self.root / FILE} says that images are in {self._images.text}"
+        found = patterns.files_of(self.root, self._images)
+        if not (found and patterns.undivided(self._declared)):
+            return f"{where}."
+        held = "splits = {val = 0.2}"
+        if self._masked(found):
+            return (
+                f"{where}, and not which of the {len(found)} are for scoring; add the line {held}, "
+                "which holds back a fifth."
+            )
+        return (
+            f"{where}. There are no masks and no splits, so all {len(found)} are for training; "
+            f"the line {held} would hold back a fifth."
+        )
+
+    def _masked(self, found: list[str]) -> bool:
+        """Whether any of these images has a mask."""
+        if not self._masks.names_files:
+            return (self.root / self._masks.folder).is_dir()
+        names = (self._images.name_of(name) for name in found)
+        return any((self.root / self._masks.path_of(n)).is_file() for n in names if n is not None)
 
     def _path(self, index: int) -> Path:
         return inside(self.root, self._names[index], str(self.root / FILE))
@@ -85,9 +107,7 @@ class OwnFolder(Files):
     @property
     def has_labels(self) -> bool:
         """Whether the split's masks exist."""
-        if self._masks.names_files:
-            return any(self._mask(index).is_file() for index in range(len(self)))
-        return (self.root / self._masks.folder).is_dir()
+        return self._masked(self._names)
 
     @cached_property
     def _mask_folder(self) -> MaskFolder:

@@ -105,6 +105,11 @@ def chosen(
     return sorted(drawn[start:])
 
 
+def undivided(declared: Declaration) -> bool:
+    """Whether nothing tells the splits apart: no ``{split}`` and no entry of ``splits``."""
+    return not (SPLIT in declared.images or _placed(declared) or declared.splits.told)
+
+
 def _placed(declared: Declaration) -> bool:
     """Whether the annotation files tell the splits apart."""
     return declared.kind == "coco" and SPLIT in declared.annotations

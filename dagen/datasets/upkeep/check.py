@@ -110,7 +110,7 @@ def check(
                 else found(folder, split, task)
             )
         except MissingSplit as error:
-            if split in _NEEDED:
+            if split in _NEEDED and not _unlabelled(found, folder, task):
                 report.defects.append(Defect(split, None, str(error)))
         except DataError as error:
             report.defects.append(Defect(split, None, str(error)))
@@ -121,6 +121,14 @@ def check(
             report.defects += checked.defects
             report.warnings += checked.warnings
     return report
+
+
+def _unlabelled(found: type[Dataset], folder: Path, task: Task) -> bool:
+    """Whether a data set has training images without labels; it then needs no ``val`` split."""
+    try:
+        return not found(folder, "train", task).has_labels
+    except DataError:
+        return False
 
 
 class _SplitCheck:

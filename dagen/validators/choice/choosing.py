@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from dagen.batch_norm import BatchNormPolicy
-from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.opening import open_scored
 from dagen.models.base import Network
 from dagen.runs.checks import applicable
 from dagen.runs.config import Config
@@ -84,7 +84,7 @@ def choose(
 
     name = config.tgt or next(iter(config.score), None)
     scores: dict[int, dict[str, float]] = {}
-    dataset = open_dataset(name, "val", plan.task, data_root) if name else None
+    dataset = open_scored(name, plan.task, data_root) if name else None
     if dataset is not None and dataset.has_labels:
         bar = progress.task(f"scoring checkpoints on {name}", len(candidates.steps))
         for step in candidates.steps:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dagen.datasets.loading import opening
+from dagen.datasets.upkeep.check import check
 from dagen.errors import DagenError, DataError, UsageError
 from dagen.types import IGNORE, Task
 from tests.own import make_masks, make_roboflow
@@ -189,3 +190,26 @@ def test_classes_that_do_not_meet_are_refused(tmp_path: Path) -> None:
 def test_the_folder_plug_in_takes_a_declaration_too(tmp_path: Path) -> None:
     make_masks(tmp_path / "folder", IDS + SHARES)
     assert len(opening.open_dataset("folder", "val", Task.BINARY, tmp_path)) == 1
+
+
+def test_without_splits_unlabelled_images_are_all_for_training(tmp_path: Path) -> None:
+    make_masks(tmp_path / "f", "", labels=False)
+    assert len(opening.open_dataset("f", "train", Task.BINARY, tmp_path)) == 5
+    with pytest.raises(DataError, match=r"no masks and no splits, so all 5 are for training"):
+        opening.open_dataset("f", "val", Task.BINARY, tmp_path)
+    shown = opening.open_scored("f", Task.BINARY, tmp_path)
+    assert (shown.split, len(shown), shown.has_labels) == ("train", 5, False)
+    assert check("f", Task.BINARY, tmp_path).ok
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_without_splits_labelled_images_ask_for_the_line_to_add(tmp_path: Path, split: str) -> None:
+    make_masks(tmp_path / "g", IDS)
+    with pytest.raises(DataError, match=r"5 are for scoring; add the line splits = \{val = 0\.2\}"):
+        opening.open_dataset("g", split, Task.BINARY, tmp_path)
+    with pytest.raises(DataError, match="add the line"):
+        opening.open_scored("g", Task.BINARY, tmp_path)
+    assert not check("g", Task.BINARY, tmp_path).ok
+    with (tmp_path / "g" / "dagen.toml").open("a") as file:
+        file.write("splits = {val = 0.2}\n")
+    assert opening.open_dataset("g", split, Task.BINARY, tmp_path).has_labels
