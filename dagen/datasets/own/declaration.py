@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dagen.colours import Colour
 from dagen.datasets.reading.paths import lexically_inside
-from dagen.errors import DataError, unknown
+from dagen.errors import DataError, quoted, unknown
 from dagen.parameters import complaint
 
 FILE = "dagen.toml"
@@ -28,7 +28,7 @@ class Splits(BaseModel):
     Attributes:
         train: the word in place of ``{split}``, a text file with one name a line (``*.txt``), or
             the names themselves. The same for ``val`` and ``test``, which may also be a share of
-            the images; the others are for training.
+            the images that no list names. Without a list for training, the others are for training.
         seed: seed of the draw of shares.
     """
 
@@ -54,6 +54,13 @@ class Splits(BaseModel):
         """The shares by split."""
         given = {split: self.of(split) for split in SPLITS}
         return {split: share for split, share in given.items() if isinstance(share, float)}
+
+    @field_validator("train", "val", "test")
+    @classmethod
+    def _below(cls, entry: object) -> object:
+        if isinstance(entry, str) and not lexically_inside(entry):
+            raise ValueError(f"{quoted(entry)} is not a path below the folder of {FILE}")
+        return entry
 
     @model_validator(mode="after")
     def _fit(self) -> Splits:

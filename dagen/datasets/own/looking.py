@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagen.datasets.reading.colour_masks import packed
+from dagen.datasets.reading.formats import lossy
 from dagen.datasets.reading.images import open_image
 from dagen.errors import DataError
 
@@ -37,11 +38,13 @@ class Mask:
 
 
 def look(path: Path) -> Mask | None:
-    """What a mask holds; None for a photograph, and for what cannot be read."""
+    """What a mask holds; None for a photograph, a lossy file, and what cannot be read."""
     if path.suffix.lower() not in (".png", ".bmp", ".tif", ".tiff"):
         return None
     try:
         with open_image(path) as image:
+            if lossy(image, path):
+                return None
             if image.mode in _MODES:
                 ids = _counted(np.array(image))
                 if ids is None or max(ids) > 255:

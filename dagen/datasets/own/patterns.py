@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
-from dagen.datasets.reading.paths import canonical_stem, list_images
+from dagen.datasets.reading.paths import canonical_stem, inside, list_images
+from dagen.errors import DataError, listed
 
 SPLIT, NAME = "{split}", "{name}"
 
@@ -76,6 +78,9 @@ def chosen(
 ) -> list[str]:
     """The names of one split, where ``{split}`` does not tell the splits apart.
 
+    A split has the images that its list names, or a share of those that no list names. What is left
+    is for training, unless training has a list.
+
     Args:
         names: paths of all images, with ``/``.
         declared: what ``dagen.toml`` says about splits.
@@ -84,17 +89,20 @@ def chosen(
         faults: takes a sentence about a list that is missing, or names images that do not exist.
     """
     ordered = sorted(names)
-    entry = declared.splits.of(split)
-    if isinstance(entry, str) and entry.endswith(".txt"):
-        return _listed(ordered, _lines(root, entry, faults), root / entry, faults)
-    if isinstance(entry, list):
-        return _listed(ordered, entry, root / FILE, faults)
+    named = _lists(ordered, declared, root, split, faults)
+    if split in named:
+        return named[split]
     shares = declared.splits.shares
-    if not shares or (entry is None and split != "train"):
-        return ordered if SPLIT in declared.images or _placed(declared) else []
+    if split not in shares:
+        if _told_apart(declared) and not shares:
+            return ordered
+        if split != "train" or undivided(declared):
+            return []
+    taken = {name for found in named.values() for name in found}
+    rest = [name for name in ordered if name not in taken]
     # By a draw of its own for each name; the seed and the names alone decide.
     key = f"{declared.splits.seed}"
-    drawn = sorted(ordered, key=lambda n: hashlib.blake2b(f"{key}/{n}".encode()).digest())
+    drawn = sorted(rest, key=lambda n: hashlib.blake2b(f"{key}/{n}".encode()).digest())
     start = 0
     for each in SPLITS[1:]:
         if each in shares:
@@ -107,17 +115,43 @@ def chosen(
 
 def undivided(declared: Declaration) -> bool:
     """Whether nothing tells the splits apart: no ``{split}`` and no entry of ``splits``."""
-    return not (SPLIT in declared.images or _placed(declared) or declared.splits.told)
+    return not (_told_apart(declared) or declared.splits.told)
 
 
-def _placed(declared: Declaration) -> bool:
-    """Whether the annotation files tell the splits apart."""
+def _lists(
+    names: list[str], declared: Declaration, root: Path, split: str, faults: list[str]
+) -> dict[str, list[str]]:
+    """The images that each list names, by split; one that two lists name is a fault."""
+    found: dict[str, list[str]] = {}
+    # Where each split has a folder or file of its own, other lists name other images.
+    for each in (split,) if _told_apart(declared) else SPLITS:
+        entry = declared.splits.of(each)
+        if isinstance(entry, str) and entry.endswith(".txt"):
+            found[each] = _listed(names, _lines(root, entry, faults), root / entry, faults)
+        elif isinstance(entry, list):
+            found[each] = _listed(names, entry, root / FILE, faults)
+    for one, other in combinations(found, 2):
+        if both := sorted({*found[one]} & {*found[other]}):
+            faults.append(
+                f"{root / FILE}: the lists of {one} and {other} both name {listed(both)}: keep "
+                "each image in one split."
+            )
+    return found
+
+
+def _told_apart(declared: Declaration) -> bool:
+    """Whether folders or annotation files tell the splits apart."""
+    if SPLIT in declared.images:
+        return True
     return declared.kind == "coco" and SPLIT in declared.annotations
 
 
 def _lines(root: Path, name: str, faults: list[str]) -> list[str]:
     try:
-        text = (root / name).read_text(encoding="utf-8-sig")
+        text = inside(root, name, str(root / FILE)).read_text(encoding="utf-8-sig")
+    except DataError as error:
+        faults.append(str(error))
+        return []
     except (OSError, UnicodeDecodeError) as error:
         faults.append(f"{root / name} cannot be read: {error}.")
         return []

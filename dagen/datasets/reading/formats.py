@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from PIL import ImageFile
 
 READ = frozenset({"JPEG", "MPO", "PNG", "BMP", "DIB", "TIFF", "WEBP"})
 """Pillow's names of the formats that are read.
@@ -25,6 +28,45 @@ _SIGNS = {
 }
 """How files of each format begin; the suffix may say something else."""
 _PATTERNS = {name: re.compile(sign, re.DOTALL) for name, sign in _SIGNS.items()}
+
+
+_TIFF_COMPRESSION = 259
+_LOSSY_TIFF = {
+    6: "JPEG", 7: "JPEG", 34892: "JPEG", 33003: "JPEG 2000", 33005: "JPEG 2000",
+    34712: "JPEG 2000", 34676: "SGI log", 34677: "SGI log", 50001: "WebP",
+}  # fmt: skip
+
+
+def lossy(image: ImageFile.ImageFile, path: Path) -> str | None:
+    """The lossy format of an opened picture, such as ``a JPEG file``; None if it keeps each pixel.
+
+    The content of the file counts, not its name.
+
+    Args:
+        image: the opened file.
+        path: where it lies.
+    """
+    if image.format in ("JPEG", "MPO", "JPEG2000"):
+        return "a JPEG file"
+    if image.format == "WEBP" and _lossy_webp(path.read_bytes()):
+        return "a lossy WebP file"
+    if image.format == "TIFF":
+        tags: Mapping[int, int] = getattr(image, "tag_v2", {})
+        if name := _LOSSY_TIFF.get(tags.get(_TIFF_COMPRESSION, 1)):
+            return f"a TIFF file with {name} compression"
+    return None
+
+
+def _lossy_webp(content: bytes) -> bool:
+    """Whether a WebP file has a chunk ``VP8``; the pixels of lossless ones are in ``VP8L``."""
+    start = 12  # after RIFF, the size and WEBP
+    while start + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, start)
+        if name == b"VP8 ":
+            return True
+        # A frame of an animation has chunks of its own after 16 bytes.
+        start += 24 if name == b"ANMF" else 8 + size + size % 2
+    return False
 
 
 def strange_format(path: Path) -> str | None:

@@ -9,21 +9,20 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps
 
 from dagen.datasets.base import Label
 from dagen.datasets.reading import colour_masks
 from dagen.datasets.reading.colour_masks import Colours, Unclear, meant, packed
+from dagen.datasets.reading.formats import lossy
 from dagen.datasets.reading.images import DAMAGED, open_image, short
 from dagen.datasets.reading.paths import canonical_stem, list_images
 from dagen.errors import DataError
 from dagen.types import IGNORE
 
 _SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
-_LOSSY = frozenset({"JPEG", "MPO", "JPEG2000"})
-_JPEG = (
-    "is a JPEG file, which changes ids and colours at edges: save masks as PNG, from before they "
-    "became JPEG"
+_CHANGED = (
+    "which changes ids and colours at edges: save masks as PNG, from before they were compressed"
 )
 _ALPHA = ("RGBA", "LA", "PA")
 _MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
@@ -55,7 +54,7 @@ class MaskFolder:
             image: the image's path below its folder, with ``/``.
 
         Returns:
-            A path that need not exist. It may be a JPEG file, which :func:`read_mask` refuses.
+            A path that need not exist. It may be a lossy file, which :func:`read_mask` refuses.
 
         Raises:
             DataError: several files could be the mask.
@@ -90,15 +89,15 @@ def read_mask(
         (H, W) uint8, the ids of the file.
 
     Raises:
-        DataError: the mask is missing, damaged, partly transparent, or a JPEG; it is of another
+        DataError: the mask is missing, damaged, partly transparent, or lossy; it is of another
             size or contains other ids or colours, which are named together.
     """
     if not path.is_file():
         raise DataError(f"the mask {path} is missing: restore it or get the data again.")
     with open_image(path) as image:
-        lossy = image.format in _LOSSY
-        if lossy and not (colours.ids and image.mode == "RGB"):
-            raise DataError(f"the mask {path} {_JPEG}.")
+        compressed = lossy(image, path)
+        if compressed and not (colours.ids and image.mode == "RGB"):
+            raise DataError(f"the mask {path} is {compressed}, {_CHANGED}.")
         try:
             ids, shown = _decoded(image, colours)
         except Unclear as error:
@@ -124,8 +123,8 @@ def read_mask(
             f"holds the unknown id {strange}; allowed: {', '.join(map(str, sorted(allowed)))} and "
             f"{IGNORE} (ignored)"
         )
-    if lossy:
-        problems.append(_JPEG)
+    if compressed:
+        problems.append(f"is {compressed}, {_CHANGED}")
     if problems:
         raise DataError(f"the mask {path} {'; it '.join(problems)}.")
     return mask.astype(np.uint8)
@@ -141,6 +140,7 @@ def _decoded(
     """
     mode = image.mode
     stored = [str(tile) for tile in image.tile]  # gone once the pixels are loaded
+    ImageOps.exif_transpose(image, in_place=True)  # upright, as its image is read
     flat: Image.Image = image
     if mode in _ALPHA or ("transparency" in image.info and (mode == "RGB" or colours.alone)):
         _require_opaque(image)

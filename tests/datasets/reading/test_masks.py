@@ -1,6 +1,7 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -114,3 +115,47 @@ def test_masks_are_found_in_any_spelling(tmp_path: Path) -> None:
         assert found.mask_of(image) == tmp_path / mask
     with pytest.raises(DataError, match=r"d\.jpg has 2 masks in .*: keep one"):
         found.mask_of("d.jpg")
+
+
+BLOCK = np.kron(np.eye(2, dtype=np.uint8) * 4, np.ones((16, 16), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("mask.webp", {"format": "WEBP", "quality": 80}, "a lossy WebP file"),
+        ("mask.png", {"format": "WEBP", "quality": 95, "exif": b"Exif\0\0"}, "a lossy WebP file"),
+        ("mask.tif", {"compression": "jpeg"}, "a TIFF file with JPEG compression"),
+    ],
+)
+def test_lossy_files_are_known_by_their_content(
+    tmp_path: Path, name: str, options: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / name
+    Image.fromarray(np.dstack([BLOCK] * 3)).save(path, **options)
+    with pytest.raises(DataError, match=f"{name} is {told}, which changes ids"):
+        read_mask(path, range(5), BLOCK.shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mask.webp", {"lossless": True}),
+        ("mask.png", {"format": "WEBP", "lossless": True, "exif": b"Exif\0\0"}),
+        ("mask.tif", {"compression": "tiff_lzw"}),
+    ],
+)
+def test_lossless_files_keep_their_ids(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    path = tmp_path / name
+    Image.fromarray(np.dstack([BLOCK] * 3)).save(path, **options)
+    assert np.array_equal(read_mask(path, range(5), BLOCK.shape), BLOCK)
+
+
+@pytest.mark.parametrize("palette", [False, True], ids=["grey", "palette"])
+def test_a_mask_is_turned_upright_as_its_image_is(tmp_path: Path, palette: bool) -> None:
+    mask, exif = Image.fromarray(IDS), Image.Exif()
+    exif[0x0112] = 6  # what is stored must be turned to the right
+    if palette:
+        mask.putpalette([7] * 768)
+    mask.save(tmp_path / "mask.png", exif=exif)
+    assert np.array_equal(read_mask(tmp_path / "mask.png", range(5), (3, 2)), np.rot90(IDS, -1))
