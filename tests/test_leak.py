@@ -8,6 +8,7 @@ import torch
 
 from dagen import plugins
 from dagen.datasets.loading.opening import declared
+from dagen.datasets.own.masks import OwnFolder
 from dagen.datasets.taco import Taco
 from dagen.deploy.export import export
 from dagen.engine.run import run
@@ -16,7 +17,7 @@ from dagen.models.deployed.file import save_deployed
 from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
-from dagen.types import Task
+from dagen.types import Image, Label, Task
 from tests import own, tiny
 from tests.teachers import write_onnx
 from tests.toy import ToyNetwork
@@ -105,6 +106,45 @@ def test_calibration_sees_neither_labels_nor_evaluation_images(
         patch.setattr(Taco, "label", lambda self, k: seen.append("a label"))
         export(start, out, int8=True, calibrate="taco", data_root=roots["honest"])
     assert set(seen) == {"train"}
+
+
+@pytest.mark.parametrize("name", ["minent", "teacher", "adabn"])
+def test_extra_targets_give_no_label_and_no_evaluation_image(
+    name: str, parts: Parts, tmp_path: Path
+) -> None:
+    values = {
+        "src": "belt", "tgt": "site", "extra_tgt": ["more"], "model": "toy", "method": name,
+        "size": [32, 64], "steps": 4, "batch": 4, "warmup": 1, "parts": parts.get(name, {}),
+    }  # fmt: skip
+    files, seen = {}, set()
+    honest = OwnFolder.image, OwnFolder.label
+    for kind in _KINDS:
+        root = tmp_path / kind
+        toml = 'ids = {"0" = "background", "1" = "can"}\nsplits = {val = 0.4}\n'
+        for data in ("belt", "site"):
+            own.make_masks(root / data, toml, [1])
+        more = own.make_masks(root / "more", toml, [1], count=10, labels=kind != "deleted")
+        if kind == "noise":
+            own.reverse_ids(more, 2)
+        runtime = Runtime(
+            runs=root / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
+        )
+        with pytest.MonkeyPatch.context() as patch:
+
+            def image(data: OwnFolder, index: int) -> Image:
+                seen.add((data.root.name, "image", data.split))
+                return honest[0](data, index)
+
+            def label(data: OwnFolder, index: int) -> Label:
+                seen.add((data.root.name, "label", data.split))
+                return honest[1](data, index)
+
+            patch.setattr(OwnFolder, "image", image)
+            patch.setattr(OwnFolder, "label", label)
+            files[kind] = run(from_mapping(values), runtime).model.read_bytes()
+    assert files["honest"] == files["noise"] == files["deleted"]
+    assert {each[1:] for each in seen if each[0] == "more"} == {("image", "train")}
+    assert ("site", "label", "train") not in seen
 
 
 _COUNTS = (3, 7, 19)

@@ -22,6 +22,8 @@ class Settings(TypedDict, total=False):
     src: str
     extra_src: Names
     tgt: str | None
+    extra_tgt: Names
+    tgt_weights: list[float] | tuple[float, ...]
     score: list[str] | tuple[str, ...]
     method: Names
     model: str
@@ -30,11 +32,12 @@ class Settings(TypedDict, total=False):
     size: Size
     steps: int
     batch: int
+    source_batch: int
     seed: int
     batch_norm: Literal["shared", "source", "target", "separate"]
     freeze_batch_norm: float
     zoom: float
-    augment: Literal["none", "camera"]
+    augment: Literal["none", "camera", "strong"]
     target_labels: int | Literal["all"]
     rare_class_sampling: float | Literal["off"]
     candidates: int
@@ -44,6 +47,7 @@ class Settings(TypedDict, total=False):
     warmup: int
     power: float
     clip: float
+    encoder_lr_factor: float | None
     init: Path | str | None
     model_options: dict[str, Any]
     parts: dict[str, dict[str, Any]]

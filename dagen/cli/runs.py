@@ -44,6 +44,9 @@ def adapt(
     *,
     src: options.Source = None,
     tgt: Annotated[str | None, typer.Option(help="Target data set (images only).")] = None,
+    extra_tgt: Annotated[
+        str | None, typer.Option(help="Further data sets whose images join the target's, as a,b.")
+    ] = None,
     target_labels: Annotated[
         str | None, typer.Option(help="Number of target images whose labels are used too, or all.")
     ] = None,
@@ -66,7 +69,9 @@ def adapt(
     from dagen.cli._results import comparison, say_if_finished_before
     from dagen.engine.run import run_pair
 
-    config = settings.load(src=src, tgt=tgt, target_labels=target_labels, batch_norm=batch_norm)
+    config = settings.load(
+        src=src, tgt=tgt, extra_tgt=extra_tgt, target_labels=target_labels, batch_norm=batch_norm
+    )
     pair = run_pair(config, execution.runtime(fresh=fresh))
     say_if_finished_before(pair.adapted)
     choice_table(pair.adapted)

@@ -59,7 +59,8 @@ def pictures(card: Card, folder: Path | None, data_root: Path | None) -> Picture
 
 def data_of(run: dict[str, Any]) -> tuple[str, ...]:
     """The data sets that a run trained with, the target first; none without a run."""
-    named = [run.get("tgt"), run.get("src"), *run.get("extra_src", ())]
+    extra = (*run.get("extra_src", ()), *run.get("extra_tgt", ()))
+    named = [run.get("tgt"), run.get("src"), *extra]
     return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
 
 

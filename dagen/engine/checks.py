@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagen import plugins
-from dagen.datasets.loading.opening import require
+from dagen.datasets.base import Dataset
+from dagen.datasets.loading.opening import open_dataset, open_scored, require
+from dagen.datasets.reading.files import Files
 from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
 from dagen.engine.teachers import open_maps
+from dagen.errors import UsageError
 from dagen.models.deployed.file import read_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
@@ -31,11 +34,42 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
             a data set has no class of the task, or a teacher is missing or damaged.
     """
     check_start(runtime.located(plan.config), plan.task)
-    for name in (*plan.scored, *plan.config.extra_src):
+    for name in (*plan.scored, *plan.config.extra_src, *plan.config.extra_tgt):
         require(name, runtime.data_root)
+    if plan.config.extra_tgt:
+        check_extra_targets(plan, runtime.data_root)
     for kind in open_maps(plan, runtime.runs).values():
         kind.ready()
     check_classes(plan, runtime.data_root)
+
+
+def check_extra_targets(plan: Plan, data_root: Path | None) -> None:
+    """Check that no image of the further targets is one that is scored, or is there twice.
+
+    Raises:
+        UsageError: a data set has such images.
+    """
+    config = plan.config
+    assert config.tgt is not None
+    known: dict[Path, str] = {}
+    for name in plan.scored:
+        known |= dict.fromkeys(_files(open_scored(name, plan.task, data_root)), f"{name} val")
+    labelled = (config.src, *config.extra_src) if plan.reads_source else ()
+    for name in (config.tgt, *labelled, *config.extra_tgt):
+        files = _files(open_dataset(name, "train", plan.task, data_root))
+        if name in config.extra_tgt and (twice := sorted(files & known.keys())):
+            raise UsageError(
+                f"extra_tgt names '{name}', and {len(twice)} of its {len(files)} images are those "
+                f"of {known[twice[0]]}, such as {twice[0]}; leave it out."
+            )
+        known |= dict.fromkeys(files, f"{name} train")
+
+
+def _files(dataset: Dataset) -> set[Path]:
+    """The image files of a data set; none of a procedural one."""
+    if not isinstance(dataset, Files):
+        return set()
+    return {(dataset.root / dataset.name(i)).resolve() for i in range(len(dataset))}
 
 
 def check_start(config: Config, task: Task) -> None:

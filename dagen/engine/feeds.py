@@ -14,7 +14,7 @@ from dagen.datasets.loading.foreground import require_foreground
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
-from dagen.datasets.loading.wrappers import Joined
+from dagen.datasets.loading.wrappers import Joined, Pooled
 from dagen.datasets.maps.base import Map
 from dagen.engine.sampling import sampling_of
 from dagen.engine.teachers import open_maps
@@ -53,11 +53,9 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
     if config.tgt is None:
         return feeds
     if "target" in streams:
-        images = _training_images(plan, config.tgt, data_root)
-        maps = open_maps(plan, runs)
-        feeds["target"] = Feed(
-            images, False, maps=maps, paster=_paster(plan, images, maps, data_root)
-        )
+        unlabelled, maps = open_targets(plan, data_root), open_maps(plan, runs)
+        paster = _paster(plan, unlabelled, maps, data_root)
+        feeds["target"] = Feed(unlabelled, False, maps=maps, paster=paster)
     if config.target_labels:
         target = _training_images(plan, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
@@ -66,8 +64,20 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
     return feeds
 
 
+def open_targets(plan: Plan, data_root: Path | None) -> Dataset:
+    """The training images of the target, and of those that ``extra_tgt`` adds; no label of them.
+
+    Raises:
+        DataError: a data set is missing, damaged or empty.
+    """
+    config = plan.config
+    assert config.tgt is not None
+    own = [_training_images(plan, name, data_root) for name in (config.tgt, *config.extra_tgt)]
+    return own[0] if len(own) == 1 else Pooled(own, config.tgt_weights)
+
+
 def _paster(
-    plan: Plan, images: CachedDataset, maps: Mapping[str, Map], data_root: Path | None
+    plan: Plan, images: Dataset, maps: Mapping[str, Map], data_root: Path | None
 ) -> Paster | None:
     wanted = plan.parts.pasting
     if wanted is None:

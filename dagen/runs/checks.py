@@ -99,6 +99,43 @@ def check_extra_sources(config: Config, reads_source: bool) -> None:
         )
 
 
+def check_extra_targets(config: Config, parts: Parts) -> None:
+    """Check that the further targets can join the target.
+
+    Raises:
+        UsageError: one is named twice or is labelled here, the run uses no target images, or there
+            are weights for other data sets.
+    """
+    labelled = (config.src, *config.extra_src)
+    for name in config.extra_tgt:
+        if name == config.tgt:
+            raise UsageError(
+                f"extra_tgt names '{name}', which is the target already; leave it out."
+            )
+        if name in labelled:
+            raise UsageError(
+                f"extra_tgt names '{name}', whose labels this run learns from; leave it out."
+            )
+        if config.extra_tgt.count(name) > 1:
+            raise UsageError(f"extra_tgt names '{name}' twice; name every data set once.")
+    names = "+".join(config.method)
+    if config.extra_tgt and config.tgt is None:
+        raise UsageError("extra_tgt adds images to a target, and there is none; give --tgt.")
+    if config.extra_tgt and "target" not in parts.streams:
+        raise UsageError(f"extra_tgt adds target images, and {names} trains on none; leave it out.")
+    if config.extra_tgt and parts.online:
+        raise UsageError(
+            f"extra_tgt adds training images, and '{parts.online}' adapts over the images that are "
+            "scored; leave it out."
+        )
+    count = 1 + len(config.extra_tgt)
+    if config.tgt_weights and (count == 1 or len(config.tgt_weights) != count):
+        raise UsageError(
+            f"tgt_weights has {len(config.tgt_weights)} numbers; give one for the target and one "
+            f"for each data set of extra_tgt ({', '.join(config.extra_tgt) or 'none is named'})."
+        )
+
+
 def check_labels(config: Config, reads_source: bool, processes: int) -> None:
     """Check that target labels and sampling by class can be used.
 

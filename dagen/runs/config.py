@@ -38,6 +38,10 @@ class Config:
             drawn equally often (see ``dagen.datasets.loading.wrappers``); only the source is
             scored.
         tgt: target data set (images; labels are used for scoring only), or None.
+        extra_tgt: further data sets whose training images are added to the target's, without any
+            label; only the target is scored.
+        tgt_weights: shares of the target and of each of ``extra_tgt`` among the target images, as
+            numbers above 0; none means by their numbers of images.
         score: further data sets whose ``val`` split is scored; source and target always are.
         method: the strategies, stacked in this order.
         model: name of the network.
@@ -84,6 +88,8 @@ class Config:
     src: str = "resortit"
     extra_src: tuple[str, ...] = ()
     tgt: str | None = None
+    extra_tgt: tuple[str, ...] = ()
+    tgt_weights: tuple[Positive, ...] = ()
     score: tuple[str, ...] = ()
     method: tuple[str, ...] = ("supervised",)
     model: str = "enet"
@@ -173,6 +179,8 @@ class Config:
             batch_norm="source",
             init=None,
             extra_src=(),
+            extra_tgt=(),
+            tgt_weights=(),
             target_labels=0,
             rare_class_sampling="off",
             # A validator that uses the target may not choose for a run without target.
@@ -185,6 +193,8 @@ class Config:
 _LATER = {
     "source_batch": 0,
     "extra_src": (),
+    "extra_tgt": (),
+    "tgt_weights": (),
     "target_labels": 0,
     "rare_class_sampling": "off",
     "candidates": 1,
@@ -206,7 +216,7 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
         if key not in allowed:
             raise unknown("setting", str(key), allowed)
     given = dict(settings)
-    for name in ("method", "extra_src", "score"):
+    for name in ("method", "extra_src", "extra_tgt", "score"):
         if name in given:
             given[name] = values.names(name, given[name])
     values.check_parts(given.get("parts", {}))

@@ -32,7 +32,7 @@ _PLAIN = ("model", "src", "tgt", "task")
 def title(config: Stored) -> str:
     """The run's title in tables: ``source-only``, ``oracle``, ``fda+advent`` ..."""
     names = "+".join(config["method"])
-    if more := config.get("extra_src", ()):
+    if more := (*config.get("extra_src", ()), *config.get("extra_tgt", ())):
         names += f" with {' and '.join(more)}"
     labels = config.get("target_labels", 0)
     if config["tgt"] is None:

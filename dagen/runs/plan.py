@@ -124,6 +124,7 @@ def plan_run(
         kept=evenly_spaced(config.steps, config.candidates) if several else (),
     )
     checks.check_target(config, parts, processes)
+    checks.check_extra_targets(config, parts)
     checks.check_choice(config, plan.trained_on)
     return plan
 

@@ -38,6 +38,7 @@ def seen_besides(plan: Plan, runs: Path) -> tuple[str, ...]:
         found = [*_of_start(config.model, config.model_options)]
     else:
         found = [*_of_card(read_card(Path(init)))]
+    found += config.extra_tgt
     for name in plan.parts.maps:
         found += _of_map(name, runs)
     if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
@@ -58,7 +59,9 @@ def _of_start(model: str, options: dict[str, object]) -> Iterator[str]:
 
 def _of_card(card: Card) -> Iterator[str]:
     yield from card.seen or _of_start(card.model, card.options)
-    for name in (card.run.get("src"), card.run.get("tgt"), *card.run.get("extra_src", ())):
+    run = card.run
+    extra = (*run.get("extra_src", ()), *run.get("extra_tgt", ()))
+    for name in (run.get("src"), run.get("tgt"), *extra):
         if isinstance(name, str):
             yield name
 

@@ -32,6 +32,7 @@ class _Config(BaseModel):
     width: float = 1.0
     score: list[str] | tuple[str, ...] = ()
     extra_src: list[str] | tuple[str, ...] = ()
+    extra_tgt: list[str] | tuple[str, ...] = ()
     target_labels: int | str = 0
     init: str | None = None
     model_options: dict[str, Any] = {}

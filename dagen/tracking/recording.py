@@ -15,6 +15,7 @@ import torch
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Stream
+from dagen.datasets.loading.wrappers import Pooled
 from dagen.errors import DagenError, Stopped
 from dagen.runs import describe
 from dagen.runs.config import plain_name
@@ -82,6 +83,7 @@ class Tracked:
                 "hardware": self._hardware,
                 "src": config.src,
                 "tgt": config.tgt or "none",
+                **({"extra_tgt": "+".join(config.extra_tgt)} if config.extra_tgt else {}),
                 "method": describe.title(stored),
                 "model": config.model,
                 "task": config.task,
@@ -95,8 +97,10 @@ class Tracked:
         )
         names = {"source": config.src, "target": config.tgt, "labelled": config.tgt}
         for stream, dataset in data.items():
-            name = f"{names[stream]}/{dataset.split}"
-            self._log.dataset(name, dataset.fingerprint(), stream, images=len(dataset))
+            pool = dataset.datasets if isinstance(dataset, Pooled) else (dataset,)
+            for own, each in zip((names[stream], *config.extra_tgt), pool, strict=False):
+                name = f"{own}/{each.split}"
+                self._log.dataset(name, each.fingerprint(), stream, images=len(each))
 
     def metrics(self, figures: Mapping[str, float], step: int) -> None:
         """Log values of a training step."""

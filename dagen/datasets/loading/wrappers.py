@@ -6,7 +6,9 @@ Each says where its images come from; all else is what the data set behind an im
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.maps.base import Array, Map
@@ -97,6 +99,51 @@ class Joined(Wrapper):
         """SHA-256 (hex) over the fingerprints of the data sets, in order."""
         lines = "\n".join(dataset.fingerprint() for dataset in self.datasets)
         return hashlib.sha256(lines.encode()).hexdigest()
+
+
+class Pooled(Wrapper):
+    """Several data sets as one unlabelled target (``extra_tgt``).
+
+    Without weights every image is drawn equally often, so the share of a data set is that of its
+    images. With weights the share of a data set is its weight's in their sum: its images are
+    repeated until it has that share, and each image of each data set is there at least once.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset], weights: Sequence[float] = ()) -> None:
+        """Pool ``datasets``, at least one and none of them empty.
+
+        Args:
+            datasets: the data sets.
+            weights: a number above 0 for each of them; none for the number of its images.
+        """
+        super().__init__(datasets[0])
+        self.datasets = tuple(datasets)
+        sizes = [len(dataset) for dataset in self.datasets]
+        shares = [weight / sum(weights) for weight in weights]
+        whole = max((n / s for n, s in zip(sizes, shares, strict=bool(shares))), default=0.0)
+        counts = [round(whole * share) for share in shares] or sizes
+        self._ends = tuple(accumulate(counts))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def behind(self, index: int) -> tuple[Dataset, int]:
+        """The data sets one after the other, each repeated as often as its weight asks for."""
+        which = bisect_right(self._ends, index)
+        dataset = self.datasets[which]
+        return dataset, (index - (self._ends[which - 1] if which else 0)) % len(dataset)
+
+    @property
+    def has_labels(self) -> bool:
+        """False: it is a target for training, whose labels nobody may read."""
+        return False
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the fingerprints of the data sets and their shares, in order."""
+        lines = [
+            f"{d.fingerprint()} {end}" for d, end in zip(self.datasets, self._ends, strict=True)
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 class Subset(Wrapper):
