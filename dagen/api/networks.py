@@ -198,7 +198,7 @@ def profile(
     from dagen.types import Task
 
     shape = input_size(model, size)
-    if predictor.is_exported(Path(model)):
+    if Path(model).suffix in predictor.SUFFIXES:
         return profiling.of_file(Path(model), threads, enforce_cap=enforce_cap)
     if str(model).endswith(".safetensors"):
         network, card = load_deployed(model)
@@ -218,7 +218,7 @@ def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:
     from dagen.models.deployed.file import read_card
     from dagen.runs.config import Config
 
-    if predictor.is_exported(Path(model)):
+    if Path(model).suffix in predictor.SUFFIXES:
         if size is not None:
             raise UsageError(f"{model} is profiled at its own input size; omit size.")
         return predictor.load(Path(model)).size

@@ -95,9 +95,11 @@ def quantise(model: onnx.ModelProto, inputs: Sequence[Array]) -> onnx.ModelProto
     logging.disable(logging.WARNING)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            plain, done = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
+            given, plain, done = (Path(folder) / f"{name}.onnx" for name in ("a", "b", "c"))
+            # As a file: of a model in memory, it puts small constants where it does not find them.
+            onnx.save(model, given)
             # Its symbolic shapes fail where sides are free; ONNX's own inference is enough.
-            quant_pre_process(model, str(plain), skip_symbolic_shape=True)
+            quant_pre_process(str(given), str(plain), skip_symbolic_shape=True)
             quantize_static(
                 str(plain),
                 str(done),

@@ -15,7 +15,10 @@ from dagen import plugins
 from dagen.deploy import checking
 from dagen.deploy import export as exporting
 from dagen.deploy.export import export
+from dagen.deploy.facts import seal, to_metadata
+from dagen.deploy.quantise import calibration, quantise
 from dagen.deploy.runtimes.onnx import OnnxRuntime
+from dagen.deploy.to_onnx import with_metadata
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import Network
 from dagen.models.deployed.card import Card
@@ -59,6 +62,22 @@ def test_every_network_computes_the_same(both: Any) -> None:
                 runtime(image.numpy(), ("logits", "features")), answers(network, image), strict=True
             ):
                 np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(1, abs(theirs).max()))
+
+
+def test_every_network_can_be_quantised(
+    both: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _, network, exported = both
+    root = tmp_path_factory.mktemp("int8")
+    tiny.make_taco(root, train=2, val=1)
+    images = calibration(exported.facts, "taco", root).inputs
+    model = quantise(onnx.load(exported.file), images)
+    convolutions = [n for n in model.graph.node if n.op_type in ("Conv", "ConvTranspose")]
+    dequantised = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    assert convolutions and all(set(n.input[:2]) <= dequantised for n in convolutions)
+    runtime = OnnxRuntime(seal(with_metadata(model, to_metadata(exported.facts))))
+    ours, theirs = runtime(images[0])[0], answers(network, torch.from_numpy(images[0]))[0]
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9
 
 
 def test_no_network_has_scatter_nodes_or_names_of_this_machine(both: Any) -> None:

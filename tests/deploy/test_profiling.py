@@ -49,6 +49,8 @@ def test_what_cannot_be_is_said_in_one_line(
 ) -> None:
     with pytest.raises(UsageError, match="its own input size"):
         dagen.profile(exported, size="64x64")
+    with pytest.raises(DagenError, match="cannot be read"):
+        dagen.profile(exported.with_name("missing.onnx"))
     with pytest.raises(UsageError, match="threads is 0"):
         dagen.profile(exported, threads=0)
     monkeypatch.setattr(profiling, "CAP", 1000)
