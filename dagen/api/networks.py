@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from dagen.api.settings import Size
-from dagen.errors import UsageError
+from dagen.errors import DataError, UsageError
 from dagen.runs import sizes
 
 if TYPE_CHECKING:
@@ -90,8 +90,13 @@ def evaluate(
     predictor = _opened(model, size, device)
     root = None if data_root is None else Path(data_root)
     dataset = open_dataset(data, split, predictor.task, root)
+    if not dataset.has_labels:
+        raise DataError(
+            f"{data} has no labels in its split '{split}', so nothing can be scored: add labels, "
+            "or look at the predictions of `dagen predict`."
+        )
     with Progress(quiet=quiet) as progress:
-        bar = progress.task(f"scoring on {data}", len(dataset))
+        bar = progress.task(f"scoring on {data}", len(dataset.labelled))
         return score(predictor, dataset, on_image=bar.advance).to_dict()
 
 

@@ -6,7 +6,7 @@ pixels and, separately, its label, so that training on a target never opens a la
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -113,6 +113,11 @@ class Dataset:
     def has_labels(self) -> bool:
         """Whether labels can be read; opens none of them."""
         return True
+
+    @property
+    def labelled(self) -> Sequence[int]:
+        """Positions of the images that have a label, in order; opens none of them."""
+        return range(len(self) if self.has_labels else 0)
 
     def label_remarks(self) -> Iterable[str]:
         """What should be said before these labels teach or score anything; may open them all."""

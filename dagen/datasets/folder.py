@@ -16,7 +16,7 @@ With a ``dagen.toml`` in the folder, that file says what is where and what the i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -59,6 +59,11 @@ class Folder(Files):
         """Whether the split's folder of masks exists."""
         return (self.root / "masks" / self.split).is_dir()
 
+    @cached_property
+    def labelled(self) -> Sequence[int]:
+        """Positions of the images whose mask exists."""
+        return [index for index in range(len(self)) if self._masks.has(self._image_of(index))]
+
     @property
     def _folder(self) -> Path:
         return self.root / "images" / self.split
@@ -68,7 +73,10 @@ class Folder(Files):
         return MaskFolder(self.root / "masks" / self.split)
 
     def _mask(self, index: int) -> Path:
-        return self._masks.mask_of(self._names[index].removeprefix(f"images/{self.split}/"))
+        return self._masks.mask_of(self._image_of(index))
+
+    def _image_of(self, index: int) -> str:
+        return self._names[index].removeprefix(f"images/{self.split}/")
 
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask, and the task."""

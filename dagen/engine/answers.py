@@ -41,7 +41,9 @@ class Answers:
         differs = mask(learnt) != mask(plain)
         self.changed += int(differs.sum())
         self.pixels += differs.size
-        if self.scores is not None and self.unlearned is not None:
+        if self.scores is None or self.unlearned is None:
+            return
+        if index in dataset.labelled:
             label = dataset.label(index)
             count(self.scores, [(learnt, label)])
             count(self.unlearned, [(plain, label)])

@@ -11,7 +11,7 @@ from dagen.datasets.loading import few_labels
 from dagen.datasets.loading.batches import Feed, Stream, drawn
 from dagen.datasets.loading.cache import CachedDataset, cached
 from dagen.datasets.loading.foreground import require_foreground
-from dagen.datasets.loading.opening import open_dataset, require_images
+from dagen.datasets.loading.opening import open_dataset, require_images, require_labels
 from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined, Pooled
@@ -45,6 +45,7 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
     if "source" in streams and plan.reads_source:
         own = [_training_images(plan, n, data_root) for n in (config.src, *config.extra_src)]
         for name, images in zip((config.src, *config.extra_src), own, strict=True):
+            require_labels(images, name)
             for remark in images.dataset.label_remarks():
                 logger.warning(remark)
             require_foreground(images, name)

@@ -45,12 +45,12 @@ def count(scores: Scores, answers: Iterable[tuple[Probabilities, Label]]) -> Non
 def evaluate(
     predictor: Predictor, dataset: Dataset, *, on_image: Callable[[], None] = lambda: None
 ) -> Scores:
-    """Score a predictor on every image of a data set.
+    """Score a predictor on every image of a data set that has a label.
 
     Args:
         predictor: a predictor of the data set's task.
         dataset: a data set with labels.
-        on_image: called after each image.
+        on_image: called after each of these images.
 
     Raises:
         NothingToScore: every pixel of every label is ignored.
@@ -60,7 +60,13 @@ def evaluate(
     pixels = np.zeros(256, dtype=np.int64)
     for remark in dataset.label_remarks():
         _warn_once(remark)
-    for index in range(len(dataset)):
+    labelled = dataset.labelled
+    if len(labelled) < len(dataset):
+        _warn_once(
+            f"{len(labelled)} of the {len(dataset)} images of the split '{dataset.split}' in "
+            f"{dataset.root} have labels; the scores are those of these {len(labelled)}."
+        )
+    for index in labelled:
         label = dataset.label(index)
         count(scores, [(predictor(dataset.image(index)), label)])
         pixels += foreground.count(label)
@@ -103,7 +109,7 @@ def scores_of(
         if not dataset.has_labels:
             logger.warning("%s has no labels here; it is not scored.", name)
             continue
-        bar = progress.task(f"scoring on {name}", len(dataset))
+        bar = progress.task(f"scoring on {name}", len(dataset.labelled))
         with around(name):
             try:
                 scores[name] = evaluate(predictor, dataset, on_image=bar.advance).to_dict()

@@ -18,7 +18,7 @@ def draw(dataset: Dataset, predictors: Mapping[str, Predictor], path: Path, capt
     """A sheet of images spread over the data set: image, truth if known, each predictor's output.
 
     Args:
-        dataset: a data set, with labels or without.
+        dataset: a data set, with labels or without; if some images have labels, these are shown.
         predictors: predictors of the data set's task, by column title.
         path: the PNG file to write.
         caption: what was run, on which data, with which seed.
@@ -26,9 +26,10 @@ def draw(dataset: Dataset, predictors: Mapping[str, Predictor], path: Path, capt
     Returns:
         ``path``.
     """
-    chosen = np.linspace(0, len(dataset) - 1, min(_ROWS, len(dataset))).round().astype(int)
+    shown = dataset.labelled or range(len(dataset))
+    spread = np.linspace(0, len(shown) - 1, min(_ROWS, len(shown))).round().astype(int)
     rows = []
-    for index in chosen.tolist():
+    for index in [shown[place] for place in spread.tolist()]:
         image = dataset.image(index)
         truth = [dataset.label(index)] if dataset.has_labels else []
         rows.append((image, [*truth, *(mask(predict(image)) for predict in predictors.values())]))

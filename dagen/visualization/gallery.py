@@ -127,7 +127,9 @@ def _sides(
         dataset = open_dataset(name, split, task, data_root)
         if not dataset.has_labels:
             raise DataError(f"{name} {split} has no labels here; figures of errors need them.")
-        sides.append(Side(name, dataset, sampling.evenly(len(dataset), images)))
+        labelled = dataset.labelled
+        chosen = [labelled[place] for place in sampling.evenly(len(labelled), images)]
+        sides.append(Side(name, dataset, chosen))
     return sides[0], sides[1]
 
 

@@ -24,7 +24,7 @@ import io
 import os
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -230,6 +230,11 @@ class CachedDataset(Wrapper):
     def has_labels(self) -> bool:
         """Whether labels can be read."""
         return self.dataset.has_labels
+
+    @property
+    def labelled(self) -> Sequence[int]:
+        """The data set's labelled images."""
+        return self.dataset.labelled
 
     def fingerprint(self) -> str:
         """The data set's fingerprint."""

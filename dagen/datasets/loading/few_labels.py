@@ -1,9 +1,10 @@
 """The choice of labelled target images when only a few are labelled (``target_labels``).
 
 The rule uses only what a person has before labelling: file names and the run's seed, but no label,
-no image and no other split. The images are sorted by SHA-256 over ``<seed>/<name>``, and the first
-N are labelled. So the choice is the same on every machine, the first 10 are among the first 20, and
-different seeds label different images, as experiments with few labels should.
+no image and no other split. The images that have a label are sorted by SHA-256 over
+``<seed>/<name>``, and the first N are used. So the choice is the same on every machine, the first
+10 are among the first 20, and different seeds label different images, as experiments with few
+labels should.
 
 It is not balanced over classes, which would need every image's label. A warning names missing
 classes; ``rare_class_sampling`` balances the classes that are present.
@@ -35,22 +36,23 @@ def choose(dataset: Dataset, count: int | Literal["all"], seed: int, title: str)
 
     Raises:
         DataError: the data set has no labels.
-        UsageError: it has fewer images than ``count``.
+        UsageError: fewer of its images than ``count`` have a label.
     """
     if not dataset.has_labels:
         raise DataError(f"target_labels is {count}, but {title} has no labels here: add them.")
+    labelled = dataset.labelled
     if count == "all":
-        return Subset(dataset, range(len(dataset)))
-    if count > len(dataset):
+        return Subset(dataset, labelled)
+    if count > len(labelled):
         raise UsageError(
-            f"target_labels is {count}; {title} has {len(dataset)} training images: give at most "
-            f"{len(dataset)}, or all."
+            f"target_labels is {count}; {title} has {len(labelled)} training images with labels: "
+            f"give at most {len(labelled)}, or all."
         )
 
     def place(index: int) -> bytes:
         return hashlib.sha256(f"{seed}/{dataset.name(index)}".encode()).digest()
 
-    return Subset(dataset, sorted(range(len(dataset)), key=place)[:count])
+    return Subset(dataset, sorted(labelled, key=place)[:count])
 
 
 def warn_of_missing_classes(subset: Subset, title: str) -> None:

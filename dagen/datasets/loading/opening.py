@@ -10,7 +10,7 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.own import declaration
 from dagen.datasets.own.plain import is_plain
 from dagen.datasets.reading.files import MissingSplit
-from dagen.errors import DataError, unknown
+from dagen.errors import DataError, listed, unknown
 from dagen.types import Task
 
 VARIABLE = "DAGEN_DATA"
@@ -191,6 +191,22 @@ def open_scored(name: str, task: Task, data_root: Path | None = None) -> Dataset
         if found.has_labels:
             raise
         return found
+
+
+def require_labels(dataset: Dataset, what: str) -> None:
+    """Refuse to train on a split of which some images have no label; opens none.
+
+    Raises:
+        DataError: labels are missing; the message names images.
+    """
+    labelled = {*dataset.labelled}
+    bare = [dataset.name(index) for index in range(len(dataset)) if index not in labelled]
+    if labelled and bare:
+        raise DataError(
+            f"{len(bare)} of the {len(dataset)} images of the split '{dataset.split}' of {what} "
+            f"have no label ({listed(bare)}), and a source needs a label for each: restore them, "
+            "or leave these images out."
+        )
 
 
 def require_images(dataset: Dataset, what: str) -> None:

@@ -167,6 +167,12 @@ class Subset(Wrapper):
         """Whether labels can be read."""
         return self.dataset.has_labels
 
+    @property
+    def labelled(self) -> Sequence[int]:
+        """Positions of the chosen images that have a label."""
+        known = {*self.dataset.labelled}
+        return [place for place, index in enumerate(self.chosen) if index in known]
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the data set's own and the names of the chosen images."""
         names = [self.name(index) for index in range(len(self))]

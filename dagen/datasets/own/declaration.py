@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -105,12 +105,13 @@ class Declaration(BaseModel):
     @field_validator("images", "masks", "annotations")
     @classmethod
     def _below(cls, pattern: str) -> str:
+        pattern = PurePosixPath(pattern).as_posix() if pattern else pattern  # "./a//" is "a"
         if pattern != "." and not lexically_inside(pattern):
             raise ValueError(
                 f"'{pattern}' is not a relative path below the folder of {FILE}; put {FILE} into a "
                 "folder that holds all files"
             )
-        return pattern.rstrip("/")
+        return pattern
 
     @field_validator("ids")
     @classmethod

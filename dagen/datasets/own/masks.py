@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +18,7 @@ from dagen.datasets.reading.class_names import id_of, require_common
 from dagen.datasets.reading.colour_masks import Colours
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.masks import MaskFolder, read_mask
-from dagen.datasets.reading.paths import inside, stamp
+from dagen.datasets.reading.paths import folded, inside, stamp
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
 
@@ -61,8 +61,8 @@ class OwnFolder(Files):
 
     def _listing(self) -> Iterable[str]:
         found = patterns.files_of(self.root, self._images)
-        if self._masks.names_files and not self._images.names_files:  # both in one folder
-            found = [name for name in found if self._masks.name_of(name) is None]
+        known = {*found}
+        found = [name for name in found if not self._is_mask(name, known)]
         chosen = patterns.chosen(found, self._declared, self.root, self.split, self._faults)
         if patterns.undivided(self._declared) and self.split == "train" and not self._masked(found):
             chosen = found  # without labels nothing can be scored, so nothing is held back
@@ -90,12 +90,26 @@ class OwnFolder(Files):
             f"the line {held} would hold back a fifth."
         )
 
-    def _masked(self, found: list[str]) -> bool:
-        """Whether any of these images has a mask."""
+    def _is_mask(self, path: str, known: Collection[str]) -> bool:
+        """Whether a picture in the folder of images is a mask."""
         if not self._masks.names_files:
-            return (self.root / self._masks.folder).is_dir()
-        names = (self._images.name_of(name) for name in found)
-        return any((self.root / self._masks.path_of(n)).is_file() for n in names if n is not None)
+            inner = f"{self._images.folder}/" if self._images.folder != "." else ""
+            below = f"{self._masks.folder}/"
+            return below.startswith(inner) and below not in (inner, "./") and path.startswith(below)
+        owner = self._masks.name_of(path)
+        if owner is None or not self._images.names_files:
+            return owner is not None
+        return path != self._images.path_of(owner) in known
+
+    def _masked(self, found: Iterable[str]) -> bool:
+        """Whether any of these images has a mask."""
+        return any(map(self._has_mask, found))
+
+    def _has_mask(self, image: str) -> bool:
+        try:
+            return self._mask_of(image).is_file()
+        except DataError:  # several could be it: said when it is read
+            return True
 
     def _path(self, index: int) -> Path:
         return inside(self.root, self._names[index], str(self.root / FILE))
@@ -106,19 +120,58 @@ class OwnFolder(Files):
 
     @property
     def has_labels(self) -> bool:
-        """Whether the split's masks exist."""
-        return self._masked(self._names)
+        """Whether any mask of the split exists."""
+        return bool(self.labelled)
+
+    @cached_property
+    def labelled(self) -> Sequence[int]:
+        """Positions of the images whose mask exists."""
+        return [index for index, name in enumerate(self._names) if self._has_mask(name)]
 
     @cached_property
     def _mask_folder(self) -> MaskFolder:
         return MaskFolder(self.root / self._masks.folder)
 
     def _mask(self, index: int) -> Path:
-        name = self._images.name_of(self._names[index])
+        return self._mask_of(self._names[index])
+
+    def _mask_of(self, image: str) -> Path:
+        """The mask of an image, which need not exist; see :meth:`MaskFolder.mask_of`."""
+        if not self._masks.names_files:
+            return self._mask_folder.mask_of(image.removeprefix(f"{self._images.folder}/"))
+        name = self._images.name_of(image)
         assert name is not None
-        if self._masks.names_files:
-            return self.root / self._masks.path_of(name)
-        return self._mask_folder.mask_of(self._names[index].removeprefix(f"{self._images.folder}/"))
+        usual = self._masks.path_of(name)
+        if (self.root / usual).is_file():
+            return self.root / usual
+        alike = self._spellings.get(folded(usual), [])
+        if len(alike) > 1:
+            raise DataError(
+                f"the image {image} has {len(alike)} masks in {self.root} ({', '.join(alike)}): "
+                "keep one."
+            )
+        return self.root / (alike or [usual])[0]
+
+    @cached_property
+    def _spellings(self) -> dict[str, list[str]]:
+        """The pictures where masks are, by one spelling for all of a name."""
+        found: dict[str, list[str]] = {}
+        for path in patterns.below(self.root, self._masks):
+            found.setdefault(folded(path), []).append(path)
+        return found
+
+    def audit(self) -> Iterator[tuple[str, str]]:
+        """Pictures that are not read, and pictures where masks are of which none is a mask."""
+        yield from super().audit()
+        images = patterns.files_of(self.root, self._images)
+        others = sorted({*patterns.below(self.root, self._masks)} - {*images})
+        if others and not self._masked(images):
+            yield (
+                self._masks.text,
+                f"is the mask of no image, but there are {len(others)} pictures, such as "
+                f"{others[0]}: correct masks in {FILE}, such as "
+                f'masks = "{self._masks.folder}/{{name}}_mask.png".',
+            )
 
     @cached_property
     def _table(self) -> Label:

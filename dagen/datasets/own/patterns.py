@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
-from dagen.datasets.reading.paths import canonical_stem, inside, list_images
+from dagen.datasets.reading.paths import canonical_stem, folded, inside, list_images, portable
 from dagen.errors import DataError, listed
 
 SPLIT, NAME = "{split}", "{name}"
@@ -43,15 +44,19 @@ class Pattern:
     def name_of(self, path: str) -> str | None:
         """The part of a path that ``{name}`` stands for; None if the path does not fit.
 
+        Accents may be composed or decomposed, and ``.JPG`` is ``.jpg``.
+
         Args:
             path: path of a file below the data set's folder, with ``/``.
         """
         if not self.names_files:
             inner = path.removeprefix(f"{self.text}/") if self.text != "." else path
             return canonical_stem(inner)
-        head, _, tail = self.text.partition(NAME)
-        fits = len(path) > len(head) + len(tail) and path.startswith(head) and path.endswith(tail)
-        return path[len(head) : len(path) - len(tail)] if fits else None
+        composed = unicodedata.normalize("NFC", path)
+        head, _, tail = unicodedata.normalize("NFC", self.text).partition(NAME)
+        name = composed[len(head) : len(composed) - len(tail)]
+        fits = name and folded(composed) == folded(f"{head}{name}{tail}")
+        return name if fits else None
 
     def path_of(self, name: str) -> str:
         """The path of a file, given the part that ``{name}`` stands for."""
@@ -67,10 +72,13 @@ def pattern(text: str, declared: Declaration, split: str) -> Pattern:
 
 def files_of(root: Path, found: Pattern) -> list[str]:
     """The images of a pattern that exist, as sorted paths below ``root`` with ``/``."""
-    folder = found.folder
-    prefix = "" if folder == "." else f"{folder}/"
-    names = [prefix + name for name in list_images(root / folder)]
-    return [name for name in names if found.name_of(name) is not None]
+    return [name for name in below(root, found) if found.name_of(name) is not None]
+
+
+def below(root: Path, found: Pattern) -> list[str]:
+    """All pictures in the folder of a pattern; see :func:`files_of`."""
+    prefix = "" if found.folder == "." else f"{found.folder}/"
+    return [prefix + name for name in list_images(root / found.folder)]
 
 
 def chosen(
@@ -159,16 +167,21 @@ def _lines(root: Path, name: str, faults: list[str]) -> list[str]:
 
 
 def _listed(names: list[str], wanted: list[str], source: Path, faults: list[str]) -> list[str]:
-    """The images that a list names: by path, by the end of a path, with or without suffix."""
+    """The images that a list names: by path, by the end of a path, with or without suffix.
+
+    A name in another spelling (case, accents, backslashes) counts if it means one image.
+    """
     known: dict[str, list[str]] = {}
+    alike: dict[str, list[str]] = {}  # in another spelling
     for name in names:
         parts = PurePosixPath(name).parts
         for k in range(len(parts)):
             tail = "/".join(parts[k:])
-            known.setdefault(tail, []).append(name)
-            if canonical_stem(tail) != tail:
-                known.setdefault(canonical_stem(tail), []).append(name)
-    found = [known.get(each, []) for each in wanted]
+            for spelling in {tail, canonical_stem(tail)}:
+                known.setdefault(spelling, []).append(name)
+                alike.setdefault(folded(spelling), []).append(name)
+    plain = [portable(each) for each in wanted]
+    found = [known.get(each) or [*dict.fromkeys(alike.get(folded(each), ()))] for each in plain]
     wrong = [
         f"'{each}', which is {'no image' if not images else f'{len(images)} images'}"
         for each, images in zip(wanted, found, strict=True)

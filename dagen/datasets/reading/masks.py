@@ -69,6 +69,10 @@ class MaskFolder:
         usual = PurePosixPath(image).with_suffix(".png").as_posix()
         return self.folder / (masks or found or [usual])[0]
 
+    def has(self, image: str) -> bool:
+        """Whether any file could be the mask of an image; see :meth:`mask_of`."""
+        return canonical_stem(image) in self._names
+
 
 def read_mask(
     path: Path,

@@ -41,6 +41,11 @@ def canonical_stem(name: str) -> str:
     return PurePosixPath(unicodedata.normalize("NFC", name)).with_suffix("").as_posix()
 
 
+def folded(name: str) -> str:
+    """One spelling of a name, whether accents are apart from their letters, and in any case."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def lexically_inside(name: str) -> bool:
     """Whether a relative path with ``/`` stays below its root, judged by its spelling."""
     path = PurePosixPath(name)

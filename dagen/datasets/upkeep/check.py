@@ -13,7 +13,7 @@ import numpy as np
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground, opening
 from dagen.datasets.reading.files import Files, MissingSplit
-from dagen.errors import DataError
+from dagen.errors import DataError, listed
 from dagen.types import IGNORE, Task
 
 Progress = Callable[[str, int, int], None]
@@ -85,7 +85,8 @@ def check(
     of a format that is not read, sizes other than declared, masks that are missing, of another size
     or with unknown ids, wrong entries of annotation files, objects without an outline, paths that
     leave the folder, images that are in two splits, and splits whose labels have no object. Splits
-    other than train and val may be absent. It warns when a split has no pixel of a class.
+    other than train and val may be absent. It warns when a split has no pixel of a class, or labels
+    for only some of its images.
 
     Args:
         name: the data set.
@@ -161,6 +162,8 @@ class _SplitCheck:
                     self._tell(file, problem)
             except DataError as error:
                 self._tell(None, str(error))
+        self._labelled = {*self.dataset.labelled}
+        self._look_for_labels()
         for index in range(total):
             name = self.dataset.name(index)
             image, label = self._fault(self._image, index), self._fault(self._label, index)
@@ -202,7 +205,7 @@ class _SplitCheck:
             self._tell(name, f"is the same image as {first} of the split '{split}'")
 
     def _label(self, index: int, name: str) -> None:
-        if not self.dataset.has_labels:
+        if index not in self._labelled:
             return
         found = self.dataset
         label = found.inspect(index) if isinstance(found, Files) else found.label(index)
@@ -225,6 +228,16 @@ class _SplitCheck:
         ]
         if absent:
             problem = f"no label has a pixel of the class {', '.join(absent)}."
+            self.warnings.append(Warned(self.dataset.split, problem))
+
+    def _look_for_labels(self) -> None:
+        total = len(self.dataset)
+        bare = [self.dataset.name(i) for i in range(total) if i not in self._labelled]
+        if self._labelled and bare:
+            problem = (
+                f"{len(bare)} of {total} images have no label ({listed(bare)}): as a target it is "
+                "scored on the others; a source needs a label for each image that it trains on."
+            )
             self.warnings.append(Warned(self.dataset.split, problem))
 
     def _shares(self) -> dict[str, float]:

@@ -17,6 +17,7 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset, require_images
 from dagen.datasets.loading.transforms import Window, label_tensor, to_tensor
+from dagen.datasets.loading.wrappers import Subset
 from dagen.runs.plan import Plan
 from dagen.types import View
 from dagen.validators.base import Probes
@@ -42,7 +43,8 @@ def open_probes(plan: Plan, data_root: Path | None) -> Probes:
         dataset = open_dataset(config.src, "val", task, data_root)
         require_images(dataset, config.src)
         if dataset.has_labels:
-            source = pictures(dataset, config.size, config.seed, _SOURCE, labelled=True)
+            known = Subset(dataset, dataset.labelled)
+            source = pictures(known, config.size, config.seed, _SOURCE, labelled=True)
     if config.tgt is not None:
         dataset = open_dataset(config.tgt, "train", task, data_root)
         require_images(dataset, config.tgt)

@@ -62,7 +62,9 @@ def test_fewer_are_among_more_and_seeds_differ() -> None:
 
 
 def test_what_cannot_be_chosen_is_one_clear_line() -> None:
-    with pytest.raises(UsageError, match="taco has 4 training images: give at most 4, or all"):
+    with pytest.raises(
+        UsageError, match="taco has 4 training images with labels: give at most 4, or all"
+    ):
         choose(Watched(4), 5, 0, "taco")
     with pytest.raises(DataError, match="taco has no labels here"):
         choose(Unlabelled(4), 1, 0, "taco")
