@@ -7,6 +7,7 @@ pixels and, separately, its label, so that training on a target never opens a la
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -14,7 +15,7 @@ from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.datasets.upkeep import download
 from dagen.types import Image, Label, Task
 
-__all__ = ["Dataset", "Image", "Label", "Split"]
+__all__ = ["Dataset", "Image", "Label", "Split", "digest_of"]
 
 Split = Literal["train", "val", "test"]
 
@@ -131,6 +132,18 @@ class Dataset:
         """SHA-256 (hex) over the image names and contents of this split, never the labels."""
         raise NotImplementedError
 
+    def signature(self, labels: bool) -> str:
+        """SHA-256 (hex) by which a run knows its data again; cheap, since nothing is opened.
+
+        It changes when images come, go or get another name. A data set of files also tells files
+        of another size. It does not change when the data set moves.
+
+        Args:
+            labels: whether the labels belong to it; without, they may change.
+        """
+        lines = [self.name(index) for index in range(len(self))]
+        return digest_of([*lines, f"labels: {labels and self.has_labels}"])
+
     def map_of(self, index: int, kind: Map) -> Array:
         """The map ``kind`` of image ``index``; opens no label.
 
@@ -151,3 +164,8 @@ class Dataset:
     def scene(self, index: int) -> str | None:
         """The scene tag of image ``index``, if the data set has one."""
         return None
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """SHA-256 (hex) over lines of text."""
+    return sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()

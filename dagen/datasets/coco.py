@@ -181,6 +181,9 @@ class Coco(Files):
             )
         return found
 
+    def _label_file(self, index: int) -> Path:
+        return self._file
+
     def label_key(self, index: int) -> str:
         """The label's sources: the image, the annotation file and the task."""
         return f"{self.image_key(index)}|{stamp(self._file)}|{self.task.key}"

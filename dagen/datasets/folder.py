@@ -78,6 +78,9 @@ class Folder(Files):
     def _image_of(self, index: int) -> str:
         return self._names[index].removeprefix(f"images/{self.split}/")
 
+    def _label_file(self, index: int) -> Path:
+        return self._mask(index)
+
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask, and the task."""
         return f"{stamp(self._mask(index))}|{self.task.key}"

@@ -80,6 +80,9 @@ class ReSortIt(Files):
     def _mask(self, index: int) -> Path:
         return self._masks.mask_of(self._names[index].removeprefix(f"{self.split}/"))
 
+    def _label_file(self, index: int) -> Path:
+        return self._mask(index)
+
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask, and the task."""
         return f"{stamp(self._mask(index))}|{self.task.key}"

@@ -160,6 +160,9 @@ class Taco(Files):
     def _read(self) -> coco_json.Annotations:
         return coco_json.read(self._file)
 
+    def _label_file(self, index: int) -> Path:
+        return self._file
+
     def label_key(self, index: int) -> str:
         """The label's sources: the photograph, the annotation file and the task."""
         return f"{self.image_key(index)}|{stamp(self._file)}|{self.task.key}"

@@ -30,7 +30,7 @@ def check_classes(plan: Plan, data_root: Path | None) -> None:
         UsageError: source and target are the same images.
     """
     config = plan.config
-    names = _names(plan, data_root)
+    names = data_names(plan, data_root)
     if (
         config.tgt is not None
         and config.src in names
@@ -54,7 +54,7 @@ def resolve(plan: Plan, data_root: Path | None) -> Classes:
     """
     task = plan.task
     data: dict[str, dict[str, str | None]] = {}
-    for name in _names(plan, data_root):
+    for name in data_names(plan, data_root):
         kind = opening.kind(name, data_root)
         found = kind.meanings(opening.require(name, data_root), task)
         met = {own: id_of(meant, task) for own, meant in found.items()}
@@ -64,7 +64,7 @@ def resolve(plan: Plan, data_root: Path | None) -> Classes:
     return Classes(task.classes, task.background, data)
 
 
-def _names(plan: Plan, data_root: Path | None) -> list[str]:
+def data_names(plan: Plan, data_root: Path | None) -> list[str]:
     """The data sets of a run, the source first; a source-free run may lack its source."""
     config = plan.config
     others = (config.tgt, *config.score, *config.extra_src)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dagen.engine.finishing import Ending, Job, keep, measure
+from dagen.engine.known_data import scores_hold, settle_data
 from dagen.errors import DagenError
 from dagen.runs import results
 from dagen.runs.baseline import init_name
@@ -37,11 +38,15 @@ def score_init(plan: Plan, runtime: Runtime, place: World) -> RunResult:
     init = runtime.located(plan.config).init
     assert init is not None
     folder = runtime.runs / init_name(plan, Path(init))
-    earlier = results.intact(folder) is not None
+    data_root = runtime.data_root
+    holds = scores_hold(folder, plan, data_root, training=False)
+    earlier = holds and results.intact(folder) is not None
     if place.main and not earlier:
         with exclusive(make_folder(folder) / LOCK, f"the scoring of {init}"):
             sweep(folder)
-            if results.intact(folder) is None:
+            holds = scores_hold(folder, plan, data_root, training=False)
+            if not holds or results.intact(folder) is None:
+                settle_data(folder, plan, data_root, training=False)
                 _score(plan, runtime, folder, init)
     place.barrier()
     found = results.load(folder)

@@ -12,6 +12,7 @@ from dagen.engine.checks import check_files
 from dagen.engine.classes import check_settled, settle_classes
 from dagen.engine.finishing import Job
 from dagen.engine.init_baseline import score_init
+from dagen.engine.known_data import scores_hold, settle_data
 from dagen.engine.states import drop_states
 from dagen.engine.stream_run import StreamRun
 from dagen.engine.training_run import TrainingRun
@@ -97,7 +98,8 @@ def _run(
     folder = runtime.runs / plan.config.name
     if not runtime.fresh:
         check_settled(folder, plan.task)
-        if (found := _everywhere(results.intact(folder), place)) is not None:
+        holds = scores_hold(folder, plan, runtime.data_root)
+        if (found := _everywhere(results.intact(folder) if holds else None, place)) is not None:
             drop_states(folder)  # a kill right after the result was saved leaves them
             return found
     check_files(plan, runtime)
@@ -107,7 +109,8 @@ def _run(
         place.barrier()
         check_settled(folder, plan.task)
         # Another process may have finished it meanwhile.
-        if (found := _everywhere(_finished(folder, place), place)) is not None:
+        holds = scores_hold(folder, plan, runtime.data_root)
+        if (found := _everywhere(_finished(folder, place) if holds else None, place)) is not None:
             return found
         return _execute(Job(plan, runtime, folder, place, baseline))
 
@@ -130,6 +133,7 @@ def _execute(job: Job) -> RunResult:
     plan, place = job.plan, job.place
     if place.main:
         settle_classes(job.folder, plan.task)
+        settle_data(job.folder, plan, job.runtime.data_root)
     if plan.online:
         return StreamRun(job).execute()
     training = TrainingRun(job)

@@ -71,6 +71,10 @@ class OwnCoco(_Coco):
     def _named(self, category: str) -> str:
         return meaning(category, self._declaration)
 
+    @property
+    def _meaning(self) -> str:
+        return repr(self._declaration)
+
     def label_key(self, index: int) -> str:
         """The label's sources: image, annotation file, ``dagen.toml`` and task."""
         return f"{super().label_key(index)}|{stamp(self.root / FILE)}"

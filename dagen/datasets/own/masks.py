@@ -204,6 +204,13 @@ class OwnFolder(Files):
     def _colours(self) -> Colours:
         return colours_of_masks(self._declared, self.root)
 
+    @property
+    def _meaning(self) -> str:
+        return repr(self._declared)
+
+    def _label_file(self, index: int) -> Path:
+        return self._mask(index)
+
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask; the meaning of its ids and colours."""
         key = f"{stamp(self._mask(index))}|{self._table.tobytes().hex()}|{self.task.key}"

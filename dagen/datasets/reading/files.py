@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from dagen.datasets.base import Dataset, Image, Label
+from dagen.datasets.base import Dataset, Image, Label, digest_of
 from dagen.datasets.reading.formats import unread, unread_together
 from dagen.datasets.reading.images import image_size, read_image
 from dagen.datasets.reading.paths import list_unread, stamp
@@ -131,6 +131,24 @@ class Files(Dataset):
         """:meth:`label`, drawn even if other labels in the same file are wrong; for checks only."""
         return self.label(index)
 
+    def _label_file(self, index: int) -> Path | None:
+        """The file that the label of image ``index`` is read from; it may be missing."""
+        return None
+
+    @property
+    def _meaning(self) -> str:
+        """What a declaration says of the labels."""
+        return ""
+
+    def signature(self, labels: bool) -> str:
+        """Names and sizes of the files; see :meth:`Dataset.signature`."""
+        labels = labels and self.has_labels
+        lines = [f"labels: {labels}", self._meaning if labels else ""]
+        for index, name in enumerate(self._names):
+            label = self._label_file(index) if labels else None
+            lines.append(f"{name}|{_bytes(self._path(index))}|{label and _bytes(label)}")
+        return digest_of(lines)
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the names and file contents of the split's images, in order."""
         total = hashlib.sha256()
@@ -141,3 +159,11 @@ class Files(Dataset):
                 content = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{name}\0{content}\n".encode())
         return total.hexdigest()
+
+
+def _bytes(path: Path) -> int | None:
+    """Size of a file in bytes; None if it is missing."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
