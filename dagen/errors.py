@@ -93,6 +93,13 @@ def _written(value: object, limit: int) -> str:
 
 
 class Stopped(DagenError):
-    """The run was asked to stop (SIGTERM) and saved its state first."""
+    """The run was asked to stop (SIGTERM, or Ctrl-C once) and saved its state first.
 
-    exit_code = 143
+    Args:
+        message: the sentence for the user.
+        signal: number of the signal that came; another process of the run may have got it.
+    """
+
+    def __init__(self, message: str, signal: int = 15) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal

@@ -41,7 +41,7 @@ def train(
     Raises:
         UsageError: an unknown setting, a value outside its range, or contradictory settings.
         DataError: a data set is missing or damaged.
-        Stopped: SIGTERM came; the state is saved.
+        Stopped: SIGTERM or Ctrl-C came; the state is saved.
         DagenError: any other error that a user can fix, in one line.
     """
     from dagen.engine.run import run
@@ -75,7 +75,7 @@ def adapt(
         UsageError: no ``tgt``, an unknown setting, a value outside its range, or contradictory
             settings.
         DataError: a data set is missing or damaged.
-        Stopped: SIGTERM came; the state is saved.
+        Stopped: SIGTERM or Ctrl-C came; the state is saved.
         DagenError: any other error that a user can fix, in one line.
     """
     from dagen.engine.run import run_pair

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dagen.errors import DagenError
+from dagen.errors import DagenError, Stopped
 from dagen.runs.config import Config
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def attempt(runner: Runner, config: Config, runtime: Runtime) -> str | None:
     try:
         runner(config, runtime)
     except DagenError as error:
-        if error.exit_code == 128 + signal.SIGTERM:
+        if isinstance(error, Stopped):
             raise
         return str(error)
     except Exception as error:  # a defect of dagen, or memory that ran out

@@ -92,6 +92,9 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Typer turns Ctrl-C into an exit of its own, without a word.
+        if isinstance(error, SystemExit) and error.code != 130:
+            raise
         typer.echo("dagen: interrupted; run the same command again to resume.", err=True)
         sys.exit(130)

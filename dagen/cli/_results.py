@@ -26,7 +26,11 @@ def result_table(rows: dict[str, RunResult]) -> None:
     """
     console = Console()
     first = next(iter(rows.values()))
-    for dataset, scores in first.scores.items():
+    together: dict[str, dict[str, float]] = {}
+    for run in rows.values():
+        for dataset, scores in run.scores.items():
+            together[dataset] = {**together.get(dataset, {}), **scores}
+    for dataset, scores in together.items():
         table = Table(title=f"{dataset} val, IoU in %", title_justify="left")
         for column in ("", *rows):
             table.add_column(column, justify="right" if column else "left", no_wrap=True)

@@ -43,10 +43,12 @@ def predict(
     what is segmented. Pictures that cannot be read are listed at the end (exit code 1).
     """
     from dagen.api import networks
-    from dagen.scoring.objects import CocoObjects, feature
+    from dagen.scoring.objects import CocoObjects, feature, require_own
     from dagen.scoring.prediction import NotSegmented, predict_files
     from dagen.system.files import make_folder, write_atomically
 
+    if objects is not None and objects != Path("-"):
+        require_own(objects)
     predictor = networks.load(model, size=size, device=device)
     lines, document = objects == Path("-"), CocoObjects(predictor.task)
 

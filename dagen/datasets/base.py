@@ -86,6 +86,10 @@ class Dataset:
         own = cls.declares(root)
         return {} if own is None else {name: name for name in own.classes}
 
+    def met(self) -> Mapping[str, str]:
+        """The :meth:`meanings` of this split's own names of classes."""
+        return self.meanings(self.root, self.task)
+
     def __len__(self) -> int:
         """Number of images of the split."""
         raise NotImplementedError

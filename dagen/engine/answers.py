@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagen.datasets.base import Dataset
-from dagen.scoring.evaluation import count
+from dagen.scoring.evaluation import count, scores_for
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Probabilities, mask
 
@@ -32,7 +32,7 @@ class Answers:
         """No answers yet."""
         if not dataset.has_labels:
             return cls(None, None)
-        return cls(Scores(dataset.task), Scores(dataset.task))
+        return cls(scores_for(dataset), scores_for(dataset))
 
     def add(
         self, dataset: Dataset, index: int, learnt: Probabilities, plain: Probabilities

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dagen.datasets.loading import opening
 from dagen.datasets.own.declaration import FILE as DECLARATION
-from dagen.datasets.reading.class_names import id_of, require_common, without_counterpart
+from dagen.datasets.reading.class_names import absent, id_of, require_common, without_counterpart
 from dagen.errors import DagenError, DataError, UsageError
 from dagen.runs.plan import Plan
 from dagen.runs.resolved import Classes
@@ -90,6 +90,10 @@ def _meet(name: str, own: Task, task: Task) -> None:
             f"{name}: {', '.join(ignored)} has no counterpart among the classes of this run "
             f"({', '.join(task.classes)}) and is ignored; [map] in its {DECLARATION} can rename it."
         )
+
+    if lacking := absent(own.classes, task):
+        classes = ", ".join(task.classes[value] for value in sorted(lacking))
+        _say(f"{name} has no class {classes}; its scores leave that out.")
 
 
 @cache

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.opening import open_dataset, open_scored
 from dagen.engine.classes import data_names
 from dagen.errors import DagenError, UsageError
 from dagen.runs import results
@@ -46,13 +46,15 @@ def signatures(plan: Plan, data_root: Path | None, *, training: bool = True) -> 
     learnt = {name: True for name in data_names(plan, data_root) if name in sources}
     if config.tgt is not None and plan.trained_on & {"target"}:
         learnt[config.tgt] = learnt.get(config.tgt, False) or bool(config.target_labels)
+        learnt |= {name: False for name in config.extra_tgt if name not in learnt}
 
-    def of(name: str, split: str, labels: bool) -> str:
-        return open_dataset(name, split, plan.task, data_root).signature(labels)
+    def of(name: str, labels: bool) -> str:
+        return open_dataset(name, "train", plan.task, data_root).signature(labels)
 
+    scored = {name: open_scored(name, plan.task, data_root) for name in plan.scored}
     return {
-        "train": {n: of(n, "train", labels) for n, labels in learnt.items()} if training else {},
-        "val": {name: of(name, "val", True) for name in plan.scored},
+        "train": {name: of(name, labels) for name, labels in learnt.items()} if training else {},
+        "val": {name: dataset.signature(True) for name, dataset in scored.items()},
     }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def fit(
     Raises:
         DagenError: a loss or gradient is not finite (the message names step, term and files), or a
             state cannot be written.
-        Stopped: SIGTERM came, to this process or another of the run; the state is saved.
+        Stopped: SIGTERM or Ctrl-C came, to this process or another of the run; the state is saved.
     """
     hooks = hooks or Hooks()
     stack.to(world.device).to(memory_format=torch.channels_last)
@@ -82,7 +83,7 @@ def fit(
     hooks.on_resume(start)
     model = world.wrap(stack)
     model.train()
-    with sigterm() as asked_to_stop:
+    with asked_to_stop() as came:
         for step, batch in enumerate(batches(start), start):
             # Dropout and the like depend on (seed, step) alone, so resuming needs no replay.
             torch.manual_seed(hash_seed(config.seed, step, f"rank{world.rank}"))
@@ -111,14 +112,15 @@ def fit(
             if done in hooks.candidates and world.main:
                 hooks.on_candidate(done)
             # Schedulers may signal one process only; all have to stop after the same step.
-            stopping = world.anywhere(bool(asked_to_stop))
+            stopping = world.anywhere(bool(came))
             if done % hooks.save_every == 0 or done == config.steps or stopping:
                 if world.main:
                     save_state(folder, done, _state(stack, optimizers, done))
                 world.barrier()
             if stopping and done < config.steps:
                 raise Stopped(
-                    f"stopped after step {done} of {config.steps}; resume by running it again."
+                    f"stopped after step {done} of {config.steps}; resume by running it again.",
+                    *came[:1],
                 )
 
 
@@ -192,19 +194,26 @@ def _not_finite(step: int, losses: dict[str, Tensor], names: list[str]) -> Dagen
 
 
 @contextmanager
-def sigterm() -> Any:
-    """A list that SIGTERM fills; the loop checks it after each step."""
-    asked: list[int] = []
+def asked_to_stop() -> Iterator[list[int]]:
+    """The numbers of the signals that asked to stop; the loop looks at them after each step.
+
+    These are SIGTERM and the first Ctrl-C (SIGINT). A second Ctrl-C ends the program at once.
+    """
+    came: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
-        asked.append(signum)
+        if signum == signal.SIGINT and signum in came:
+            raise KeyboardInterrupt
+        came.append(signum)
 
+    wanted = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        wanted.append(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        wanted = []  # only the main thread can handle signals
+    before = {each: signal.signal(each, note) for each in wanted}
     try:
-        before = signal.signal(signal.SIGTERM, note)
-    except ValueError:  # only the main thread can handle signals
-        yield asked
-        return
-    try:
-        yield asked
+        yield came
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)

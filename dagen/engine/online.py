@@ -34,7 +34,7 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
 from dagen.engine.answers import Answers
-from dagen.engine.loop import Hooks, sigterm
+from dagen.engine.loop import Hooks, asked_to_stop
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped
@@ -220,7 +220,7 @@ def adapt(
 
     Raises:
         DagenError: a loss is not finite, or an image or label is damaged.
-        Stopped: SIGTERM came; the state is saved.
+        Stopped: SIGTERM or Ctrl-C came; the state is saved.
     """
     hooks = hooks or Hooks()
     found, done = Answers.of(dataset), 0
@@ -231,7 +231,7 @@ def adapt(
     hooks.on_resume(done)
     multiple = int(getattr(learner.stack.student, "multiple", 1))
     total = sum(map(len, (*before, dataset)))
-    with sigterm() as asked_to_stop:
+    with asked_to_stop() as came:
         for images, group in _in_turn((*before, dataset), size, batch, multiple, done):
             names = [images.name(index) for index in group.indices]
             respond = partial(learner, names=names)
@@ -243,12 +243,14 @@ def adapt(
                 respond(group.image)
             earlier, done = done, done + len(group.indices)
             hooks.on_step(done, learner.figures)
-            stopping = bool(asked_to_stop) and done < total
+            stopping = bool(came) and done < total
             if stopping or done // hooks.save_every > earlier // hooks.save_every:
                 kept = {"learner": learner.state_dict(), "answers": found.state_dict()}
                 save_state(folder, done, {**kept, "done": done})
             if stopping:
-                raise Stopped(f"stopped after image {done} of {total}; resume by running it again.")
+                raise Stopped(
+                    f"stopped after image {done} of {total}; resume by running it again.", came[0]
+                )
     return found
 
 

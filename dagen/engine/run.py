@@ -17,6 +17,7 @@ from dagen.engine.states import drop_states
 from dagen.engine.stream_run import StreamRun
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import DagenError, UsageError
+from dagen.models.deployed.file import read_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan, plan_run
@@ -99,7 +100,7 @@ def _run(
     if not runtime.fresh:
         check_settled(folder, plan.task)
         holds = scores_hold(folder, plan, runtime.data_root)
-        if (found := _everywhere(results.intact(folder) if holds else None, place)) is not None:
+        if (found := _everywhere(_sound(folder) if holds else None, place)) is not None:
             drop_states(folder)  # a kill right after the result was saved leaves them
             return found
     check_files(plan, runtime)
@@ -154,6 +155,17 @@ def _everywhere(found: RunResult | None, place: World) -> RunResult | None:
     return None if found is None or unfinished else replace(found, earlier=True)
 
 
+def _sound(folder: Path) -> RunResult | None:
+    """The result of a finished run whose result and model are undamaged."""
+    found = results.intact(folder)
+    if found is not None:
+        try:
+            read_deployed(found.model)
+        except DagenError:
+            return None
+    return found
+
+
 def _finished(folder: Path, place: World) -> RunResult | None:
     """The result of a finished run; a run that has lost its result or its model is not finished."""
     try:
@@ -162,6 +174,14 @@ def _finished(folder: Path, place: World) -> RunResult | None:
         if place.main:
             logger.warning("%s It is made again now.", error)
         return None
-    if finished is None and place.main and (folder / results.FILE).is_file():
-        logger.warning("%s is gone; it is made again now.", folder / results.MODEL)
+    if finished is None:
+        if place.main and (folder / results.FILE).is_file():
+            logger.warning("%s is gone; it is made again now.", folder / results.MODEL)
+        return None
+    try:
+        read_deployed(finished.model)
+    except DagenError as error:
+        if place.main:
+            logger.warning("%s It is made again now.", error)
+        return None
     return finished

@@ -73,7 +73,7 @@ class StreamRun:
 
         Raises:
             DagenError: an image, a label or a loss is damaged.
-            Stopped: SIGTERM came; the state is saved.
+            Stopped: SIGTERM or Ctrl-C came; the state is saved.
         """
         job = self.job
         write_atomically(job.folder / "config.json", self.config.to_json().encode())

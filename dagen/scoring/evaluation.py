@@ -13,6 +13,7 @@ import torch
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground
 from dagen.datasets.loading.opening import open_scored
+from dagen.datasets.reading.class_names import absent
 from dagen.errors import DataError
 from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
@@ -42,6 +43,11 @@ def count(scores: Scores, answers: Iterable[tuple[Probabilities, Label]]) -> Non
         scores.update(torch.from_numpy(probabilities), torch.from_numpy(label).long())
 
 
+def scores_for(dataset: Dataset) -> Scores:
+    """No counts yet, for a data set; classes that it does not have are left out of the means."""
+    return Scores(dataset.task, absent(dataset.met().values(), dataset.task))
+
+
 def evaluate(
     predictor: Predictor, dataset: Dataset, *, on_image: Callable[[], None] = lambda: None
 ) -> Scores:
@@ -56,7 +62,7 @@ def evaluate(
         NothingToScore: every pixel of every label is ignored.
         DataError: an image or label is missing or damaged.
     """
-    scores = Scores(dataset.task)
+    scores = scores_for(dataset)
     pixels = np.zeros(256, dtype=np.int64)
     for remark in dataset.label_remarks():
         _warn_once(remark)

@@ -7,6 +7,7 @@ if absent classes get the score 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
@@ -62,16 +63,20 @@ class Scores:
     """All scores of one network on one data set.
 
     Every score is NaN if it is not defined, such as the IoU of a class that is absent from truth
-    and prediction; means leave these out.
+    and prediction, or that the data set does not have at all; means leave these out.
 
     Attributes:
         task: what is segmented.
+        absent: ids of the classes that the data set does not have. Their IoU would be 0 for any
+            network that predicts a pixel of them, and undefined for all others; pixels that are
+            predicted so are still wrong for the classes that they are of.
         confusion: (C, C) int64, rows are the truth.
         calibration: (3, bins) float64, see :func:`calibration`.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, absent: Collection[int] = ()) -> None:
         self.task = task
+        self.absent = frozenset(absent)
         self.confusion = torch.zeros(task.num_classes, task.num_classes, dtype=torch.int64)
         self.calibration = torch.zeros(3, BINS, dtype=torch.float64)
 
@@ -99,7 +104,8 @@ class Scores:
         """Intersection over union of each class."""
         hit = self.confusion.diag()
         union = self.confusion.sum(0) + self.confusion.sum(1) - hit
-        return [_ratio(h, u) for h, u in zip(hit.tolist(), union.tolist(), strict=True)]
+        found = [_ratio(h, u) for h, u in zip(hit.tolist(), union.tolist(), strict=True)]
+        return [math.nan if value in self.absent else iou for value, iou in enumerate(found)]
 
     @property
     def miou(self) -> float:

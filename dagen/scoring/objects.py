@@ -6,17 +6,23 @@ labels cannot separate touching objects of one class: such a pair is one object 
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dagen.errors import UsageError
 from dagen.types import Label, Task
 
 Point = tuple[int, int]
+
+DESCRIPTION = "objects that dagen predict found"
+"""Marks a COCO document as one of :class:`CocoObjects`."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +174,30 @@ class CocoObjects:
         """The COCO document; an annotation also has ``score``, ``centroid`` and the like."""
         categories = [{"id": k, "name": self.task.classes[k]} for k in self.task.foreground]
         return {
-            "info": {"description": "objects that dagen predict found"},
+            "info": {"description": DESCRIPTION},
             "images": self._images,
             "categories": categories,
             "annotations": self._annotations,
         }
+
+
+def require_own(path: Path) -> None:
+    """Refuse a file that is not an earlier document of :class:`CocoObjects`.
+
+    Raises:
+        UsageError: writing would replace a file of the user's.
+    """
+    if not path.exists():
+        return
+    try:
+        own = json.loads(path.read_text(encoding="utf-8"))["info"]["description"] == DESCRIPTION
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        own = False
+    if not own:
+        raise UsageError(
+            f"{path} exists, and dagen predict did not write it; move it away, or give another "
+            "file with --objects."
+        )
 
 
 def feature(name: str, shape: Shape, task: Task) -> dict[str, Any]:

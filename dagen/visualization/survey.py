@@ -127,7 +127,7 @@ class Survey:
 
 def pooled(scores: Sequence[Scores], task: Task) -> Scores:
     """Scores of many images together: their counts are added up."""
-    total = Scores(task)
+    total = Scores(task, scores[0].absent if scores else ())
     for each in scores:
         total.confusion += each.confusion
         total.calibration += each.calibration

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from dagen.datasets.base import Label
 from dagen.errors import DataError
-from dagen.scoring.evaluation import count
-from dagen.scoring.metrics import Scores
+from dagen.scoring.evaluation import count, scores_for
 from dagen.scoring.predictor import mask
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.visualization import sampling, thumbnails
@@ -121,7 +120,7 @@ def look(
             predictions[k, here] = answer[at]
             confidence[k, here] = probabilities[:, *at].max(0)
             answers.append(answer)
-            scores.append(Scores(dataset.task))
+            scores.append(scores_for(dataset))
             count(scores[k], [(probabilities, label)])
         task = dataset.task
         return Picture(

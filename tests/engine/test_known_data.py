@@ -88,7 +88,7 @@ def test_a_damaged_file_of_signatures_is_one_line(tmp_path: Path) -> None:
     make_masks(tmp_path / "belt", TOML)
     first = run(_config(), _runtime(tmp_path))
     (first.folder / known_data.FILE).write_text("{")
-    with pytest.raises(UsageError, match="data.json is damaged"):
+    with pytest.raises(UsageError, match=r"data\.json is damaged"):
         run(_config(), _runtime(tmp_path))
 
 
@@ -96,3 +96,28 @@ def _plan(tmp_path: Path):  # type: ignore[no-untyped-def]
     from dagen.runs.plan import plan_run
 
     return plan_run(_config(), 1, tmp_path)
+
+
+def test_a_class_that_the_target_lacks_is_left_out_of_its_scores(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_masks(tmp_path / "belt", TOML)
+    toml = 'ids = {"0" = "background", "128" = "can"}\nsplits = {val = 0.4}\n'
+    make_masks(tmp_path / "only", toml, values=(128,))
+    scores = run(_config(tgt="only", method="minent"), _runtime(tmp_path)).scores
+    assert "iou/bag" in scores["belt"] and "iou/bag" not in scores["only"]
+    assert scores["only"]["foreground_miou"] == scores["only"]["iou/can"]
+    assert caplog.text.count("only has no class bag; its scores leave that out.") == 1
+
+
+def test_a_finished_run_with_a_damaged_model_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_masks(tmp_path / "belt", TOML)
+    first = run(_config(), _runtime(tmp_path))
+    whole = bytearray(first.model.read_bytes())
+    whole[-9] ^= 1
+    first.model.write_bytes(whole)
+    again = run(_config(), _runtime(tmp_path))
+    assert "made again now" in caplog.text and not again.earlier
+    assert again.weights == first.weights and again.scores == first.scores

@@ -130,3 +130,15 @@ def test_to_dict_is_flat_and_plain_json() -> None:
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(DataError, match=r"\(2, 4, 4\).*\(5, 4, 4\)"):
         Scores(Task.MATERIAL).update(torch.rand(2, 4, 4), torch.zeros(4, 4, dtype=torch.int64))
+
+
+def test_a_class_that_the_data_lack_is_no_part_of_the_means() -> None:
+    task = Task("classes", ("background", "can", "bag"), background=True)
+    label = torch.tensor([[0, 1, 1, 1]])
+    probability = torch.nn.functional.one_hot(torch.tensor([[0, 1, 1, 2]]), 3).permute(2, 0, 1)
+    every, known = Scores(task), Scores(task, {2})
+    for scores in (every, known):
+        scores.update(probability.float(), label)
+    assert every.foreground_miou == pytest.approx((2 / 3 + 0) / 2)
+    assert known.foreground_miou == pytest.approx(2 / 3)  # the wrong pixel still counts for can
+    assert "iou/bag" not in known.to_dict()

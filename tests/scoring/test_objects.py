@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from dagen.scoring.objects import CocoObjects, Shape, feature, shapes
+from dagen.errors import UsageError
+from dagen.scoring.objects import CocoObjects, Shape, feature, require_own, shapes
 from dagen.types import Label, Task
 
 
@@ -127,3 +128,14 @@ def test_a_feature_is_a_closed_ring() -> None:
     ring = found["geometry"]["coordinates"][0]
     assert ring[0] == ring[-1] and len(ring) == 5
     assert found["properties"]["class"] == "aluminium" and found["properties"]["image"] == "a.jpg"
+
+
+def test_no_file_of_the_users_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    require_own(path)
+    path.write_text(json.dumps(CocoObjects(Task.BINARY).document()))
+    require_own(path)
+    for other in ('{"info": {"description": "mine"}}', "[]", "{", '{"info": null}'):
+        path.write_text(other)
+        with pytest.raises(UsageError, match="did not write it"):
+            require_own(path)

@@ -24,7 +24,7 @@ import io
 import os
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -225,6 +225,10 @@ class CachedDataset(Wrapper):
         if (height, width) == array.shape[:2]:
             return array
         return np.asarray(cv2.resize(array, (width, height), interpolation=how), dtype=np.uint8)
+
+    def met(self) -> Mapping[str, str]:
+        """The data set's own names."""
+        return self.dataset.met()
 
     @property
     def has_labels(self) -> bool:

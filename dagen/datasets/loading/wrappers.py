@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from dagen.datasets.base import Dataset, Image, Label
@@ -80,6 +80,10 @@ class Joined(Wrapper):
         """Join ``datasets``, at least one and none of them empty."""
         super().__init__(datasets[0])
         self.datasets = tuple(datasets)
+
+    def met(self) -> Mapping[str, str]:
+        """The names of all of them."""
+        return {name: meant for each in self.datasets for name, meant in each.met().items()}
 
     def __len__(self) -> int:
         return len(self.datasets) * max(len(dataset) for dataset in self.datasets)
@@ -157,6 +161,10 @@ class Subset(Wrapper):
 
     def __len__(self) -> int:
         return len(self.chosen)
+
+    def met(self) -> Mapping[str, str]:
+        """The data set's own names."""
+        return self.dataset.met()
 
     def behind(self, index: int) -> tuple[Dataset, int]:
         """The chosen image."""

@@ -47,6 +47,17 @@ def without_counterpart(names: Iterable[str], task: Task) -> list[str]:
     return [name for name in names if id_of(name, task) == IGNORE and name.casefold() != IGNORED]
 
 
+def absent(names: Iterable[str], task: Task) -> frozenset[int]:
+    """The foreground classes of ``task`` that none of a data set's classes is; none if it has none.
+
+    Args:
+        names: the names under which the data set's classes meet the task.
+        task: what is segmented.
+    """
+    met = {id_of(name, task) for name in names}
+    return frozenset(task.foreground) - met if met else frozenset()
+
+
 def require_common(names: Sequence[str], task: Task, what: str) -> None:
     """Refuse classes of which none is a foreground class of the task.
 
