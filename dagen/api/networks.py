@@ -84,12 +84,14 @@ def evaluate(
         DagenError: a file is missing or damaged.
     """
     from dagen.datasets.loading.opening import open_dataset
+    from dagen.engine.classes import meet
     from dagen.scoring.evaluation import evaluate as score
     from dagen.system.progress import Progress
 
     predictor = _opened(model, size, device)
     root = None if data_root is None else Path(data_root)
     dataset = open_dataset(data, split, predictor.task, root)
+    meet(data, predictor.task, root)
     if not dataset.has_labels:
         raise DataError(
             f"{data} has no labels in its split '{split}', so nothing can be scored: add labels, "

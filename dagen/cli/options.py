@@ -51,7 +51,8 @@ class Settings:
         str | None, typer.Option(help="Network; see `dagen list models`.", show_default="enet")
     ] = None
     task: Annotated[
-        str | None, typer.Option("--task", help="material or binary.", show_default="material")
+        str | None,
+        typer.Option("--task", help="material, binary or classes.", show_default="material"),
     ] = None
     size: Annotated[
         str | None, typer.Option(help="Height x width in pixels.", show_default="224x448")

@@ -128,6 +128,10 @@ class Dataset:
         """What should be said before these labels teach or score anything; may open them all."""
         return ()
 
+    def class_remarks(self) -> Iterable[str]:
+        """What should be said about labels of classes that this task ignores."""
+        return ()
+
     def image_key(self, index: int) -> str:
         """A string that changes when the pixels of image ``index`` do (path, size, time)."""
         raise NotImplementedError

@@ -33,7 +33,7 @@ from dagen.datasets.base import Label
 from dagen.datasets.own.classes import own_task
 from dagen.datasets.own.declaration import FILE, Declaration
 from dagen.datasets.reading import coco_json
-from dagen.datasets.reading.class_names import BACKGROUND, id_of, on_ground
+from dagen.datasets.reading.class_names import BACKGROUND, IGNORED, class_key, id_of, on_ground
 from dagen.datasets.reading.coco_entries import role_of
 from dagen.datasets.reading.coco_json import categories
 from dagen.datasets.reading.files import Files
@@ -45,8 +45,8 @@ from dagen.datasets.reading.paths import (
     spelling_fault,
     stamp,
 )
-from dagen.errors import DataError
-from dagen.types import Task
+from dagen.errors import DataError, listed
+from dagen.types import IGNORE, Task
 
 
 class Coco(Files):
@@ -214,7 +214,31 @@ class Coco(Files):
 
     def label_remarks(self) -> Iterable[str]:
         """Says which objects are not drawn, and in training which classes have no object."""
-        return [*self._read.remarks, *(self._unlearnable() if self.split == "train" else ())]
+        learnt = self._unlearnable() if self.split == "train" else ()
+        return [*self._read.remarks, *self.class_remarks(), *learnt]
+
+    def class_remarks(self) -> Iterable[str]:
+        """Says which categories are ignored because the first annotation file lacks them."""
+        if not self.has_labels:
+            return
+        found = self._read
+        used = {one.category_id for group in found.instances.values() for one in group}
+        strange = [
+            name
+            for number, name in found.categories.items()
+            if number in used
+            and self._value(name) == IGNORE
+            and class_key(self._named(name)) != IGNORED
+        ]
+        first = self._first_file(self.root)
+        if not strange or first is None or first == self._file:
+            return
+        known = {class_key(name) for name in categories(first)}
+        if told := [name for name in strange if class_key(name) not in known]:
+            yield (
+                f"{self._file} has objects of {listed(told)}, which {first.name} does not have: "
+                f"they are ignored; a table [map] in {FILE} can rename them."
+            )
 
     def _unlearnable(self) -> Iterator[str]:
         """What is said about classes of the task that no annotation has."""

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from dagen.datasets.loading import opening
+from dagen.datasets.own.classes import TooManyClasses
 from dagen.datasets.own.declaration import FILE as DECLARATION
 from dagen.datasets.reading.class_names import absent, id_of, require_common, without_counterpart
 from dagen.errors import DagenError, DataError, UsageError
@@ -41,9 +42,7 @@ def check_classes(plan: Plan, data_root: Path | None) -> None:
             f"on {config.src} alone with `dagen train`."
         )
     for name in names:
-        own = opening.declared(name, data_root)
-        if own is not None:
-            _meet(name, own, plan.task)
+        meet(name, plan.task, data_root)
 
 
 def resolve(plan: Plan, data_root: Path | None) -> Classes:
@@ -77,7 +76,18 @@ def data_names(plan: Plan, data_root: Path | None) -> list[str]:
     return [*dict.fromkeys(name for name in (*first, *others) if name)]
 
 
-def _meet(name: str, own: Task, task: Task) -> None:
+def meet(name: str, task: Task, data_root: Path | None) -> None:
+    """Check that a data set has classes of a task, and say once which are ignored.
+
+    Raises:
+        DataError: it has no class of the task, or no background where ``binary`` needs one.
+    """
+    try:
+        own = opening.declared(name, data_root)
+    except TooManyClasses:  # too many for a task of their own; those of this task count
+        return
+    if own is None:
+        return
     if task == Task.BINARY and not own.background:
         raise DataError(
             f"{name} has no background, which the task 'binary' needs: say in its {DECLARATION} "

@@ -194,7 +194,7 @@ def test_byte_order_marks(tmp_path: Path, encoding: str) -> None:
 def test_every_fault_of_the_file_at_once(tmp_path: Path) -> None:
     objects = [
         _object(), _object(image=99), _object(image=98), _object(image=98), _object(category=7),
-        _object([[1, 2, 3, 4, 5, 6, 7]], image=2), _object({"size": [9, 9], "counts": [81]}, 2),
+        _object([[1, 2, 3, 4, 5, 6, 7]], image=2), _object({"size": [9, 9], "counts": [1, 80]}, 2),
     ]  # fmt: skip
     folder = _make(tmp_path, objects, {"a.png": "images/a.png", "b.png": "images/b.png"})
     (folder / "images" / "a.png").write_bytes(b"nothing")

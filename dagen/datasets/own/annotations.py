@@ -11,8 +11,10 @@ from dagen.datasets.own import declaration, patterns
 from dagen.datasets.own.classes import meaning, own_task
 from dagen.datasets.own.declaration import FILE, Declaration
 from dagen.datasets.own.patterns import SPLIT
+from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.class_names import BACKGROUND
 from dagen.datasets.reading.paths import list_images, stamp
+from dagen.errors import DataError, listed
 from dagen.types import Task
 
 
@@ -21,12 +23,29 @@ class OwnCoco(_Coco):
 
     @classmethod
     def _task_of(cls, root: Path, names: list[str]) -> Task:
-        return own_task([BACKGROUND, *names], declaration.read(root), root)
+        return own_task([BACKGROUND, *names], cls._declaration_of(root), root)
+
+    @classmethod
+    def _declaration_of(cls, root: Path) -> Declaration:
+        """What ``dagen.toml`` says, with names in place of the ids in ``ignore``."""
+        declared = declaration.read(root)
+        file = cls._first_file(root)
+        if file is None or all(isinstance(each, str) for each in declared.ignore):
+            return declared
+        known = coco_json.read(file).categories
+        wrong = [each for each in declared.ignore if isinstance(each, int) and each not in known]
+        if wrong:
+            raise DataError(
+                f"{root / FILE}: ignore has {listed(map(str, wrong))}, and the ids of the "
+                f"categories in {file} are {listed(map(str, sorted(known)))}."
+            )
+        ignore = [known[each] if isinstance(each, int) else each for each in declared.ignore]
+        return declared.model_copy(update={"ignore": ignore})
 
     @classmethod
     def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
         """See :meth:`Dataset.meanings`: the categories, renamed."""
-        declared = declaration.read(root)
+        declared = cls._declaration_of(root)
         return {name: meaning(name, declared) for name in super().meanings(root, task)}
 
     @classmethod
@@ -36,7 +55,7 @@ class OwnCoco(_Coco):
 
     @cached_property
     def _declaration(self) -> Declaration:
-        return declaration.read(self.root)
+        return self._declaration_of(self.root)
 
     @property
     def _base(self) -> str:
@@ -52,12 +71,12 @@ class OwnCoco(_Coco):
         return f"{own}/" if (self.root / own).is_dir() else self._base
 
     def _listing(self) -> Iterable[str]:
+        found: Iterable[str]
         if self._prefix == self._base and not self.has_labels:
-            found: Iterable[str] = (
-                []
-                if SPLIT in self._declaration.images
-                else [self._base + name for name in list_images(self.root / self._base)]
-            )
+            # If other splits have annotation files, a split without one has no images.
+            elsewhere = self._first_file(self.root) is not None
+            found = [] if elsewhere else list_images(self.root / self._base)
+            found = [] if SPLIT in self._declaration.images else [self._base + n for n in found]
         else:
             found = super()._listing()
         return patterns.chosen(found, self._declaration, self.root, self.split, self._faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import numpy as np
 
 from dagen.colours import colours_of
 from dagen.datasets.own.declaration import FILE, Declaration
-from dagen.datasets.reading.class_names import BACKGROUND, IGNORED
+from dagen.datasets.reading.class_names import BACKGROUND, IGNORED, class_key
 from dagen.datasets.reading.coco_entries import role_of
 from dagen.datasets.reading.colour_masks import Colours, packed, written
 from dagen.errors import DataError, UsageError, unknown
 from dagen.types import IGNORE, Task
+
+
+class TooManyClasses(DataError):
+    """A data set with more classes than a task may have; it can still serve others, by name."""
 
 
 def meaning(name: str, declared: Declaration) -> str:
@@ -23,13 +28,12 @@ def meaning(name: str, declared: Declaration) -> str:
         name: name of the class in masks or annotations.
         declared: what ``dagen.toml`` says.
     """
-    folded = name.casefold()
-    renamed = {key.casefold(): value for key, value in declared.map.items()}
-    found = renamed.get(folded, name)
-    if declared.background and declared.background.casefold() in (folded, found.casefold()):
+    renamed = {class_key(key): value for key, value in declared.map.items()}
+    found = unicodedata.normalize("NFC", renamed.get(class_key(name), name).strip())
+    keys = {class_key(name), class_key(found)}
+    if declared.background and class_key(declared.background) in keys:
         return BACKGROUND
-    ignored = {each.casefold() for each in declared.ignore if isinstance(each, str)}
-    if ignored & {folded, found.casefold()}:
+    if keys & {class_key(each) for each in declared.ignore if isinstance(each, str)}:
         return IGNORED
     return role_of(found) or found
 
@@ -43,6 +47,7 @@ def own_task(names: Iterable[str], declared: Declaration, root: Path) -> Task:
         root: the folder of ``dagen.toml``, for errors.
 
     Raises:
+        TooManyClasses: there are more than 255.
         DataError: there is no class besides the background, or a key names no class.
     """
     names = list(names)
@@ -51,11 +56,17 @@ def own_task(names: Iterable[str], declared: Declaration, root: Path) -> Task:
     for name in names:
         found = meaning(name, declared)
         if found != IGNORED:
-            known.setdefault(found.casefold(), (found, name))
+            known.setdefault(class_key(found), (found, name))
     background = BACKGROUND in known
     if background:
         known = {BACKGROUND: known.pop(BACKGROUND), **known}
     classes = tuple(name for name, _ in known.values())
+    if len(classes) > IGNORE:
+        raise TooManyClasses(
+            f"{root} has {len(classes)} classes, background included, and a task has 2 to "
+            f"{IGNORE}: merge or ignore some in the table [map] of its {FILE}, or run the task "
+            "'binary'."
+        )
     try:
         usual = colours_of(classes)
         colours = tuple(
@@ -73,15 +84,16 @@ def colours_of_masks(declared: Declaration, root: Path) -> Colours:
     Raises:
         DataError: colours alone tell the classes apart, and two have the same.
     """
-    known = {meaning(name, declared): value for value, name in reversed(declared.by_id.items())}
-    known |= {name: value for value, name in reversed(declared.by_id.items())}
+    ids = [(value, name) for value, name in reversed(declared.by_id.items())]
+    known = {class_key(meaning(name, declared)): value for value, name in ids}
+    known |= {class_key(name): value for value, name in ids}
     ignored = next((v for v in range(IGNORE, -1, -1) if v not in declared.by_id), IGNORE)
     found: dict[int, int] = {}
     doubled: dict[int, list[str]] = {}
     for name in declared.colours:
         colour = declared.colour(name)
         own = meaning(name, declared)
-        value = ignored if own == IGNORED else known.get(name, known.get(own))
+        value = ignored if own == IGNORED else known.get(class_key(name), known.get(class_key(own)))
         if colour is None or value is None:
             continue
         code = int(packed(np.array(colour, np.uint8)))
@@ -110,9 +122,9 @@ def _check_names(names: list[str], declared: Declaration, root: Path) -> None:
     }
     wrong = []
     for key, (words, allowed) in given.items():
-        folded = {name.casefold() for name in allowed}
+        keys = {class_key(name) for name in allowed}
         for word in words:
-            if word.casefold() not in folded:
+            if class_key(word) not in keys:
                 wrong.append(str(unknown(f"class in {key}", word, allowed)))
     if wrong:
         raise DataError(f"{root / FILE}: {' '.join(wrong)}")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dagen.colours import Colour
+from dagen.datasets.reading.class_names import class_key
 from dagen.datasets.reading.paths import lexically_inside
 from dagen.errors import DataError, quoted, unknown
 from dagen.parameters import complaint
@@ -83,7 +84,7 @@ class Declaration(BaseModel):
         colours: ``#RRGGBB`` by class name: the colours in pictures, and the meaning of masks that
             have a colour for each class. Without ``classes`` and ``ids`` all masks of a ``folder``
             are such, and the classes are those named here.
-        ignore: ids of masks, or names of classes, that are ignored.
+        ignore: ids of masks or of categories, or names of classes, that are ignored.
         splits: see :class:`Splits`.
         map: new names of classes; two of one name are merged.
     """
@@ -116,9 +117,12 @@ class Declaration(BaseModel):
     @field_validator("ids")
     @classmethod
     def _whole(cls, ids: dict[str, str] | None) -> dict[str, str] | None:
+        known: dict[int, str] = {}
         for key in ids or ():
             if not (key.isascii() and key.isdecimal() and int(key) < 256):
                 raise ValueError(f"'{key}' is not a whole number from 0 to 255")
+            if known.setdefault(int(key), key) != key:
+                raise ValueError(f"'{known[int(key)]}' and '{key}' are one id: name it once")
         return ids
 
     @field_validator("colours")
@@ -135,6 +139,13 @@ class Declaration(BaseModel):
             raise ValueError("give classes or ids, not both")
         if self.kind == "coco" and (self.classes or self.ids):
             raise ValueError("the categories of a COCO file are its classes; leave out classes")
+        if self.kind == "folder" and len(self.classes or ()) > 256:
+            raise ValueError(
+                f"ids of masks are 0 to 255, and classes has {len(self.classes or ())}"
+            )
+        for each in self.ignore:
+            if self.kind == "folder" and isinstance(each, int) and not 0 <= each < 256:
+                raise ValueError(f"ids of masks are 0 to 255, and ignore has {each}")
         return self
 
     @property
@@ -154,8 +165,9 @@ class Declaration(BaseModel):
 
     def colour(self, *names: str) -> Colour | None:
         """The declared colour of a class under the first of ``names`` that has one."""
+        alike = {class_key(name): colour for name, colour in self.colours.items()}
         for name in names:
-            if found := self.colours.get(name):
+            if found := self.colours.get(name) or alike.get(class_key(name)):
                 return int(found[1:3], 16), int(found[3:5], 16), int(found[5:7], 16)
         return None
 

@@ -88,7 +88,8 @@ def _beside(root: Path, place: Place) -> tuple[str | None, list[str], Place]:
     tail = tails.most_common(1)[0][0]
     masks = [name for name, own in owner.items() if own == tail]
     rest = Place(place.pattern, place.words, [n for n in place.files if n not in masks])
-    return f"{place.pattern}/{{name}}{tail}", masks, rest
+    folder = "" if place.pattern == "." else f"{place.pattern}/"
+    return f"{folder}{{name}}{tail}", masks, rest
 
 
 def _looks_like_masks(root: Path, place: Place) -> bool:

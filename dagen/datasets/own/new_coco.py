@@ -35,7 +35,7 @@ def guess(path: Path) -> tuple[Path, str] | None:
         name = file.relative_to(root).as_posix()
         if (word := _WORD.search(name)) and _WORD.sub(SPLIT, name) == pattern:
             words[WORDS[word[1].lower()]] = word[1]
-    several = SPLIT in pattern
+    several = len(words) > 1  # the one file of a single split is drawn from by share
     lines = [
         "# Written by `dagen data new`. Lines with a guess say so; correct them, and then run",
         "# `dagen data check`, which opens every file.",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from dagen.datasets.base import Label
+from dagen.datasets.reading.paths import folded
 from dagen.errors import DataError
 from dagen.types import IGNORE, Task
 
@@ -14,25 +15,30 @@ BACKGROUND = "background"
 IGNORED = "ignore"
 
 
+def class_key(name: str) -> str:
+    """What names of classes are compared by: any case, any form of accents, no spaces around."""
+    return folded(name.strip())
+
+
 def id_of(name: str, task: Task) -> int:
     """The id in ``task`` of a data set's class, or 255 if it has no counterpart.
 
     Under ``binary`` every class but the background is waste. Otherwise classes of one name meet, in
-    any case of letters.
+    any case of letters and any form of accents.
 
     Args:
         name: name of a class, ``background``, or ``ignore``.
         task: what is segmented.
     """
-    folded = name.casefold()
-    if folded == IGNORED:
+    key = class_key(name)
+    if key == IGNORED:
         return IGNORE
-    if folded == BACKGROUND:
+    if key == BACKGROUND:
         return 0 if task.background else IGNORE
     if task == Task.BINARY:
         return 1
-    known = [each.casefold() for each in task.classes]
-    return known.index(folded) if folded in known else IGNORE
+    known = [class_key(each) for each in task.classes]
+    return known.index(key) if key in known else IGNORE
 
 
 def translated(label: Label, names: Sequence[str], task: Task) -> Label:
@@ -44,7 +50,7 @@ def translated(label: Label, names: Sequence[str], task: Task) -> Label:
 
 def without_counterpart(names: Iterable[str], task: Task) -> list[str]:
     """The classes that ``task`` ignores."""
-    return [name for name in names if id_of(name, task) == IGNORE and name.casefold() != IGNORED]
+    return [name for name in names if id_of(name, task) == IGNORE and class_key(name) != IGNORED]
 
 
 def absent(names: Iterable[str], task: Task) -> frozenset[int]:

@@ -7,7 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, FiniteFloat
 
-from dagen.datasets.reading.paths import portable
+from dagen.datasets.reading.paths import folded, portable
+from dagen.datasets.reading.run_lengths import decompress
+
+_SHORT = 21
+"""Characters of the longest compressed run lengths that are searched for pixels: three numbers."""
 
 
 class Runs(BaseModel):
@@ -81,11 +85,25 @@ class Instance(BaseModel):
 
     @property
     def has_outline(self) -> bool:
-        """Whether there are run lengths, or a polygon of at least three points."""
+        """Whether there are run lengths with a pixel, or a polygon of at least three points."""
         shape = self.segmentation
+        if isinstance(shape, Runs):
+            return not _is_empty(shape.counts)
         if isinstance(shape, list):
             return any(len(polygon) >= 5 for polygon in shape)  # five is an error to report
-        return shape is not None
+        return False
+
+
+def _is_empty(counts: list[int] | str) -> bool:
+    """Whether run lengths have no pixel of an object; damaged ones are not empty, but an error."""
+    if isinstance(counts, str):
+        if len(counts) > _SHORT:
+            return False
+        try:
+            counts = decompress(counts)
+        except ValueError:
+            return False
+    return not any(counts[1::2])
 
 
 class Named(BaseModel):
@@ -117,7 +135,7 @@ def role_of(category: str) -> str | None:
 
     labelme writes ``_background_`` and ``__ignore__``; case and underscores around do not matter.
     """
-    name = category.strip("_").casefold()
+    name = folded(category.strip().strip("_"))
     if name == "background":
         return "background"
     return "ignore" if name in ("ignore", "ignored") else None

@@ -174,6 +174,11 @@ class _SplitCheck:
                 self._tell(name, label)
             if progress:
                 progress(self.dataset.split, index + 1, total)
+        try:
+            for remark in self.dataset.class_remarks():
+                self.warnings.append(Warned(self.dataset.split, remark))
+        except DataError:  # told of each label
+            pass
         self.summary.share = self._shares()
         self._look_for_classes()
 
