@@ -1,4 +1,4 @@
-"""``dagen data``: check and download data sets."""
+"""``dagen data``: make, check and download data sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from dagen.cli import options
 
-app = typer.Typer(help="Check and get data sets.", no_args_is_help=True)
+app = typer.Typer(help="Make, check and get data sets.", no_args_is_help=True)
 
 DataSet = Annotated[str, typer.Argument(help="Data set; see `dagen list datasets`.")]
 
@@ -57,15 +57,19 @@ def check(
     if trouble is not None and all(trouble != defect.problem for defect in report.defects):
         report.defects.insert(0, Defect("classes", None, trouble))
     console = Console()
-    table = Table(title=f"{name}, task {kind}; shares in % of labelled pixels")
-    classes = [*kind.classes, "ignore"]
-    figures = ["images", "labelled", "instances", "smallest", "largest", *classes]
+    labelled = any(found.labelled for found in report.splits.values())
+    about = f"task {kind}; shares in % of labelled pixels" if labelled else "no labels"
+    table = Table(title=f"{name}, {about}")
+    classes = [*kind.classes, "ignore"] if labelled else []
+    counted = ["labelled", "instances"] if labelled else []
+    figures = ["images", *counted, "smallest", "largest", *classes]
     columns = []
     for found in report.splits.values():
         sizes = ["–" if s is None else f"{s[0]}x{s[1]}" for s in (found.smallest, found.largest)]
         instances = "–" if found.instances is None else str(found.instances)
         shares = [percent(found.share.get(c)) for c in classes]
-        columns.append([str(found.images), str(found.labelled), instances, *sizes, *shares])
+        counts = [str(found.labelled), instances] if labelled else []
+        columns.append([str(found.images), *counts, *sizes, *shares])
     # A row for each figure: no name is cut off in a narrow terminal.
     table.add_column("")
     for split in report.splits:
@@ -109,7 +113,7 @@ def get(
         list[str] | None,
         typer.Argument(
             metavar="[--OPTION VALUE]...",
-            help="Options of this data set, such as --workers 4; see `dagen list datasets`.",
+            help="Options of this data set, such as --workers 4; a wrong one lists all.",
         ),
     ] = None,
     data_root: options.DataRoot = None,

@@ -70,12 +70,12 @@ def models() -> None:
 
 @app.command()
 def datasets() -> None:
-    """Every data set with its splits and tasks, how to get it, and the download's options."""
+    """Every data set with its splits and tasks, and how to get it."""
     from dagen.datasets.loading.opening import how_to_get
 
     def row(name: str, dataset: Any) -> list[str]:
-        get = "  ".join([how_to_get(name), *_options(dataset.Download)])
-        return [", ".join(dataset.splits), ", ".join([*map(str, dataset.tasks), "classes"]), get]
+        tasks = ", ".join([*map(str, dataset.tasks), "classes"])
+        return [", ".join(dataset.splits), tasks, how_to_get(name)]
 
     _table("datasets", "data set", ("splits", "tasks", "how to get it"), row)
 
@@ -88,14 +88,6 @@ def validators() -> None:
         return [validator.paper, ", ".join(sorted(validator.domains))]
 
     _table("validators", "validator", ("paper", "uses"), row)
-
-
-def _options(download: Any) -> list[str]:
-    """The options of a download with their defaults, as on a command line."""
-    if download is None:
-        return []
-    given = {f.name.replace("_", "-"): f.default for f in fields(download)}
-    return [f"--{name} {'...' if value is None else value}" for name, value in given.items()]
 
 
 def _strategy(name: str, method: Any) -> list[str]:

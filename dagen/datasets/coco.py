@@ -140,9 +140,16 @@ class Coco(Files):
         if not path.is_file() and len(alike := self._namesakes.get(path.name, [])) == 1:
             raise DataError(
                 f"the image {path} is missing, but a file of that name is at "
-                f"{self.root / alike[0]}: correct the names in {self._file}, or move the file."
+                f"{self.root / alike[0]}: {self._repair(self._names[index], alike[0])}correct the "
+                f"names in {self._file}, or move the file."
             )
         return path
+
+    def _repair(self, named: str, there: str) -> str:
+        """The line of ``dagen.toml`` by which a file is found where it lies, as a first choice."""
+        name = named.removeprefix(self._base)
+        folder = there.removesuffix(f"/{name}")
+        return f'write images = "{folder}" in {self.root / FILE}, ' if folder != there else ""
 
     @cached_property
     def _namesakes(self) -> dict[str, list[str]]:

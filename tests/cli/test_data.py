@@ -18,7 +18,7 @@ from dagen.datasets.upkeep import check, download
 from dagen.errors import DagenError, UsageError
 from dagen.types import Task
 from tests import tiny
-from tests.own import make_roboflow
+from tests.own import make_masks, make_roboflow
 from tests.server import serving
 
 
@@ -192,3 +192,11 @@ def test_broken_classes_do_not_hide_what_else_is_wrong(tmp_path: Path) -> None:
     assert found.exit_code == 1, found.exception
     assert "train/_annotations.coco.json is not a valid COCO" in found.stdout
     assert "val/valid/r1.jpg" in found.stdout
+
+
+def test_a_check_of_images_alone_shows_no_classes(tmp_path: Path) -> None:
+    root = make_masks(tmp_path / "own", "splits = {val = 0.2}\n", labels=False)
+    found = CliRunner().invoke(cli.app, ["data", "check", str(root), "--quiet"])
+    assert found.exit_code == 0, found.output
+    assert "no labels" in found.stdout and "No defect found" in found.stdout
+    assert not any(word in found.stdout for word in ("binary", "waste", "labelled", "instances"))

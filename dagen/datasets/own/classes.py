@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from dagen.datasets.own.declaration import FILE, Declaration
 from dagen.datasets.reading.class_names import BACKGROUND, IGNORED, class_key
 from dagen.datasets.reading.coco_entries import role_of
 from dagen.datasets.reading.colour_masks import Colours, packed, written
-from dagen.errors import DataError, UsageError, unknown
+from dagen.errors import DataError, UsageError, listed, unknown
 from dagen.types import IGNORE, Task
+
+_GUESSED = re.compile("class-([0-9]{1,3}|[0-9a-f]{6})")
 
 
 class TooManyClasses(DataError):
@@ -76,6 +79,21 @@ def own_task(names: Iterable[str], declared: Declaration, root: Path) -> Task:
         return Task("classes", classes, colours, background)
     except UsageError as error:
         raise DataError(f"{root / FILE}: {error}") from None
+
+
+def guesses(declared: Declaration, root: Path) -> Iterator[str]:
+    """A sentence if there still are names that ``dagen data new`` guessed, such as class-128.
+
+    Args:
+        declared: what ``dagen.toml`` says.
+        root: its folder.
+    """
+    names = [meaning(name, declared) for name in declared.by_id.values()]
+    if found := [name for name in names if _GUESSED.fullmatch(name)]:
+        yield (
+            f"{root / FILE} has names that were guessed ({listed(found)}): write yours, because "
+            "classes of source and target meet by name."
+        )
 
 
 def colours_of_masks(declared: Declaration, root: Path) -> Colours:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from posixpath import commonpath
 
 from dagen.datasets.own.patterns import SPLIT
 
@@ -35,13 +35,23 @@ class Place:
         """Names of the files without folder and suffix."""
         return {PurePosixPath(name).stem for name in self.files}
 
+    @property
+    def keys(self) -> set[str]:
+        """What an image and its mask share: split, sub-folders below the pattern, and name."""
+        return {self._key(PurePosixPath(name)) for name in self.files}
+
+    def _key(self, file: PurePosixPath) -> str:
+        parts = [] if self.pattern == "." else self.pattern.split("/")
+        split = WORDS[file.parts[parts.index(SPLIT)].casefold()] if SPLIT in parts else ""
+        return "/".join([split, *file.with_suffix("").parts[len(parts) :]])
+
+    def holds(self, other: Place) -> bool:
+        """Whether the other's folder is this one's, or lies below it."""
+        return _below(other.pattern, self.pattern)
+
 
 def places(files: Iterable[str]) -> list[Place]:
-    """The files grouped by the pattern of their folder, the largest group first.
-
-    Sub-folders of one split, or of a folder without splits, that hold files of one kind are one
-    group if there are many of them.
-    """
+    """The files grouped by the pattern of their folder, the largest group first."""
     found: dict[str, Place] = {}
     for name in sorted(files):
         parts = list(PurePosixPath(name).parent.parts)
@@ -51,28 +61,64 @@ def places(files: Iterable[str]) -> list[Place]:
         place.files.append(name)
         if word is not None:
             place.words[WORDS[word.casefold()]] = word
-    return sorted(_merged(found.values()), key=lambda place: -len(place.files))
+    return sorted(found.values(), key=lambda place: -len(place.files))
 
 
-def _merged(found: Iterable[Place]) -> list[Place]:
-    """Groups that are different sub-folders of one ``{split}`` folder, joined."""
+def joined(found: Iterable[Place], others: Iterable[Place]) -> list[Place]:
+    """Places that are sub-folders of one folder as one place, the largest first.
+
+    Args:
+        found: places of one kind of files, images or masks.
+        others: all other places; no joined folder holds one of them.
+    """
     found = list(found)
-    heads = Counter(_head(place.pattern) for place in found)
-    joined: dict[str, Place] = {}
+    groups: dict[str, list[Place]] = {}
     for place in found:
-        head = _head(place.pattern)
-        pattern = head if heads[head] > 2 else place.pattern
-        into = joined.setdefault(pattern, Place(pattern))
-        into.files += place.files
-        into.words |= place.words
-    return list(joined.values())
+        foreign = [o.pattern for o in others] + [
+            other.pattern for other in found if _head(other.pattern) != _head(place.pattern)
+        ]
+        top = place.pattern
+        for parent in _ancestors(place.pattern):
+            if any(_below(each, parent) for each in foreign):
+                break
+            top = parent
+        groups.setdefault(top, []).append(place)
+    whole = [_one(group) for group in groups.values()]
+    return sorted(whole, key=lambda place: -len(place.files))
+
+
+def parents(place: Place) -> list[Place]:
+    """The same files under each folder above theirs: masks may exist for one sub-folder alone."""
+    return [Place(each, place.words, place.files) for each in _ancestors(place.pattern)]
+
+
+def _one(group: list[Place]) -> Place:
+    if len(group) == 1:
+        return group[0]
+    pattern = commonpath(place.pattern for place in group if place.pattern != ".") or "."
+    if any(place.pattern == "." for place in group):
+        pattern = "."
+    whole = Place(pattern)
+    for place in group:
+        whole.files += place.files
+        whole.words |= place.words
+    return whole
 
 
 def _head(pattern: str) -> str:
-    parts = PurePosixPath(pattern).parts
-    if SPLIT in parts:
-        return "/".join(parts[: parts.index(SPLIT) + 1])
-    return parts[0] if parts else "."
+    """The pattern up to ``{split}``; folders with and without it are never one place."""
+    head, split, _ = pattern.partition(SPLIT)
+    return head + split if split else ""
+
+
+def _ancestors(pattern: str) -> list[str]:
+    """The folders above, the nearest first; not above ``{split}``."""
+    above = [each.as_posix() for each in PurePosixPath(pattern).parents]
+    return [each for each in above if SPLIT in each or SPLIT not in pattern]
+
+
+def _below(pattern: str, folder: str) -> bool:
+    return folder in (".", pattern) or pattern.startswith(f"{folder}/")
 
 
 def splits_line(words: dict[str, str]) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 
 from dagen.datasets.base import Label
 from dagen.datasets.own import declaration, patterns
-from dagen.datasets.own.classes import colours_of_masks, meaning, own_task
+from dagen.datasets.own.classes import colours_of_masks, guesses, meaning, own_task
 from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
+from dagen.datasets.own.unread import unread_annotations
 from dagen.datasets.reading.class_names import id_of, require_common
 from dagen.datasets.reading.colour_masks import Colours
 from dagen.datasets.reading.files import Files
@@ -46,6 +47,16 @@ class OwnFolder(Files):
     def _declaration_of(cls, root: Path) -> Declaration:
         """What is where: read from ``dagen.toml``, or fixed for a data set of known layout."""
         return declaration.read(root)
+
+    @classmethod
+    def remarks(cls, root: Path) -> Iterator[str]:
+        """What a check says about the whole folder: guessed names, annotations that are not read.
+
+        Args:
+            root: the data set's folder.
+        """
+        yield from guesses(cls._declaration_of(root), root)
+        yield from unread_annotations(root)
 
     @cached_property
     def _declared(self) -> Declaration:
@@ -210,6 +221,10 @@ class OwnFolder(Files):
 
     def _label_file(self, index: int) -> Path:
         return self._mask(index)
+
+    def label_remarks(self) -> Iterable[str]:
+        """Says before training which names of classes are guessed."""
+        return guesses(self._declared, self.root) if self.split == "train" else ()
 
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask; the meaning of its ids and colours."""

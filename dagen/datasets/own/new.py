@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from dagen.datasets.own import new_coco
 from dagen.datasets.own.declaration import FILE, read
-from dagen.datasets.own.layout import Place, places, splits_line
-from dagen.datasets.own.looking import Mask, by_colour, look
-from dagen.datasets.own.patterns import SPLIT
-from dagen.datasets.reading.colour_masks import written
+from dagen.datasets.own.layout import Place, joined, parents, places, splits_line
+from dagen.datasets.own.looking import Mask, look
+from dagen.datasets.own.new_classes import class_lines
+from dagen.datasets.own.patterns import SPLIT, Pattern, files_of
+from dagen.datasets.own.unread import unread_annotations
 from dagen.datasets.reading.paths import list_images
 from dagen.errors import DataError, UsageError
 from dagen.system.files import write_atomically
 
 _MASKS = re.compile("mask|label|annot|seg|truth|gt|ids?$", re.IGNORECASE)
-_LOOKED_AT = 200
 
 
 def write(path: Path) -> Path:
@@ -53,28 +54,84 @@ def _folder(root: Path) -> str:
         raise DataError(f"{root} has no image; give a folder of images, or a COCO file.")
     found = places(names)
     like_masks = [place for place in found if _looks_like_masks(root, place)]
-    photos = [place for place in found if place not in like_masks]
-    if not photos:  # pictures of few colours: those that are called masks are masks
+    if len(like_masks) == len(found):  # pictures of few colours: names tell what masks are
         like_masks = [place for place in found if _MASKS.search(place.pattern)]
-        photos = [place for place in found if place not in like_masks] or found
-    photos.sort(key=lambda place: _MASKS.search(place.pattern) is not None)
-    images = photos[0]
-    masks = max(like_masks, key=lambda each: len(each.stems & images.stems), default=None)
-    if masks is not None and masks.stems & images.stems:
-        return _text(root, images.pattern, masks.pattern, images, masks.files)
-    pattern, files, rest = _beside(root, images)
-    text = _text(root, images.pattern, pattern, rest, files)
-    alike = [place for place in photos[1:] if place.stems & images.stems]
-    if not files and alike:
-        text += (
-            f"# {alike[0].pattern} has files with the names of the images, but not masks:\n"
-            "# a mask is a PNG file of ids, or of one colour for each class, and never a JPEG.\n"
-        )
-    return text
+    if len(like_masks) == len(found):
+        like_masks = []
+    photos = [place for place in found if place not in like_masks]
+    scenes = [place for place in photos if not _MASKS.search(place.pattern)] or photos
+    others = [place for place in found if place not in scenes]
+    if (pair := _paired(scenes, like_masks, others)) is not None:
+        images, masks = pair
+        pattern = _apart(images, masks)
+        lines = [*_images(root, pattern, images, masks.files, photos)]
+        if bare := len(images.keys - masks.keys):
+            have = "1 image has" if bare == 1 else f"{bare} images have"
+            lines.append(f"# {have} no mask: in a target some may lack one, in a source none.")
+        return _text(root, [*lines, *_masks(root, masks.pattern, masks.files)], images)
+    images = _unmasked(scenes, others)
+    tail, files = _beside(root, images)
+    lines = [*_images(root, images.pattern, images, files, photos)]
+    if tail:
+        pattern = f"{images.pattern}/{{name}}{tail}".removeprefix("./")
+        return _text(root, [*lines, *_masks(root, pattern, files)], images)
+    lines += [
+        "# No masks were found. Images without labels can be a target (--tgt); to score on",
+        '# them, add masks = "..." and ids = {"0" = "background", "1" = "..."}.',
+    ]
+    if named := [p for p in photos if p not in scenes and p.stems & images.stems]:
+        lines += [
+            f"# {named[0].pattern} has files with the names of the images, but not masks:",
+            "# a mask is a PNG file of ids, or of one colour for each class, and never a JPEG.",
+        ]
+    return _text(root, lines, images)
 
 
-def _beside(root: Path, place: Place) -> tuple[str | None, list[str], Place]:
-    """Masks in the folder of the images, such as ``a_mask.png`` beside ``a.jpg``."""
+def _paired(
+    scenes: list[Place], like_masks: list[Place], others: list[Place]
+) -> tuple[Place, Place] | None:
+    """The images and the masks that have most names in common; of several, the most images."""
+    whole = joined(like_masks, scenes)
+    above = [
+        each
+        for place in whole
+        for each in parents(place)
+        if not any(each.holds(scene) for scene in scenes)
+    ]
+    pairs = [
+        (images, masks)
+        for images in (*joined(scenes, others), *scenes)
+        for masks in (*whole, *like_masks, *above)
+    ]
+
+    def fit(pair: tuple[Place, Place]) -> tuple[int, int]:
+        images, masks = pair
+        return len(images.keys & masks.keys), len(images.files)
+
+    best = max(pairs, key=fit, default=None)
+    return best if best is not None and fit(best)[0] else None
+
+
+def _apart(images: Place, masks: Place) -> str:
+    """The pattern of the images; with their suffix if the masks lie in a folder below them."""
+    suffixes = {PurePosixPath(name).suffix for name in images.files}
+    of_masks = {PurePosixPath(name).suffix for name in masks.files}
+    if not images.holds(masks) or len(suffixes) > 1 or suffixes & of_masks:
+        return images.pattern
+    return f"{images.pattern}/{{name}}{suffixes.pop()}".removeprefix("./")
+
+
+def _unmasked(scenes: list[Place], others: list[Place]) -> Place:
+    """The images of a folder without masks."""
+    whole = joined(scenes, others)[0]
+    inner = [place for place in scenes if whole.holds(place)]
+    stems = [place.stems for place in inner]
+    alike = len(inner) > 1 and len(stems[0]) > 1 and all(each == stems[0] for each in stems)
+    return inner[0] if alike else whole  # alike: perhaps one scene, taken by several sensors
+
+
+def _beside(root: Path, place: Place) -> tuple[str, list[str]]:
+    """Masks in the folder of the images: what follows the image's name in theirs, and the files."""
     stems, tails = place.stems, Counter[str]()
     owner: dict[str, str] = {}
     for name in place.files:
@@ -84,12 +141,9 @@ def _beside(root: Path, place: Place) -> tuple[str | None, list[str], Place]:
             owner[name] = file.name[len(max(shorter, key=len)) :]
             tails[owner[name]] += 1
     if not tails:
-        return None, [], place
+        return "", []
     tail = tails.most_common(1)[0][0]
-    masks = [name for name, own in owner.items() if own == tail]
-    rest = Place(place.pattern, place.words, [n for n in place.files if n not in masks])
-    folder = "" if place.pattern == "." else f"{place.pattern}/"
-    return f"{folder}{{name}}{tail}", masks, rest
+    return tail, [name for name, own in owner.items() if own == tail]
 
 
 def _looks_like_masks(root: Path, place: Place) -> bool:
@@ -102,59 +156,31 @@ def _few(root: Path, place: Place) -> list[Mask | None]:
     return [look(root / name) for name in place.files[::step]]
 
 
-def _text(root: Path, images: str, masks: str | None, place: Place, files: list[str]) -> str:
-    lines = [
+def _images(
+    root: Path, pattern: str, place: Place, masks: list[str], photos: list[Place]
+) -> Iterator[str]:
+    """The line about images, and which ones it leaves out."""
+    words = place.words.values() if SPLIT in pattern else [""]
+    parts = (files_of(root, Pattern(pattern.replace(SPLIT, word))) for word in words)
+    listed = {name for part in parts for name in part}
+    yield f'images = "{pattern}"  # {len(listed - {*masks})} images'
+    for other in photos:
+        if left := {*other.files} - listed - {*masks}:
+            have = "1 more image; it is" if len(left) == 1 else f"{len(left)} more images; they are"
+            yield f"# {other.pattern} has {have} not in this data set."
+
+
+def _masks(root: Path, pattern: str, files: list[str]) -> list[str]:
+    return [f'masks = "{pattern}"  # {len(files)} masks', *class_lines(root, files)]
+
+
+def _text(root: Path, lines: list[str], images: Place) -> str:
+    whole = [
         "# Written by `dagen data new`. Lines with a guess say so; correct them, and then run",
         "# `dagen data check`, which opens every file.",
         'kind = "folder"',
-        f'images = "{images}"  # {len(place.files)} images',
+        *lines,
+        *(f"# {sentence}" for sentence in unread_annotations(root)),
+        splits_line(images.words),
     ]
-    if masks is None:
-        lines.append(
-            "# No masks were found. Images without labels can be a target (--tgt); to score on\n"
-            '# them, add masks = "..." and ids = {"0" = "background", "1" = "..."}.'
-        )
-    else:
-        lines += [f'masks = "{masks}"  # {len(files)} masks', *_classes(root, files)]
-    lines.append(splits_line(place.words if SPLIT in images else {}))
-    return "\n".join(lines) + "\n"
-
-
-def _classes(root: Path, files: list[str]) -> list[str]:
-    chosen = files[:: max(1, len(files) // _LOOKED_AT)]
-    masks = [mask for name in chosen if (mask := look(root / name)) is not None]
-    coloured = by_colour(masks)
-    seen: Counter[int] = Counter()
-    for mask in masks:
-        seen += mask.colours if coloured else mask.ids
-    total = sum(seen.values())
-    shares = {value: f"{100 * count / total:.2f} %" for value, count in seen.items()}
-    kind = "Colours" if coloured else "Ids"
-    head = f"# {kind} found in {len(masks)} masks, with their share of the pixels:"
-    return [head, *(_by_colour(seen, shares) if coloured else _by_id(seen, shares))]
-
-
-def _by_id(seen: Counter[int], shares: dict[int, str]) -> list[str]:
-    lines = [f"#   {value}: {shares[value]}" for value in sorted(seen)]
-    named = {value: "background" if value == 0 else f"class-{value}" for value in sorted(seen)}
-    few = [value for value in named if value not in (0, 255)]
-    if 255 in named and few and max(few) < 128:
-        del named[255]
-        lines.append("# A guess: 255 is ignored. If it is a class, add it to ids.")
-    lines.append("# A guess: the names. Classes of source and target meet by name.")
-    ids = ", ".join(f'"{value}" = "{name}"' for value, name in named.items())
-    return [*lines, f"ids = {{{ids}}}"]
-
-
-def _by_colour(seen: Counter[int], shares: dict[int, str]) -> list[str]:
-    ordered = [colour for colour, _ in seen.most_common()]
-    lines = [f"#   {written(colour)}: {shares[colour]}" for colour in ordered]
-    ground = 0 if 0 in seen else ordered[0]
-    others = [colour for colour in ordered if colour != ground]
-    named = {"background": ground, **{f"class-{k}": c for k, c in enumerate(others, 1)}}
-    lines += [
-        "# A guess: the names. Classes of source and target meet by name; call a colour of pixels",
-        "# that do not count ignore.",
-    ]
-    colours = ", ".join(f'{name} = "{written(colour)}"' for name, colour in named.items())
-    return [*lines, f"colours = {{{colours}}}"]
+    return "\n".join(whole) + "\n"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from dagen.datasets.own.layout import WORDS, splits_line
 from dagen.datasets.own.patterns import SPLIT
 from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.coco_entries import role_of
+from dagen.datasets.reading.paths import list_images
 from dagen.errors import DataError
 
 _WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![a-z])", re.I)
@@ -78,7 +81,20 @@ def _images(given: Path, file: Path, found: coco_json.Annotations) -> tuple[Path
         for place in (beside, f"{beside}/images", *below):
             if name and (root / place / name).is_file():
                 return root, Path(place).as_posix()
-    return roots[0], "images"
+    # CVAT puts the pictures into images/default: the folder from which most names are right.
+    known = {f"/{each}" for each in found.images}
+    heads = Counter(
+        path.removesuffix(end).lstrip("/") or "."
+        for path in (f"/{each}" for each in list_images(roots[0]))
+        for end in _endings(path)
+        if end in known
+    )
+    return roots[0], max(heads, key=lambda head: heads[head], default="images")
+
+
+def _endings(path: str) -> Iterator[str]:
+    """``/a/b/c``, ``/b/c`` and ``/c`` of the path ``/a/b/c``."""
+    yield from (path[k:] for k, letter in enumerate(path) if letter == "/")
 
 
 def _categories(read: dict[Path, coco_json.Annotations]) -> list[str]:

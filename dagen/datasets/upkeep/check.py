@@ -12,6 +12,7 @@ import numpy as np
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground, opening
+from dagen.datasets.own.masks import OwnFolder
 from dagen.datasets.reading.files import Files, MissingSplit
 from dagen.errors import DataError, listed
 from dagen.types import IGNORE, Task
@@ -86,7 +87,8 @@ def check(
     or with unknown ids, wrong entries of annotation files, objects without an outline, paths that
     leave the folder, images that are in two splits, and splits whose labels have no object. Splits
     other than train and val may be absent. It warns when a split has no pixel of a class, or labels
-    for only some of its images.
+    for only some of its images, when names of classes are guessed, and of annotation files whose
+    format is not read.
 
     Args:
         name: the data set.
@@ -121,6 +123,8 @@ def check(
             report.splits[split] = checked.summary
             report.defects += checked.defects
             report.warnings += checked.warnings
+    if issubclass(found, OwnFolder):
+        report.warnings += [Warned("labels", sentence) for sentence in found.remarks(folder)]
     return report
 
 

@@ -1,6 +1,7 @@
 """`dagen data new` writes what a look at the files shows, and what it writes can be opened."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from dagen.datasets.loading import opening
 from dagen.datasets.own import declaration
 from dagen.datasets.own.new import write
+from dagen.datasets.upkeep.check import check
 from dagen.errors import DataError, UsageError
 from dagen.types import Task
 from tests import tiny
@@ -155,3 +157,77 @@ def test_masks_in_colours_that_became_jpeg(tmp_path: Path) -> None:
     (root / "drawn").rename(root / "labels")
     text = write(root).read_text()
     assert 'images = "photos"' in text and "labels has files with the names of the images" in text
+
+
+def _nested(root: Path, parts: tuple[str, ...], folder: str, overlap: bool = False) -> Path:
+    """The files of a folder in sub-folders; with ``overlap`` each sub-folder has the same names."""
+    for k, file in enumerate(sorted((root / folder).iterdir())):
+        (root / folder / parts[k % len(parts)]).mkdir(exist_ok=True)
+        name = f"{k // len(parts)}{file.suffix}" if overlap else file.name
+        file.rename(root / folder / parts[k % len(parts)] / name)
+    return root
+
+
+@pytest.mark.parametrize("overlap", [False, True], ids=["other names", "same names"])
+def test_masks_in_the_same_sub_folders(tmp_path: Path, overlap: bool) -> None:
+    root = _bare(make_masks(tmp_path / "a", "", count=6))
+    for folder in ("photos", "drawn"):
+        _nested(root, ("line1", "line2"), folder, overlap)
+    text = write(root).read_text()
+    assert 'images = "photos"  # 6 images' in text and 'masks = "drawn"  # 6 masks' in text
+    task = opening.declared("a", tmp_path)
+    assert task is not None
+    data = opening.open_dataset("a", "train", task, tmp_path)
+    assert len(data) == 5 and all(data.label(i).any() for i in range(5))
+
+
+def test_images_alone_in_sub_folders(tmp_path: Path) -> None:
+    root = _nested(
+        _bare(make_masks(tmp_path / "a", "", labels=False)), ("north", "south"), "photos"
+    )
+    assert 'images = "photos"  # 5 images' in write(root).read_text()
+    (root / "dagen.toml").unlink()
+    (root / "photos").rename(tmp_path / "b")
+    assert 'images = "."  # 5 images' in write(tmp_path / "b").read_text()
+
+
+def test_images_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    """Equal names in two folders without masks may be one scene by two sensors."""
+    root = _bare(make_masks(tmp_path / "a", "", count=6, labels=False))
+    text = write(_nested(root, ("depth", "rgb"), "photos", overlap=True)).read_text()
+    assert 'images = "photos/depth"  # 3 images' in text
+    assert "# photos/rgb has 3 more images; they are not in this data set." in text
+
+
+def test_masks_for_one_sub_folder_alone(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "a", "", count=6))
+    for folder in ("photos", "drawn"):
+        _nested(root, ("line1", "line2"), folder)
+    shutil.rmtree(root / "drawn" / "line2")
+    text = write(root).read_text()
+    assert 'images = "photos"  # 6 images' in text and 'masks = "drawn"  # 3 masks' in text
+    assert "# 3 images have no mask" in text
+
+
+def test_masks_in_a_folder_below_the_images(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "a", "", count=6))
+    (root / "drawn").rename(root / "photos" / "labels")
+    assert 'images = "photos/{name}.jpg"  # 6 images' in write(root).read_text()
+    data = opening.open_dataset("a", "train", Task.BINARY, tmp_path)
+    assert len(data) == 5 and all(data.label(i).any() for i in range(5))
+
+
+def test_guessed_names_follow_ids_and_colours_and_are_told(tmp_path: Path) -> None:
+    for name, found in (("a", ["class-128", "class-255"]), ("b", ["class-00ff00", "class-ff0000"])):
+        root = _bare(make_masks(tmp_path / name, ""))
+        if name == "b":
+            _painted(root)
+        write(root)
+        task = opening.declared(name, tmp_path)
+        assert task is not None and sorted(task.classes[1:]) == found
+        told = [w.problem for w in check(name, task, tmp_path).warnings]
+        remarks = opening.open_dataset(name, "train", task, tmp_path).label_remarks()
+        for sentences in (told, [*remarks]):
+            assert sum("names that were guessed" in each for each in sentences) == 1
+            assert any(f"({', '.join(task.classes[1:])})" in each for each in sentences)
+        assert not [*opening.open_dataset(name, "val", task, tmp_path).label_remarks()]
