@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from dagen.system.files import write_atomically
+from dagen.errors import DagenError
+from dagen.system.files import remove, write_atomically
 
 _DIGEST = 32
 
@@ -29,7 +30,7 @@ def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
     """Write the state after ``step`` steps and delete all but the newest two.
 
     Raises:
-        DagenError: it cannot be written; older states stay.
+        DagenError: it cannot be written, or an older one cannot be removed.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -37,7 +38,7 @@ def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
     digest = hashlib.blake2b(payload, digest_size=_DIGEST).digest()
     write_atomically(folder / f"state-{step:08d}.pt", digest + payload)
     for old in sorted(folder.glob("state-*.pt"))[:-_KEEP]:
-        old.unlink(missing_ok=True)
+        remove(old)
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -55,6 +56,9 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def drop_states(folder: Path) -> None:
-    """Remove all states of a finished run."""
+    """Remove all states of a finished run; one that stays only takes space."""
     for path in folder.glob("state-*.pt"):
-        path.unlink(missing_ok=True)
+        try:
+            remove(path)
+        except DagenError as error:
+            log.warning("%s The run is finished and needs it no more.", error)

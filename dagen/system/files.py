@@ -98,6 +98,19 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
         raise unwritable("file", path, cause) from error
 
 
+def remove(path: Path) -> None:
+    """Remove a file; it may be missing.
+
+    Raises:
+        DagenError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        todo = _TODO.get(error.errno or 0, "check the disk, then run again")
+        raise DagenError(f"file {path} cannot be removed: {_reason(error)}; {todo}.") from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Add ``line`` and its newline to the end of ``path``; a missing file is made.
 

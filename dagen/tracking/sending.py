@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from dagen.errors import DagenError
 from dagen.runs.history import Record, read_with_ends
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _METRICS = 1000  # most that MLflow takes in one request
 _DIGEST = 36  # most characters that MLflow takes as a data set's digest
 _DIGEST_TAG = "dagen.sha256"
+_HALF_COPIED = ".artifact.uploading.*"
 
 logger = logging.getLogger("dagen.tracking")
 
@@ -123,11 +126,19 @@ def _send_one(client: MlflowClient, folder: Path, state: State, record: Record) 
         if not path.exists():
             logger.warning("%s is gone before it could be delivered to MLflow.", path)
         elif kind == "artifact":
+            _sweep(client.get_run(run_id).info.artifact_uri)
             client.log_artifact(run_id, str(path), record["folder"] or None)
         else:
             _send_model(client, state, path, record)
     else:
         raise DagenError(f"{folder}: its log has a record '{kind}'; a newer dagen wrote it.")
+
+
+def _sweep(place: str) -> None:
+    """Remove the half-copied files that MLflow leaves among a run's artifacts if it is killed."""
+    if place.startswith("file:"):
+        for leftover in Path(url2pathname(urlparse(place).path)).rglob(_HALF_COPIED):
+            leftover.unlink(missing_ok=True)
 
 
 def _send_dataset(client: MlflowClient, run_id: str, record: Record) -> None:

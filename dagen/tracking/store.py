@@ -92,6 +92,8 @@ def connect(uri: str) -> MlflowClient:
 
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        # It logs errors of the database with a traceback, and raises them as well.
+        logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
     if (artifacts := artifact_folder(uri)) is None:
         return MlflowClient(uri)
     artifacts.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 from dagen.datasets.loading.opening import open_dataset
 from dagen.errors import DataError, UsageError
 from dagen.system.device import choose_device
-from dagen.system.files import make_folder
+from dagen.system.files import make_folder, remove
 from dagen.system.progress import Progress
 from dagen.tracking.later import add_to_run
 from dagen.types import Task
@@ -158,7 +158,7 @@ def _draw(
     kinds = cases.cases(seen, _CASES)
     # Removes figures of an earlier call that this one does not draw.
     for stale in folder.glob("cases-*.png"):
-        stale.unlink()
+        remove(stale)
     steps: list[Callable[[], list[Path]]] = [
         lambda: map_picture.draw(seen, places, numbers, folder / "map"),
         lambda: [map_page.write(seen, places, numbers, folder / "map.html")],

@@ -90,9 +90,11 @@ def fork(
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:  # whatever happens, the fork never goes on as the test
+                os._exit(code)
     status = _wait(pid, limit)
     with_workers_gone(pid)
     text = log.read_text(errors="replace") if log.exists() else ""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dagen.errors import DagenError
-from dagen.system.files import append_line, make_folder, read_lines, write_atomically
+from dagen.system.files import append_line, make_folder, read_lines, remove, write_atomically
 
 
 def full_disk(*_: object, **__: object) -> Any:
@@ -174,3 +174,14 @@ def test_the_error_names_the_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"one\n\xff\xfe\n")
     with pytest.raises(DagenError, match="damaged at byte 4"):
         read_lines(tmp_path / "log")
+
+
+def test_a_file_is_removed_or_one_line_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for _ in range(2):
+        remove(tmp_path / "file")
+    assert not (tmp_path / "file").exists()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DagenError, match="folder cannot be removed: ") as error:
+        remove(tmp_path / "folder")
+    assert "\n" not in str(error.value)

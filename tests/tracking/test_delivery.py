@@ -249,6 +249,17 @@ def test_an_experiment_that_was_deleted_is_named(runs: Path) -> None:
         deliver(log.folder)
 
 
+def test_a_file_that_a_killed_delivery_half_copied_is_removed(runs: Path) -> None:
+    log, delivery = begin(runs)
+    (log.folder / "a.txt").write_text("a")
+    place = runs / "mlartifacts" / deliver(log.folder) / "artifacts" / "pictures"
+    place.mkdir(parents=True)
+    (place / ".artifact.uploading.abc").write_text("hal")
+    log.artifact(log.folder / "a.txt", "pictures")
+    assert delivery.close()
+    assert [path.name for path in place.iterdir()] == ["a.txt"]
+
+
 def test_an_artifact_that_is_gone_is_warned_of_and_the_rest_arrives(
     runs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
