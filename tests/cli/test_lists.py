@@ -69,3 +69,8 @@ def test_recipes_show_what_they_stand_for_and_why() -> None:
     for name, recipe in all_recipes().items():
         assert name in flat and recipe.why.split()[0] in flat
         assert f"method={','.join(recipe.settings['method'])}" in flat
+
+
+def test_data_sets_show_the_command_that_gets_them_alone() -> None:
+    shown = invoke("datasets")
+    assert "run `dagen data get taco`" in shown and "--" not in shown

@@ -54,7 +54,7 @@ def test_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = commands("your-data.md")
     assert [words[0] for words in given] == [
-        "data", "data", "data", "data", "adapt", "predict", "evaluate", "adapt",
+        "data", "data", "data", "data", "adapt", "adapt", "predict", "evaluate", "adapt",
     ]  # fmt: skip
     edited, colours = blocks("your-data.md", "toml")
     assert Declaration(kind="folder", **tomllib.loads(colours)).by_colour
