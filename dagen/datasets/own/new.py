@@ -63,15 +63,14 @@ def _folder(root: Path) -> str:
     others = [place for place in found if place not in scenes]
     if (pair := _paired(scenes, like_masks, others)) is not None:
         images, masks = pair
-        pattern = _apart(images, masks)
-        lines = [*_images(root, pattern, images, masks.files, photos)]
+        lines = [*_images(root, images, masks.files, photos)]
         if bare := len(images.keys - masks.keys):
             have = "1 image has" if bare == 1 else f"{bare} images have"
             lines.append(f"# {have} no mask: in a target some may lack one, in a source none.")
         return _text(root, [*lines, *_masks(root, masks.pattern, masks.files)], images)
     images = _unmasked(scenes, others)
     tail, files = _beside(root, images)
-    lines = [*_images(root, images.pattern, images, files, photos)]
+    lines = [*_images(root, images, files, photos)]
     if tail:
         pattern = f"{images.pattern}/{{name}}{tail}".removeprefix("./")
         return _text(root, [*lines, *_masks(root, pattern, files)], images)
@@ -112,15 +111,6 @@ def _paired(
     return best if best is not None and fit(best)[0] else None
 
 
-def _apart(images: Place, masks: Place) -> str:
-    """The pattern of the images; with their suffix if the masks lie in a folder below them."""
-    suffixes = {PurePosixPath(name).suffix for name in images.files}
-    of_masks = {PurePosixPath(name).suffix for name in masks.files}
-    if not images.holds(masks) or len(suffixes) > 1 or suffixes & of_masks:
-        return images.pattern
-    return f"{images.pattern}/{{name}}{suffixes.pop()}".removeprefix("./")
-
-
 def _unmasked(scenes: list[Place], others: list[Place]) -> Place:
     """The images of a folder without masks."""
     whole = joined(scenes, others)[0]
@@ -156,18 +146,19 @@ def _few(root: Path, place: Place) -> list[Mask | None]:
     return [look(root / name) for name in place.files[::step]]
 
 
-def _images(
-    root: Path, pattern: str, place: Place, masks: list[str], photos: list[Place]
-) -> Iterator[str]:
-    """The line about images, and which ones it leaves out."""
-    words = place.words.values() if SPLIT in pattern else [""]
-    parts = (files_of(root, Pattern(pattern.replace(SPLIT, word))) for word in words)
-    listed = {name for part in parts for name in part}
-    yield f'images = "{pattern}"  # {len(listed - {*masks})} images'
+def _images(root: Path, place: Place, masks: list[str], photos: list[Place]) -> Iterator[str]:
+    """The line about images, and what stays outside or should not be among them."""
+    words = place.words.values() if SPLIT in place.pattern else [""]
+    parts = (files_of(root, Pattern(place.pattern.replace(SPLIT, word))) for word in words)
+    listed = {name for part in parts for name in part} - {*masks}
+    yield f'images = "{place.pattern}"  # {len(listed)} images'
     for other in photos:
         if left := {*other.files} - listed - {*masks}:
             have = "1 more image; it is" if len(left) == 1 else f"{len(left)} more images; they are"
             yield f"# {other.pattern} has {have} not in this data set."
+    if odd := listed - {name for each in photos for name in each.files}:
+        first = min(odd)
+        yield f"# {len(odd)} of the images look like masks, such as {first}: move them away."
 
 
 def _masks(root: Path, pattern: str, files: list[str]) -> list[str]:

@@ -212,9 +212,19 @@ def test_masks_for_one_sub_folder_alone(tmp_path: Path) -> None:
 def test_masks_in_a_folder_below_the_images(tmp_path: Path) -> None:
     root = _bare(make_masks(tmp_path / "a", "", count=6))
     (root / "drawn").rename(root / "photos" / "labels")
-    assert 'images = "photos/{name}.jpg"  # 6 images' in write(root).read_text()
+    assert 'images = "photos"  # 6 images' in write(root).read_text()
     data = opening.open_dataset("a", "train", Task.BINARY, tmp_path)
     assert len(data) == 5 and all(data.label(i).any() for i in range(5))
+
+
+def test_other_masks_among_the_images_are_told(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "a", "", count=6))
+    for file in (root / "photos").iterdir():
+        file.rename(root / file.name)
+    shutil.copytree(root / "drawn", root / "objects")
+    text = write(root).read_text()
+    assert 'images = "."  # 12 images' in text and 'masks = "drawn"  # 6 masks' in text
+    assert "# 6 of the images look like masks, such as objects/p0.png: move them away." in text
 
 
 def test_guessed_names_follow_ids_and_colours_and_are_told(tmp_path: Path) -> None:
