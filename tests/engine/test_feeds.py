@@ -201,7 +201,7 @@ def test_a_source_free_stack_learns_from_target_labels_alone(
     [
         ({"tgt": None, "target_labels": 3}, "there is no target; give --tgt"),
         ({"target_labels": 3, "batch": 1}, "give at least 2"),
-        ({"target_labels": 9}, "folder has 5 training images: give at most 5, or all"),
+        ({"target_labels": 9}, "folder has 5 training images with labels: give at most 5"),
     ],
 )
 def test_what_cannot_run_is_one_clear_line(

@@ -32,7 +32,7 @@ class Photographs(Dataset):
 
     def __init__(self, labelled: bool = True) -> None:
         super().__init__(Path(), "val", Task.BINARY)
-        self.labelled = labelled
+        self.known = labelled
 
     def __len__(self) -> int:
         return len(self.SHAPES)
@@ -45,12 +45,12 @@ class Photographs(Dataset):
         return draw.integers(0, 256, (*self.SHAPES[index], 3), dtype=np.uint8)
 
     def label(self, index: int) -> Label:
-        assert self.labelled
+        assert self.known
         return (self.image(index)[..., 0] > 128).astype(np.uint8)
 
     @property
     def has_labels(self) -> bool:
-        return self.labelled
+        return self.known
 
 
 def learner(name: str = "tent", seed: int = 0, **config: object) -> online.Learner:

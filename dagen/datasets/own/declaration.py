@@ -7,7 +7,15 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dagen.colours import Colour
 from dagen.datasets.reading.class_names import class_key
@@ -133,6 +141,14 @@ class Declaration(BaseModel):
                 raise ValueError(f"{name} is '{colour}'; write #RRGGBB, such as #D55E00")
         return colours
 
+    @field_validator("ignore")
+    @classmethod
+    def _in_masks(cls, ignore: list[int | str], known: ValidationInfo) -> list[int | str]:
+        for each in ignore:
+            if known.data.get("kind") == "folder" and isinstance(each, int) and not 0 <= each < 256:
+                raise ValueError(f"{each} is no id of a mask; these are 0 to 255")
+        return ignore
+
     @model_validator(mode="after")
     def _once(self) -> Declaration:
         if self.classes is not None and self.ids is not None:
@@ -143,9 +159,6 @@ class Declaration(BaseModel):
             raise ValueError(
                 f"ids of masks are 0 to 255, and classes has {len(self.classes or ())}"
             )
-        for each in self.ignore:
-            if self.kind == "folder" and isinstance(each, int) and not 0 <= each < 256:
-                raise ValueError(f"ids of masks are 0 to 255, and ignore has {each}")
         return self
 
     @property
