@@ -74,3 +74,11 @@ def reverse_ids(root: Path, count: int) -> None:
         with Image.open(path) as file:
             ids = np.asarray(file)
         Image.fromarray((count - 1 - ids).astype(np.uint8)).save(path)
+
+
+def make_photos(root: Path, count: int) -> Path:
+    """A plain folder of photographs, ``sN.jpg``."""
+    root.mkdir(parents=True)
+    for seed in range(count):
+        image_and_mask(100 + seed, [])[0].save(root / f"s{seed}.jpg")
+    return root

@@ -59,6 +59,7 @@ def evaluate(
     *,
     data: str,
     split: str = "val",
+    empty: str | None = None,
     size: Size | None = None,
     data_root: Path | str | None = None,
     device: str = "auto",
@@ -70,13 +71,15 @@ def evaluate(
         model: a deployed or exported file, or a result of :func:`load`.
         data: the data set's name.
         split: split of the data set.
+        empty: a data set of scenes without objects, on whose ``val`` part false alarms are counted.
         size: see :func:`load`; for a file only.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: see :func:`load`; for a file only.
         quiet: no progress display.
 
     Returns:
-        The scores of :class:`dagen.scoring.metrics.Scores`, as fractions of 1.
+        The scores of :class:`dagen.scoring.metrics.Scores`, as fractions of 1; with ``empty`` also
+        ``false_alarms``, the share of those scenes' pixels that are called foreground.
 
     Raises:
         UsageError: an unknown data set or split, or an invalid size or device.
@@ -86,6 +89,7 @@ def evaluate(
     from dagen.datasets.loading.opening import open_dataset
     from dagen.engine.classes import meet
     from dagen.scoring.evaluation import evaluate as score
+    from dagen.scoring.false_alarms import false_alarms
     from dagen.system.progress import Progress
 
     predictor = _opened(model, size, device)
@@ -99,7 +103,10 @@ def evaluate(
         )
     with Progress(quiet=quiet) as progress:
         bar = progress.task(f"scoring on {data}", len(dataset.labelled))
-        return score(predictor, dataset, on_image=bar.advance).to_dict()
+        found = score(predictor, dataset, on_image=bar.advance).to_dict()
+        if empty is not None:
+            found["false_alarms"] = false_alarms(predictor, empty, root, progress).share
+        return found
 
 
 @overload

@@ -25,6 +25,7 @@ class Settings(TypedDict, total=False):
     extra_tgt: Names
     tgt_weights: list[float] | tuple[float, ...]
     score: list[str] | tuple[str, ...]
+    empty: str | None
     method: Names
     model: str
     width: float

@@ -62,6 +62,7 @@ def record(cell: Cell, result: RunResult) -> Record:
         selection=result.selection,
         stream=result.stream,
         seen=result.seen,
+        false_alarms=result.false_alarms,
     )
 
 

@@ -58,6 +58,12 @@ def result_table(rows: dict[str, RunResult]) -> None:
             + (f"; learned from {seen.text(run.seen)} besides" if run.seen else ""),
             soft_wrap=True,
         )
+        if (alarms := run.false_alarms) is not None:
+            console.print(
+                f"{name}: false alarms on {percent(alarms.share, 2)} % of the pixels of "
+                f"{alarms.images} scenes without objects ({alarms.data})",
+                soft_wrap=True,
+            )
 
 
 def say_if_finished_before(run: RunResult) -> None:

@@ -19,6 +19,7 @@ def evaluate(
     model: options.Deployed,
     data: Annotated[str, typer.Option(help="Data set to score on.")],
     split: Annotated[str, typer.Option(help="Its split.")] = "val",
+    empty: options.Empty = None,
     size: options.Cover = None,
     data_root: options.DataRoot = None,
     device: options.Device = "auto",
@@ -30,7 +31,9 @@ def evaluate(
     from dagen.runs import figures
 
     predictor = networks.load(model, size=size, device=device)
-    scores = networks.evaluate(predictor, data=data, split=split, data_root=data_root, quiet=quiet)
+    scores = networks.evaluate(
+        predictor, data=data, split=split, empty=empty, data_root=data_root, quiet=quiet
+    )
     if as_json:
         typer.echo(json.dumps(scores, indent=2, sort_keys=True))
         return

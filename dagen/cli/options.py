@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
 
 Source = Annotated[str | None, typer.Option(help="Source data set (with labels).")]
+Empty = Annotated[
+    str | None,
+    typer.Option("--empty", help="Data set of scenes without objects, to count false alarms on."),
+]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs and of the MLflow store.")]
 DataRoot = Annotated[
     Path | None,

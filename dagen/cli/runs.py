@@ -22,6 +22,7 @@ def train(
     score: Annotated[
         list[str] | None, typer.Option(help="Also score on this data set; repeatable.")
     ] = None,
+    empty: options.Empty = None,
     settings: options.Settings,
     fresh: options.Fresh = False,
     execution: options.Execution,
@@ -34,7 +35,8 @@ def train(
     from dagen.cli._results import result_table, say_if_finished_before
     from dagen.engine.run import run
 
-    result = run(settings.load(src=src, score=score or None), execution.runtime(fresh=fresh))
+    config = settings.load(src=src, score=score or None, empty=empty)
+    result = run(config, execution.runtime(fresh=fresh))
     say_if_finished_before(result)
     result_table({"+".join(result.config["method"]): result})
     choice_table(result)
@@ -50,6 +52,7 @@ def adapt(
     target_labels: Annotated[
         str | None, typer.Option(help="Number of target images whose labels are used too, or all.")
     ] = None,
+    empty: options.Empty = None,
     settings: options.Settings,
     batch_norm: Annotated[
         str | None,
@@ -70,8 +73,9 @@ def adapt(
     from dagen.engine.run import run_pair
 
     config = settings.load(
-        src=src, tgt=tgt, extra_tgt=extra_tgt, target_labels=target_labels, batch_norm=batch_norm
-    )
+        src=src, tgt=tgt, extra_tgt=extra_tgt, empty=empty, target_labels=target_labels,
+        batch_norm=batch_norm,
+    )  # fmt: skip
     pair = run_pair(config, execution.runtime(fresh=fresh))
     say_if_finished_before(pair.adapted)
     choice_table(pair.adapted)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dagen import plugins
 from dagen.datasets.base import Dataset
+from dagen.datasets.loading.empty import EmptyScenes, open_empty
 from dagen.datasets.loading.opening import open_dataset, open_scored, require
 from dagen.datasets.reading.files import Files
 from dagen.engine.build import check_init
@@ -36,6 +37,8 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
     check_start(runtime.located(plan.config), plan.task)
     for name in (*plan.scored, *plan.config.extra_src, *plan.config.extra_tgt):
         require(name, runtime.data_root)
+    if (empty := plan.config.empty) is not None:
+        require(empty, runtime.data_root)
     if plan.config.extra_tgt:
         check_extra_targets(plan, runtime.data_root)
     for kind in open_maps(plan, runtime.runs).values():
@@ -54,6 +57,9 @@ def check_extra_targets(plan: Plan, data_root: Path | None) -> None:
     known: dict[Path, str] = {}
     for name in plan.scored:
         known |= dict.fromkeys(_files(open_scored(name, plan.task, data_root)), f"{name} val")
+    if config.empty is not None:
+        scenes = open_empty(config.empty, "val", plan.task, data_root)
+        known |= dict.fromkeys(_files(scenes), f"{config.empty}, which counts false alarms")
     labelled = (config.src, *config.extra_src) if plan.reads_source else ()
     for name in (config.tgt, *labelled, *config.extra_tgt):
         files = _files(open_dataset(name, "train", plan.task, data_root))
@@ -67,7 +73,7 @@ def check_extra_targets(plan: Plan, data_root: Path | None) -> None:
 
 def _files(dataset: Dataset) -> set[Path]:
     """The image files of a data set; none of a procedural one."""
-    if not isinstance(dataset, Files):
+    if not isinstance(dataset, Files | EmptyScenes):
         return set()
     return {(dataset.root / dataset.name(i)).resolve() for i in range(len(dataset))}
 

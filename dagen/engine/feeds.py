@@ -10,6 +10,7 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
 from dagen.datasets.loading.batches import Feed, Stream, drawn
 from dagen.datasets.loading.cache import CachedDataset, cached
+from dagen.datasets.loading.empty import open_empty
 from dagen.datasets.loading.foreground import require_foreground
 from dagen.datasets.loading.opening import open_dataset, require_images, require_labels
 from dagen.datasets.loading.pasting import Paster
@@ -83,7 +84,11 @@ def _paster(
     wanted = plan.parts.pasting
     if wanted is None:
         return None
-    empty = None if wanted.empty is None else _training_images(plan, wanted.empty, data_root)
+    empty = None
+    if wanted.empty is not None:
+        scenes = open_empty(wanted.empty, "train", plan.task, data_root)
+        require_images(scenes, wanted.empty)
+        empty = _kept(plan, scenes)
     donors = drawn("target", len(images), sampling_of(plan.config), plan.config.steps)
     return Paster(images, donors, maps, wanted.share, empty, wanted.empty_share)
 
@@ -91,6 +96,10 @@ def _paster(
 def _training_images(plan: Plan, name: str, data_root: Path | None) -> CachedDataset:
     dataset = open_dataset(name, "train", plan.task, data_root)
     require_images(dataset, name)
+    return _kept(plan, dataset)
+
+
+def _kept(plan: Plan, dataset: Dataset) -> CachedDataset:
     height, width = plan.config.size
     # Magnified crops never need more pixels than this.
     zoom = plan.config.zoom

@@ -27,6 +27,7 @@ from dagen.runs.runtime import Runtime
 from dagen.runs.seen import seen_besides
 from dagen.runs.selection import Selection
 from dagen.scoring.evaluation import scores_of
+from dagen.scoring.false_alarms import false_alarms
 from dagen.scoring.predictor import Predictor
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.distributed import World
@@ -209,6 +210,10 @@ def measure(
             lambda name: ending.around(shipped.network, name),
         ),
     }
+    alarms = None
+    if (empty := plan.config.empty) is not None:
+        with ending.around(shipped.network, empty):
+            alarms = false_alarms(shipped, empty, job.runtime.data_root, progress)
     card = read_card(job.folder / MODEL)
     result = RunResult(
         name=job.folder.name,
@@ -222,6 +227,7 @@ def measure(
         teachers=ending.teachers or None,
         classes=job.classes,
         seen=card.seen,
+        false_alarms=alarms,
         weights=card.weights,
         baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
     )

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from dagen.datasets.loading.empty import open_empty
 from dagen.datasets.loading.opening import open_dataset, open_scored
 from dagen.engine.classes import data_names
 from dagen.errors import DagenError, UsageError
@@ -48,13 +49,20 @@ def signatures(plan: Plan, data_root: Path | None, *, training: bool = True) -> 
         learnt[config.tgt] = learnt.get(config.tgt, False) or bool(config.target_labels)
         learnt |= {name: False for name in config.extra_tgt if name not in learnt}
 
+    if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
+        learnt.setdefault(pasting.empty, False)
+
     def of(name: str, labels: bool) -> str:
         return open_dataset(name, "train", plan.task, data_root).signature(labels)
 
     scored = {name: open_scored(name, plan.task, data_root) for name in plan.scored}
+    measured = {name: dataset.signature(True) for name, dataset in scored.items()}
+    if config.empty is not None:
+        scenes = open_empty(config.empty, "val", plan.task, data_root)
+        measured[config.empty] = scenes.signature(False)
     return {
         "train": {name: of(name, labels) for name, labels in learnt.items()} if training else {},
-        "val": {name: dataset.signature(True) for name, dataset in scored.items()},
+        "val": measured,
     }
 
 

@@ -66,6 +66,7 @@ def init_name(plan: Plan, init: Path) -> str:
         DagenError: it is missing or damaged.
     """
     config = plan.config
-    scored = json.dumps([plan.scored, config.size]).encode()
+    measured = [] if config.empty is None else [config.empty]
+    scored = json.dumps([plan.scored, config.size, *measured]).encode()
     digest = hashlib.blake2b(identity(init) + scored, digest_size=4).hexdigest()
     return f"{results.GIVEN}{config.model}-{config.task}-{digest}"

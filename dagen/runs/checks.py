@@ -11,7 +11,7 @@ from dagen.models.layers.pretrained import check_pretrained
 from dagen.runs.config import Config
 from dagen.runs.parts import Parts
 from dagen.runs.selection import LAST, ORACLE
-from dagen.types import Domain
+from dagen.types import Domain, Task
 
 
 def check_images(config: Config, multiple: int) -> None:
@@ -133,6 +133,26 @@ def check_extra_targets(config: Config, parts: Parts) -> None:
         raise UsageError(
             f"tgt_weights has {len(config.tgt_weights)} numbers; give one for the target and one "
             f"for each data set of extra_tgt ({', '.join(config.extra_tgt) or 'none is named'})."
+        )
+
+
+def check_empty(config: Config, task: Task) -> None:
+    """Check that false alarms can be counted on the empty scenes.
+
+    Raises:
+        UsageError: the task has no background, or the run trains on the scenes or scores them.
+    """
+    if config.empty is None:
+        return
+    if not task.background:
+        raise UsageError(
+            f"empty is '{config.empty}', for false alarms: foreground where only background is. "
+            "This task has no background; leave it out."
+        )
+    if config.empty in (*config.scored, *config.extra_src, *config.extra_tgt):
+        raise UsageError(
+            f"empty names '{config.empty}', which this run trains on or scores; false alarms need "
+            "scenes that it has not seen (to train on some, set teacher.empty)."
         )
 
 

@@ -43,6 +43,8 @@ class Config:
         tgt_weights: shares of the target and of each of ``extra_tgt`` among the target images, as
             numbers above 0; none means by their numbers of images.
         score: further data sets whose ``val`` split is scored; source and target always are.
+        empty: data set of scenes without objects, on which false alarms are counted (see
+            ``dagen.datasets.loading.empty``), or None.
         method: the strategies, stacked in this order.
         model: name of the network.
         width: multiplies the network's channels.
@@ -91,6 +93,7 @@ class Config:
     extra_tgt: tuple[str, ...] = ()
     tgt_weights: tuple[Positive, ...] = ()
     score: tuple[str, ...] = ()
+    empty: str | None = None
     method: tuple[str, ...] = ("supervised",)
     model: str = "enet"
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
@@ -195,6 +198,7 @@ _LATER = {
     "extra_src": (),
     "extra_tgt": (),
     "tgt_weights": (),
+    "empty": None,
     "target_labels": 0,
     "rare_class_sampling": "off",
     "candidates": 1,

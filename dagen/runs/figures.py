@@ -29,6 +29,7 @@ _TITLES = {
     "waste_iou": "waste IoU",
     "pixel_accuracy": "accuracy",
     "ece": "ECE",
+    "false_alarms": "false alarms",
 }
 
 

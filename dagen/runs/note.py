@@ -27,6 +27,11 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
         f"{profile['macs'] / 1e9:.3f} GMAC for an image of {describe.text(config['size'])}, "
         f"{result.seconds:.0f} s of training.",
     ]
+    if (alarms := result.false_alarms) is not None:
+        parts.append(
+            f"False alarms: {percent(alarms.share, 2)} % of the pixels of {alarms.images} scenes "
+            f"without objects ({alarms.data})."
+        )
     if result.seen:
         parts.append(f"Besides these data sets it has learned from {text(result.seen)}.")
     if result.weights is not None:

@@ -125,6 +125,7 @@ def plan_run(
     )
     checks.check_target(config, parts, processes)
     checks.check_extra_targets(config, parts)
+    checks.check_empty(config, facts.task)
     checks.check_choice(config, plan.trained_on)
     return plan
 

@@ -85,6 +85,21 @@ class Unlabelled:
     validators: Mapping[str, Mapping[str, float]]
 
 
+@dataclass(frozen=True)
+class FalseAlarms:
+    """What a network calls foreground where there is none.
+
+    Attributes:
+        data: data set of scenes without objects.
+        images: number of scenes that were looked at.
+        share: share of all their pixels, from 0 to 1, that are called foreground.
+    """
+
+    data: str
+    images: int
+    share: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """Optional results of a run besides its scores.
@@ -96,6 +111,7 @@ class Findings:
         unlabelled: what is known of the target; None if it has labels, or there is none.
         teachers: by name, the digests of the teachers whose maps were learnt; None without any.
         seen: what the network has learned from besides the run's data sets, such as ``ImageNet``.
+        false_alarms: foreground on scenes without objects; None if none were given.
     """
 
     selection: Selection | None = None
@@ -104,6 +120,7 @@ class Findings:
     unlabelled: Unlabelled | None = None
     teachers: Mapping[str, str] | None = None
     seen: tuple[str, ...] = ()
+    false_alarms: FalseAlarms | None = None
 
     @property
     def stream_images(self) -> int | None:
@@ -127,6 +144,8 @@ class Findings:
             found["teachers"] = dict(self.teachers)
         if self.seen:
             found["seen"] = list(self.seen)
+        if self.false_alarms is not None:
+            found["false_alarms"] = asdict(self.false_alarms)
         return found
 
 
@@ -143,6 +162,7 @@ def read_findings(extra: Mapping[str, Any]) -> dict[str, Any]:
         "unlabelled": Unlabelled(**extra["unlabelled"]) if "unlabelled" in extra else None,
         "teachers": dict(extra["teachers"]) if "teachers" in extra else None,
         "seen": tuple(extra.get("seen", ())),
+        "false_alarms": FalseAlarms(**extra["false_alarms"]) if "false_alarms" in extra else None,
     }
 
 

@@ -58,11 +58,20 @@ class _Unlabelled(BaseModel):
     validators: dict[str, dict[str, float]]
 
 
+class _FalseAlarms(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    data: str
+    images: int
+    share: float
+
+
 class _Extra(BaseModel):
     stream: _Stream | None = None
     baseline: _Baseline | None = None
     unlabelled: _Unlabelled | None = None
     seen: list[str] = []
+    false_alarms: _FalseAlarms | None = None
 
 
 class _Profile(BaseModel):

@@ -186,6 +186,8 @@ def figures(result: RunResult) -> dict[str, float]:
         found |= {
             f"{known.get(dataset, plain_name(dataset))}/{name}": v for name, v in scores.items()
         }
+    if result.false_alarms is not None:
+        found["false_alarms"] = result.false_alarms.share
     if (seen := result.unlabelled) is not None:
         found |= {
             f"unlabelled/{name}/{when}": value

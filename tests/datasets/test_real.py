@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dagen.datasets.loading.empty import open_empty
 from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.datasets.upkeep.check import check
@@ -54,3 +55,22 @@ def test_the_mapping(shared_data: Path) -> None:
     with (shared_data / "taco_to_resortit.csv").open(newline="") as file:
         rows = [(row["taco_name"], row["resortit_class"]) for row in csv.DictReader(file)]
     assert rows == [(name, material or "ignore") for name, material in MATERIAL_OF.items()]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("taco_unlabelled", 19), ("litter_unlabelled", 31), ("empty_scenes", 32)]
+)
+def test_plain_folders_are_targets(name: str, count: int, shared_data: Path) -> None:
+    dataset = open_dataset(name, "train", Task.MATERIAL, shared_data)
+    assert len(dataset) == count and not dataset.has_labels
+    assert dataset.image(0).shape[2] == 3
+
+
+def test_half_of_the_empty_scenes_are_kept_to_count_false_alarms(shared_data: Path) -> None:
+    halves = [
+        open_empty("empty_scenes", "train", Task.BINARY, shared_data),
+        open_empty("empty_scenes", "val", Task.BINARY, shared_data),
+    ]
+    assert [len(half) for half in halves] == [16, 16]
+    names = [{half.name(i) for i in range(len(half))} for half in halves]
+    assert not names[0] & names[1]

@@ -13,7 +13,7 @@ from dagen.engine.run import run, run_pair
 from dagen.errors import UsageError
 from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
-from tests.own import make_masks
+from tests.own import make_masks, make_photos
 
 TOML = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
 
@@ -121,3 +121,15 @@ def test_a_finished_run_with_a_damaged_model_is_made_again(
     again = run(_config(), _runtime(tmp_path))
     assert "made again now" in caplog.text and not again.earlier
     assert again.weights == first.weights and again.scores == first.scores
+
+
+def test_other_empty_scenes_are_measured_again(tmp_path: Path) -> None:
+    make_masks(tmp_path / "belt", TOML)
+    make_photos(tmp_path / "beach", 3)
+    first = run(_config(empty="beach"), _runtime(tmp_path))
+    assert run(_config(empty="beach"), _runtime(tmp_path)).earlier
+    shutil.rmtree(tmp_path / "beach")
+    make_photos(tmp_path / "beach", 7)
+    again = run(_config(empty="beach"), _runtime(tmp_path))
+    assert not again.earlier and again.weights == first.weights
+    assert [one.false_alarms and one.false_alarms.images for one in (first, again)] == [2, 4]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from dagen.benchmarking.tables import protocol
+from dagen.benchmarking.tables import alarms, protocol
+from dagen.benchmarking.tables.protocol import Rows
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
@@ -42,7 +43,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
 
 
 def _binary(networks: dict[str, list[Record]]) -> Table:
-    rows = []
+    rows: list[tuple[str | Value, ...]] = []
     for model, records in networks.items():
         weight = records[0].profile
         rows.append(
@@ -52,9 +53,11 @@ def _binary(networks: dict[str, list[Record]]) -> Table:
                 f"{weight.get('flops', math.nan) / 1e9:.2f} G",
                 Value(weight.get("parameters", math.nan), digits=0),
                 Value(weight.get("bytes", math.nan) / 1e6, digits=2),
+                *_alarms(networks, records),
             )
         )
-    columns = ("", "Object (mIoU)", "FLOPS", "#parameters", "Model size (MB)")
+    heads = ("Object (mIoU)", "FLOPS", "#parameters", "Model size (MB)")
+    columns = ("", *heads, *_alarm_head(networks))
     size = next(iter(networks.values()))[0].config["size"]
     notes = (
         f"FLOPS are floating-point operations for one image of {size[0]}x{size[1]}, two per "
@@ -66,10 +69,24 @@ def _binary(networks: dict[str, list[Record]]) -> Table:
 
 def _material(networks: dict[str, list[Record]]) -> Table:
     rows: tuple[tuple[str | Value, ...], ...] = tuple(
-        (_TITLES.get(model, model), *(_score(records, f) for f in _MATERIALS.values()))
+        (
+            _TITLES.get(model, model),
+            *(_score(records, f) for f in _MATERIALS.values()),
+            *_alarms(networks, records),
+        )
         for model, records in networks.items()
     )
-    return Table("Segmentation per material", ("", *_MATERIALS), rows, tuple(_notes(networks)))
+    columns = ("", *_MATERIALS, *_alarm_head(networks))
+    return Table("Segmentation per material", columns, rows, tuple(_notes(networks)))
+
+
+def _alarm_head(networks: Rows) -> tuple[str, ...]:
+    """A column beyond those of the course project, only if something was measured."""
+    return ("false alarms",) if alarms.scenes(networks) else ()
+
+
+def _alarms(networks: Rows, records: Sequence[Record]) -> tuple[Value, ...]:
+    return (alarms.share(records),) if alarms.scenes(networks) else ()
 
 
 def _score(records: Sequence[Record], figure: str) -> Value:
@@ -89,4 +106,5 @@ def _notes(networks: dict[str, list[Record]]) -> Iterable[str]:
         )
         + "."
     )
+    yield from alarms.notes(networks)
     yield protocol.budgets(networks)[0].replace("rows", "networks")

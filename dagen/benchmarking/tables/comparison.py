@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dagen.benchmarking.tables import protocol
+from dagen.benchmarking.tables import alarms, protocol
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import (
@@ -44,6 +44,12 @@ class Section:
     def first(self) -> Record:
         """Any record: all share network, task, source and target."""
         return next(iter(self.rows.values()))[0]
+
+    @property
+    def background(self) -> bool:
+        """Whether the task has a background, so that there can be false alarms."""
+        scores = [r.scores.get(r.domain, {}) for records in self.rows.values() for r in records]
+        return "waste_iou" in figures.summary(self.first.task, scores)
 
     def headline_of(self, row: str) -> Estimate:
         """The row's mean headline score."""
@@ -139,6 +145,8 @@ def _columns(section: Section) -> list[Column]:
                 Column("gap closed", lambda row, _: in_percent(_gap(section, row), 0), 1)
             )
     columns += [_score("pixel_accuracy", None, 0), _score("ece", None, -1)]
+    if section.background:
+        columns.append(Column("false alarms", lambda _, records: alarms.share(records), -1))
     if first.source != first.domain:
         columns.append(_score(section.headline, first.source, 0))
     if any(record.seen for records in section.rows.values() for record in records):
@@ -224,6 +232,7 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
         f"deployed{'; mean over seeds ± 95 % t-interval' if many else ''}. MB are 1,000,000 "
         "bytes; s are seconds of training."
     )
+    yield from alarms.notes(section.rows)
     yield budget
     if (chosen := protocol.checkpoints(section.rows)) is not None:
         yield chosen

@@ -50,9 +50,7 @@ class PlainFolder(OwnFolder):
             f"{self.root}` writes a {FILE} whose splits hold some back."
         )
 
-    @property
-    def has_labels(self) -> bool:
-        """False."""
+    def _has_mask(self, image: str) -> bool:
         return False
 
 

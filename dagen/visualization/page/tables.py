@@ -111,6 +111,10 @@ def costs(
     ]
     if latency is not None:
         rows.append(("latency, one image", [f"{value:.1f} ms" for value in latency]))
+    alarms = [subject.result.false_alarms for subject in subjects]
+    if told := next((f"{a.images} empty scenes of {a.data}" for a in alarms if a), ""):
+        shown = [f"{percent(a.share, 2)} %" if a else "–" for a in alarms]
+        rows.append((f"false alarms, {told}", shown))
     rows.append(("training", [_duration(subject.result.seconds) for subject in subjects]))
     rows.append(("on", [subject.tags.get("hardware", "unknown") for subject in subjects]))
     return rows

@@ -2,6 +2,7 @@
 
 from dagen.benchmarking.tables.baselines import tables
 from dagen.benchmarking.tables.tables import markdown
+from dagen.runs.results import FalseAlarms
 from tests.benchmarking.tables import made
 
 
@@ -33,3 +34,16 @@ def test_the_two_tables() -> None:
 def test_one_task_has_one_table_and_other_networks_their_own_names() -> None:
     (found,) = tables([made.record(model="mine", target=None)])
     assert found.rows[0][0] == "mine"
+
+
+def test_false_alarms_are_added_if_they_were_measured() -> None:
+    alarms = FalseAlarms("beach", 16, 0.004)
+    records = [
+        made.record("supervised", model=model, task=task, target=None, false_alarms=known)
+        for model, known in (("icnet", alarms), ("enet", None))
+        for task in ("binary", "material")
+    ]
+    for found in tables(records):
+        assert found.columns[-1] == "false alarms"
+        assert [markdown(found).splitlines()[k].split("|")[-2] for k in (4, 5)] == [" 0.40 ", " – "]
+        assert any("16 of beach" in text for text in found.notes)

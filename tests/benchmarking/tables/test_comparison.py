@@ -6,6 +6,7 @@ import pytest
 
 from dagen.benchmarking.tables.comparison import sections, table
 from dagen.benchmarking.tables.tables import Table, Value, markdown
+from dagen.runs.results import FalseAlarms
 from tests.benchmarking.tables import made
 
 
@@ -112,3 +113,23 @@ def test_what_was_not_scored_is_a_dash() -> None:
     found = table(sections([made.record(scores={}), made.record("other", 0.3)])[0])
     assert entry(found, "adabn", "waste IoU").text() == "–"
     assert [row[0] for row in found.rows] == ["other", "adabn"]
+
+
+def test_false_alarms_have_a_column_and_a_dash_where_they_were_not_measured() -> None:
+    rows = [
+        made.record("quiet", false_alarms=FalseAlarms("beach", 16, 0.004)),
+        made.record("loud", false_alarms=FalseAlarms("beach", 16, 0.04)),
+        made.record("unmeasured"),
+    ]
+    found = table(sections(rows)[0])
+    shown = {str(row[0]): entry(found, str(row[0]), "false alarms") for row in found.rows}
+    assert {name: value.text() for name, value in shown.items()} == {
+        "quiet": "0.40", "loud": "4.00", "unmeasured": "–",
+    }  # fmt: skip
+    assert shown["quiet"].best and not shown["loud"].best  # the lowest
+    assert any("on scenes without objects (16 of beach)" in text for text in found.notes)
+    alone = table(sections([made.record()])[0])
+    assert "false alarms" in alone.columns and not any("scenes" in n for n in alone.notes)
+    street = {"taco": {"miou": 0.4, "iou/road": 0.5, "iou/sky": 0.3}}
+    other = table(sections([made.record(task="classes", scores=street)])[0])
+    assert "false alarms" not in other.columns

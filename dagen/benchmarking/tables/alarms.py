@@ -1,0 +1,31 @@
+"""The column of false alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dagen.benchmarking.tables.protocol import Rows
+from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.statistics import estimate
+from dagen.benchmarking.tables.tables import Value, in_percent
+
+
+def share(records: Sequence[Record]) -> Value:
+    """The mean share of false alarms, in per cent; a dash if they were not measured."""
+    known = (None if r.false_alarms is None else r.false_alarms.share for r in records)
+    return in_percent(estimate(known), 2)
+
+
+def scenes(rows: Rows) -> list[str]:
+    """The scenes on which they were measured, in words."""
+    found = {r.false_alarms for records in rows.values() for r in records if r.false_alarms}
+    return sorted({f"{one.images} of {one.data}" for one in found})
+
+
+def notes(rows: Rows) -> Iterable[str]:
+    """What the column means, if any of its entries is a number."""
+    if known := scenes(rows):
+        yield (
+            "False alarms are the share of pixels called foreground on scenes without objects "
+            f"({', '.join(known)})."
+        )
