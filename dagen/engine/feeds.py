@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,12 +16,11 @@ from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.loading.rare_classes import RareClasses, rare_classes
 from dagen.datasets.loading.wrappers import Joined, Pooled
 from dagen.datasets.maps.base import Map
+from dagen.datasets.reading.files import say_once
 from dagen.engine.sampling import sampling_of
 from dagen.engine.teachers import open_maps
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
-
-logger = logging.getLogger("dagen")
 
 
 def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) -> dict[Stream, Feed]:
@@ -48,7 +46,7 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
         for name, images in zip((config.src, *config.extra_src), own, strict=True):
             require_labels(images, name)
             for remark in images.dataset.label_remarks():
-                logger.warning(remark)
+                say_once(remark)
             require_foreground(images, name)
         source = own[0] if len(own) == 1 else Joined(own)
         feeds["source"] = Feed(source, True, _rare(config, source, config.src))

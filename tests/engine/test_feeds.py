@@ -26,6 +26,7 @@ from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import world
 from tests import tiny
+from tests.own import make_masks
 
 _plain = salience.salience
 
@@ -292,3 +293,14 @@ def test_salience_maps_reach_the_parts_that_need_them(
     assert len(made) <= len(feed.dataset)  # the second time from the cache
     feeds = open_feeds(plan_run(small(method="advent")), runtime.data_root)
     assert not feeds["target"].maps
+
+
+def test_guessed_names_are_said_once_for_both_trainings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = 'ids = {"0" = "background", "128" = "class-128", "255" = "bag"}\nsplits = {val = 0.2}\n'
+    root = make_masks(tmp_path / "own", ids)
+    plan = plan_run(from_mapping({"src": str(root), "size": [32, 64]}))
+    for _ in range(2):
+        open_feeds(plan, None)
+    assert caplog.text.count("has names that were guessed (class-128)") == 1

@@ -20,7 +20,7 @@ logger = logging.getLogger("dagen")
 
 
 @cache
-def _say(sentence: str) -> None:
+def say_once(sentence: str) -> None:
     """Warn, but once in a process: a data set is opened several times."""
     logger.warning("%s", sentence)
 
@@ -74,7 +74,7 @@ class Files(Dataset):
                 f"{' '.join([*strange, self._layout()])}"
             )
         for sentence in strange:
-            _say(sentence)
+            say_once(sentence)
         self._names = sorted({*names})
 
     def _listing(self) -> Iterable[str]:
