@@ -143,7 +143,7 @@ def test_the_oracle_trains_on_target_labels_alone(runtime: Runtime, data: Path) 
     assert set(result.scores) == {"taco"}
     tags, roles, last = _logged(result.folder)
     assert tags["ceiling"] == "oracle" and roles == {"source": "taco/train"}
-    assert last["target/waste_iou"] == result.score("taco")
+    assert last["target/waste_iou"] == result.score("taco", "waste_iou")
     assert not any(name.startswith("source/") for name in last)
 
 

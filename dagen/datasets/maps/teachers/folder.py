@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image as Pil
 
 from dagen.datasets.maps.base import Map, fitted
+from dagen.datasets.reading.images import open_image
 from dagen.errors import DataError
 from dagen.types import Image, Pixels
 
@@ -119,10 +119,10 @@ class FolderMap(Map):
 def _read(path: Path) -> Pixels:
     """(H, W) uint8."""
     try:
-        with Pil.open(path) as picture:
+        with open_image(path) as picture:
             mode = picture.mode
             values = np.array(picture.convert("L") if mode == "1" else picture)
-    except (OSError, ValueError, SyntaxError, Pil.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise DataError(f"the map {path} is damaged ({error}).") from None
     if mode not in ("1", "L") or values.dtype != np.uint8 or values.ndim != 2:
         raise DataError(f"the map {path} has mode {mode}; save it grey with 8 bits.")

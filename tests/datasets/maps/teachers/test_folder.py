@@ -84,7 +84,7 @@ def test_damage_and_emptiness_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no map"):
         open_map(str(tmp_path))
     (tmp_path / "a.png").write_bytes(b"\x89PNG broken")
-    with pytest.raises(DataError, match=r"a\.png is damaged"):
+    with pytest.raises(DataError, match=r"a\.png cannot be read as an image"):
         open_map(str(tmp_path)).checked(IMAGE, "a.jpg")
     with pytest.raises(DataError, match="neither a folder of maps nor an ONNX file"):
         open_map(str(tmp_path / "nothing"))

@@ -79,10 +79,10 @@ def test_a_fetched_file_is_kept_only_if_it_is_the_known_one(
     content = (tmp_path / "made.onnx").read_bytes()
     patience = Patience(attempts=1, pause=0)
     answers = Answers(b"<html>", content)
-    monkeypatch.setattr(known.Fetcher, "_stream", lambda self, *given: answers(*given))
+    monkeypatch.setattr(known.Fetcher, "_download", lambda self, *given: answers(*given))
     with pytest.raises(DataError, match=r"did not give 'tiny'.*By hand: save the file as"):
         known.get(tiny, patience)
-    assert not list((tmp_path / "teachers").iterdir())
+    assert [path.name for path in (tmp_path / "teachers").iterdir()] == [".tiny.onnx.lock"]
     path = known.get(tiny, patience)
     assert path == tmp_path / "teachers" / "tiny.onnx" and path.read_bytes() == content
     assert known.get(tiny, patience) == path  # no third answer is asked for
