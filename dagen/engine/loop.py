@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
-from dagen.errors import DagenError, Stopped
+from dagen.errors import DagenError, Stopped, UsageError
 from dagen.models.base import Network
 from dagen.runs.config import Config
 from dagen.system.distributed import World
@@ -90,7 +90,10 @@ def fit(
             scale = schedule(step, config)
             _scale_rates(optimizers, peaks, scale)
             batch = batch.to(world.device)
-            with torch.autocast(world.device.type, torch.bfloat16, enabled=autocast):
+            with (
+                torch.autocast(world.device.type, torch.bfloat16, enabled=autocast),
+                _enough_values(config),
+            ):
                 losses, metrics = model(batch, step)
             total = torch.stack(list(losses.values())).sum()
             if not torch.isfinite(total):
@@ -191,6 +194,22 @@ def _not_finite(step: int, losses: dict[str, Tensor], names: list[str]) -> Dagen
         f"step {step}: {', '.join(bad) or 'the sum of losses'} is not finite (batch: "
         f"{', '.join(names)}). Lower --lr, or check these files; the state before is kept."
     )
+
+
+@contextmanager
+def _enough_values(config: Config) -> Iterator[None]:
+    """Explain batch norm's refusal to normalise a single value."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        height, width = config.size
+        raise UsageError(
+            f"a batch norm of {config.model} got one value per channel: one image of a domain in a "
+            f"step (batch {config.batch}) at {height}x{width} is too little; give a larger --batch "
+            "or --size."
+        ) from None
 
 
 @contextmanager

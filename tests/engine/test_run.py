@@ -369,3 +369,9 @@ def test_fresh_says_what_it_cannot_remove(
         with pytest.raises(DagenError, match="cannot be written: permission denied") as error:
             run(config, replace(runtime, fresh=True))
     assert "\n" not in str(error.value) and config.name in str(error.value)
+
+
+def test_a_single_value_for_batch_norm_is_one_line(runtime: Runtime, data: Path) -> None:
+    config = small(model="icnet", width=1.0, size=[32, 32], batch=1)
+    with pytest.raises(UsageError, match="one value per channel: one image of a domain in a step"):
+        run(config, runtime)
