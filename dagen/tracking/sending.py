@@ -152,6 +152,12 @@ def _send_dataset(client: MlflowClient, run_id: str, record: Record) -> None:
     client.log_inputs(run_id, datasets=[DatasetInput(dataset, [tag])])
 
 
+def _is_output(client: MlflowClient, run_id: str, model_id: str) -> bool:
+    """Whether a run has a model as its output already; MLflow's store refuses it twice for good."""
+    outputs = client.get_run(run_id).outputs
+    return outputs is not None and model_id in {each.model_id for each in outputs.model_outputs}
+
+
 def _send_model(client: MlflowClient, state: State, path: Path, record: Record) -> None:
     """Log a model called ``model``, so that it is ``runs:/<run id>/model``; register it."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
@@ -177,7 +183,8 @@ def _send_model(client: MlflowClient, state: State, path: Path, record: Record) 
             folder = Path(scratch) / "model"
             save_model(folder, path, Model(run_id=state.run_id, model_id=model.model_id))
             client.log_model_artifacts(model.model_id, str(folder))
-        client.log_outputs(state.run_id, [LoggedModelOutput(model.model_id, step=0)])
+        if not _is_output(client, state.run_id, model.model_id):
+            client.log_outputs(state.run_id, [LoggedModelOutput(model.model_id, step=0)])
         client.finalize_logged_model(model.model_id, "READY")
     if "registered" in record:
         register(client, state.run_id, model, record)

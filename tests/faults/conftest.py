@@ -47,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Keeper(file))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--whole", default=None) is None:
+        left = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
 @pytest.fixture(scope="session")
 def whole(request: pytest.FixtureRequest) -> bool:
     """Whether the whole harness runs, not the small part that ``make test`` runs."""

@@ -50,9 +50,9 @@ CHANGES = ("drop", "odd", "odd", "odd", "copy", "twice", "rename", "scale", "tex
 
 @st.composite
 def mutated(draw: Any, document: Any) -> Any:
-    """A copy of a document of plain values, changed in one to three places."""
+    """A copy of a document of plain values, changed in up to three places."""
     found = copy.deepcopy(document)
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.integers(0, 3))):
         places = list(_places(found))
         if not places:
             break
@@ -99,9 +99,9 @@ def _change(holder: Any, key: Any, change: str, odd: Any) -> None:
 
 @st.composite
 def damaged(draw: Any, contents: Sequence[bytes]) -> bytes:
-    """One of several files' contents, changed in one to three places."""
+    """One of several files' contents, changed in up to three places."""
     found = bytearray(draw(st.sampled_from(list(contents))))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, max(0, len(found) - 1)))
         length = draw(st.integers(1, 16))
         change = draw(st.sampled_from(("flip", "flip", "cut", "insert", "remove", "repeat", "set")))

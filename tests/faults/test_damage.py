@@ -144,8 +144,7 @@ def judge(home: Home, ledger: Ledger, file: str, finished: Path, names: Sequence
             shutil.rmtree(runs.parent)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("file", READERS)
-def test_damage(file: str, home: Home, finished: Path, ledger: Ledger, whole: bool) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+def test_damage(file: str, home: Home, finished: Path, ledger: Ledger) -> None:
     judge(home, ledger, file, finished, READERS[file])

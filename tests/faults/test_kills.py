@@ -28,21 +28,19 @@ def test_a_run_that_is_struck_again_and_again(home: Home, adapt: Command, ledger
     assert ledger.injected["kill: several in turn"] >= 7
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_killed_run(kind: str, home: Home, adapt: Command, ledger: Ledger, whole: bool) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+def test_a_killed_run(kind: str, home: Home, adapt: Command, ledger: Ledger) -> None:
     wanted = 50 if kind == "files" else 12
     for strike in strikes(kind, home.counts(adapt)[kind], wanted):
         home.strike(ledger, f"kill: {kind}", adapt, [strike])
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("number", REFUSALS, ids=lambda number: errno.errorcode[number])
 def test_a_disk_that_refuses_from_some_moment_on(
-    number: int, home: Home, adapt: Command, ledger: Ledger, whole: bool
+    number: int, home: Home, adapt: Command, ledger: Ledger
 ) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
     wanted = 20 if number == errno.ENOSPC else 8
     for strike in strikes("files", home.counts(adapt)["files"], wanted, [number]):
         home.strike(ledger, f"disk: {errno.errorcode[number]}", adapt, [strike])

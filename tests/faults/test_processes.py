@@ -54,12 +54,9 @@ def struck(home: Home, runs: Path, moment: str, number: signal.Signals, workers:
     return None
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_programs(
-    number: signal.Signals, home: Home, longer: Command, ledger: Ledger, whole: bool
-) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+def test_programs(number: signal.Signals, home: Home, longer: Command, ledger: Ledger) -> None:
     turn = SIGNALS.index(number)
     for place, moment in enumerate(MOMENTS[turn % 2 :: 2]):
         runs = home.scratch() / "runs"
@@ -69,9 +66,8 @@ def test_programs(
         ledger.add(f"kill: program, {number.name}", said if loss else None)
 
 
-def test_files_that_may_not_grow(home: Home, store: Command, ledger: Ledger, whole: bool) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+@pytest.mark.whole
+def test_files_that_may_not_grow(home: Home, store: Command, ledger: Ledger) -> None:
     run = home.undisturbed(Command("tracked run", TRACKED, store.whole))
     for size in LIMITS:
         runs = home.begin(run)

@@ -102,9 +102,8 @@ def through(server: Server, home: Home, experiment: str, good: int, then: str) -
     return None
 
 
-def test_servers_that_fail(server: Server, home: Home, ledger: Ledger, whole: bool) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+@pytest.mark.whole
+def test_servers_that_fail(server: Server, home: Home, ledger: Ledger) -> None:
     assert through(server, home, "whole", 0, "pass") is None
     expected = server.stored("whole")
     moments = [(0, then) for then in FAULTS]

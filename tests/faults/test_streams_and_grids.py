@@ -35,10 +35,9 @@ TENT = (
 )  # fmt: skip
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("kind", ["stream", "saving", "scoring", "files"])
-def test_a_killed_stream(kind: str, home: Home, ledger: Ledger, whole: bool) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+def test_a_killed_stream(kind: str, home: Home, ledger: Ledger) -> None:
     trained = home.undisturbed(
         Command("train", ("train", "--src", "resortit", *BASE, "--no-track"))
     )
@@ -48,10 +47,9 @@ def test_a_killed_stream(kind: str, home: Home, ledger: Ledger, whole: bool) -> 
         home.strike(ledger, f"kill: {kind}, test-time", tent, [strike])
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("kind", ["grid", "files", "training"])
-def test_a_killed_grid(kind: str, home: Home, ledger: Ledger, whole: bool, tmp_path: Path) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+def test_a_killed_grid(kind: str, home: Home, ledger: Ledger, tmp_path: Path) -> None:
     file = tmp_path / "grid.toml"
     file.write_text(GRID)
     arguments = ("benchmark", str(file), "--out", "{runs}/results", "--no-track", "--device", "cpu",

@@ -45,32 +45,27 @@ def test_a_store_and_a_delivery_that_are_killed(
     home.strike(ledger, "kill: delivery", delivery, [Strike("delivery", 12, signal.SIGKILL)])
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("kind", "wanted"), [("SQL", 20), ("files", 4)])
-def test_a_killed_store(
-    kind: str, wanted: int, home: Home, store: Command, ledger: Ledger, whole: bool
-) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
+def test_a_killed_store(kind: str, wanted: int, home: Home, store: Command, ledger: Ledger) -> None:
     for strike in strikes(kind, home.counts(store)[kind], wanted):
         home.strike(ledger, "kill: store", store, [strike])
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("kind", "wanted"), [("SQL", 25), ("delivery", 25), ("files", 10)])
 def test_a_killed_delivery(
-    kind: str, wanted: int, home: Home, delivery: Command, ledger: Ledger, whole: bool
+    kind: str, wanted: int, home: Home, delivery: Command, ledger: Ledger
 ) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
     for strike in strikes(kind, home.counts(delivery)[kind], wanted):
         home.strike(ledger, f"kill: delivery, {kind}", delivery, [strike])
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("kind", "wanted"), [("delivery", 8), ("SQL", 8)])
 def test_a_killed_run_that_is_tracked(
-    kind: str, wanted: int, home: Home, store: Command, ledger: Ledger, whole: bool
+    kind: str, wanted: int, home: Home, store: Command, ledger: Ledger
 ) -> None:
-    if not whole:
-        pytest.skip("a part of the whole harness")
     run = home.undisturbed(Command("tracked run", TRACKED, store.whole))
     for strike in strikes(kind, home.counts(run)[kind], wanted):
         home.strike(ledger, "kill: tracked run", run, [strike])

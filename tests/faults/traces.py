@@ -17,9 +17,9 @@ def traces(folder: Path, without: str = "/") -> dict[str, Any]:
     """By file, what must be the same however often a run was interrupted.
 
     Files are compared to the bit. Results are compared without the time of training, logs by their
-    curves and their last status, MLflow's store by its runs, points, artifacts and models. Locks
-    are left out, and so is what a kill leaves in the cache, which says so. Everything else counts:
-    a leftover temporary file is a difference.
+    curves and their last status, MLflow's store by its runs, points, artifacts and models, tables
+    by their records. Locks are left out, and so is what a kill leaves in the cache. Everything else
+    counts: a leftover temporary file is a difference.
 
     Args:
         folder: the folder of all runs, or one around it.
@@ -49,8 +49,10 @@ def traces(folder: Path, without: str = "/") -> dict[str, Any]:
 
 
 def _left_out(name: str) -> bool:
+    """Locks, drafts in the cache, MLflow's artifacts, and tables, which print times of training."""
     in_cache = name.startswith("cache/") and name.endswith(".tmp")
-    return name.endswith(".lock") or name.startswith(("runs/mlartifacts/", "start/")) or in_cache
+    ends = (".lock", ".md", ".tex")
+    return name.endswith(ends) or name.startswith(("runs/mlartifacts/", "start/")) or in_cache
 
 
 def _log(folder: Path) -> dict[str, Any]:

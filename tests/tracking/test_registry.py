@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dagen.runs.log import RunLog
 from dagen.scoring.torch_predictor import TorchPredictor
-from dagen.tracking.delivery import deliver
+from dagen.tracking.delivery import deliver, deliver_pending
 from dagen.tracking.serving import Segmenter
 from dagen.tracking.state import STATE, State
 from dagen.tracking.store import connect, tracking_uri
@@ -67,6 +67,23 @@ def test_a_run_is_registered_once_and_each_run_has_a_version(runs: Path) -> None
         State.load(run.folder).run_id for run in (first, second)
     }
     assert len(versions) == 2
+
+
+def test_a_model_whose_delivery_broke_off_before_its_end_is_delivered_again(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    def die(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the process ends here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "finalize_logged_model", die)
+        folder = made.finish(made.config(), runs, track=True).folder
+    assert deliver_pending(runs) == [folder]
+    run = connect(tracking_uri(runs)).get_run(State.load(folder).run_id)
+    assert run.info.status == "FINISHED"
+    assert run.outputs is not None and len(run.outputs.model_outputs) == 1
 
 
 def test_a_store_that_registers_nothing_gets_the_rest(
