@@ -103,15 +103,19 @@ def test_ctrl_c_saves_and_exits_with_130_and_a_second_one_ends_at_once(tmp_path:
 
         return Hooks(on_step=on_step, log_every=1, save_every=100)
 
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(Stopped, match="after step 3") as stopped:
-        _fit(tmp_path, hooks=interrupt(1))
-    assert stopped.value.exit_code == 130
-    state = load_state(tmp_path)
-    assert state is not None and state["step"] == 3
-    with pytest.raises(KeyboardInterrupt):
-        _fit(tmp_path / "other", hooks=interrupt(2))
-    assert signal.getsignal(signal.SIGINT) is before
+    # A shell's background jobs ignore SIGINT, and so would the loop.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(Stopped, match="after step 3") as stopped:
+            _fit(tmp_path, hooks=interrupt(1))
+        assert stopped.value.exit_code == 130
+        state = load_state(tmp_path)
+        assert state is not None and state["step"] == 3
+        with pytest.raises(KeyboardInterrupt):
+            _fit(tmp_path / "other", hooks=interrupt(2))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_loss_that_is_not_finite_names_step_term_and_files(tmp_path: Path) -> None:
