@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from dagen.api.networks import evaluate, export, load, predict, profile
+    from dagen.api.exporting import export
+    from dagen.api.networks import evaluate, load, predict, profile
     from dagen.api.pictures import report, visualize
     from dagen.api.settings import Settings
     from dagen.api.training import adapt, benchmark, train
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from dagen.scoring.predictor import Prediction, Predictor
 else:
     _HOMES = {
-        "dagen.api.networks": ("evaluate", "export", "load", "predict", "profile"),
+        "dagen.api.exporting": ("export",),
+        "dagen.api.networks": ("evaluate", "load", "predict", "profile"),
         "dagen.api.pictures": ("report", "visualize"),
         "dagen.api.settings": ("Settings",),
         "dagen.api.training": ("adapt", "benchmark", "train"),

@@ -16,7 +16,8 @@ from dagen.runs.results import FILE, sheet_of
 
 if TYPE_CHECKING:
     from dagen.engine.run import Comparison
-    from dagen.runs.results import RunResult, Unlabelled
+    from dagen.runs.findings import Unlabelled
+    from dagen.runs.results import RunResult
 
 
 def result_table(rows: dict[str, RunResult]) -> None:

@@ -51,9 +51,9 @@ def export(
 
     The file is compared with PyTorch, and kept only if it computes the same.
     """
-    from dagen.api import networks
+    from dagen.api import exporting
 
-    found = networks.export(
+    found = exporting.export(
         model,
         out,
         format=cast(Any, format),

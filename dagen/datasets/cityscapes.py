@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dagen.datasets.own.declaration import Declaration
 from dagen.datasets.own.masks import OwnFolder as _OwnFolder
-from dagen.datasets.own.street import COLOURS, IDS, IGNORED
+from dagen.datasets.own.street import declaration
 
 
 class Cityscapes(_OwnFolder):
@@ -30,13 +30,9 @@ class Cityscapes(_OwnFolder):
 
     @classmethod
     def _declaration_of(cls, root: Path) -> Declaration:
-        return Declaration(
-            kind="folder",
+        return declaration(
             images="leftImg8bit/{split}/{name}_leftImg8bit.png",
             masks="gtFine/{split}/{name}_gtFine_labelIds.png",
-            ids=IDS,
-            colours=COLOURS,
-            ignore=[*IGNORED],
         )
 
     def _layout(self) -> str:

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from dagen.datasets.own.declaration import Declaration, Splits
 from dagen.datasets.own.masks import OwnFolder as _OwnFolder
-from dagen.datasets.own.street import COLOURS, IDS, IGNORED
+from dagen.datasets.own.street import declaration
 
 
 class Gta5(_OwnFolder):
@@ -32,13 +32,9 @@ class Gta5(_OwnFolder):
 
     @classmethod
     def _declaration_of(cls, root: Path) -> Declaration:
-        return Declaration(
-            kind="folder",
+        return declaration(
             images="images/{name}.png",
             masks="labels/{name}.png",
-            ids=IDS,
-            colours=COLOURS,
-            ignore=[*IGNORED],
             splits=Splits(val=0.02),
         )
 

@@ -20,9 +20,10 @@ from dagen.models.deployed.cost import profile
 from dagen.models.deployed.file import read_card
 from dagen.runs.baseline import expected_baseline
 from dagen.runs.config import Config
+from dagen.runs.findings import Baseline, StreamScores
 from dagen.runs.plan import Plan
 from dagen.runs.resolved import Classes
-from dagen.runs.results import MODEL, Baseline, RunResult, StreamScores, sheet_of
+from dagen.runs.results import MODEL, RunResult, sheet_of
 from dagen.runs.runtime import Runtime
 from dagen.runs.seen import seen_besides
 from dagen.runs.selection import Selection

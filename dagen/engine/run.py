@@ -20,8 +20,9 @@ from dagen.errors import DagenError, UsageError
 from dagen.models.deployed.file import read_deployed
 from dagen.runs import results
 from dagen.runs.config import Config
+from dagen.runs.findings import Baseline
 from dagen.runs.plan import Plan, plan_run
-from dagen.runs.results import LOCK, Baseline, RunResult
+from dagen.runs.results import LOCK, RunResult
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import World, world
 from dagen.system.drafts import sweep
@@ -100,7 +101,8 @@ def _run(
     if not runtime.fresh:
         check_settled(folder, plan.task)
         holds = scores_hold(folder, plan, runtime.data_root)
-        if (found := _everywhere(_sound(folder) if holds else None, place)) is not None:
+        earlier = _finished(folder, tell=False) if holds else None
+        if (found := _everywhere(earlier, place)) is not None:
             drop_states(folder)  # a kill right after the result was saved leaves them
             return found
     check_files(plan, runtime)
@@ -111,7 +113,8 @@ def _run(
         check_settled(folder, plan.task)
         # Another process may have finished it meanwhile.
         holds = scores_hold(folder, plan, runtime.data_root)
-        if (found := _everywhere(_finished(folder, place) if holds else None, place)) is not None:
+        earlier = _finished(folder, tell=place.main) if holds else None
+        if (found := _everywhere(earlier, place)) is not None:
             return found
         return _execute(Job(plan, runtime, folder, place, baseline))
 
@@ -155,33 +158,26 @@ def _everywhere(found: RunResult | None, place: World) -> RunResult | None:
     return None if found is None or unfinished else replace(found, earlier=True)
 
 
-def _sound(folder: Path) -> RunResult | None:
-    """The result of a finished run whose result and model are undamaged."""
-    found = results.intact(folder)
-    if found is not None:
-        try:
-            read_deployed(found.model)
-        except DagenError:
-            return None
-    return found
+def _finished(folder: Path, *, tell: bool) -> RunResult | None:
+    """The result of a finished run; a run that has lost its result or its model is not finished.
 
-
-def _finished(folder: Path, place: World) -> RunResult | None:
-    """The result of a finished run; a run that has lost its result or its model is not finished."""
+    Args:
+        folder: folder of the run.
+        tell: whether to say what was lost.
+    """
+    log = logging.WARNING if tell else logging.DEBUG
     try:
         finished = results.load(folder)
     except results.DamagedResult as error:
-        if place.main:
-            logger.warning("%s It is made again now.", error)
+        logger.log(log, "%s It is made again now.", error)
         return None
     if finished is None:
-        if place.main and (folder / results.FILE).is_file():
-            logger.warning("%s is gone; it is made again now.", folder / results.MODEL)
+        if (folder / results.FILE).is_file():
+            logger.log(log, "%s is gone; it is made again now.", folder / results.MODEL)
         return None
     try:
         read_deployed(finished.model)
     except DagenError as error:
-        if place.main:
-            logger.warning("%s It is made again now.", error)
+        logger.log(log, "%s It is made again now.", error)
         return None
     return finished

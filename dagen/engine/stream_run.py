@@ -23,7 +23,8 @@ from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks
 from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
-from dagen.runs.results import MODEL, RunResult, StreamScores
+from dagen.runs.findings import StreamScores
+from dagen.runs.results import MODEL, RunResult
 from dagen.scoring.evaluation import evaluate, logger
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.files import write_atomically

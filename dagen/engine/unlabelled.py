@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dagen import plugins
 from dagen.datasets.base import Dataset
+from dagen.runs.findings import Unlabelled
 from dagen.runs.plan import Plan
-from dagen.runs.results import Unlabelled
 from dagen.scoring.predictor import mask
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.progress import Progress

@@ -9,7 +9,7 @@ from dagen.datasets.base import Label
 from dagen.datasets.loading.empty import open_empty
 from dagen.datasets.loading.opening import require_images
 from dagen.errors import UsageError
-from dagen.runs.results import FalseAlarms
+from dagen.runs.findings import FalseAlarms
 from dagen.scoring.evaluation import count
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Predictor, Probabilities

@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from dagen import cli, plugins
 from dagen.cli._choice import choice_table
-from dagen.runs.results import RunResult, read_findings
+from dagen.runs.findings import read_findings
+from dagen.runs.results import RunResult
 
 PICK = {"step": 40, "value": 0.25, "waste_iou": 0.31, "foreground_miou": 0.11, "regret": 0.042}
 

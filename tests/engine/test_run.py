@@ -17,7 +17,7 @@ from dagen.models.base import Network
 from dagen.runs import results
 from dagen.runs.baseline import baseline_of
 from dagen.runs.config import Config, from_mapping
-from dagen.runs.results import Baseline
+from dagen.runs.findings import Baseline
 from dagen.runs.runtime import Runtime
 from tests import tiny
 

@@ -16,8 +16,9 @@ from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import save_deployed
 from dagen.runs.baseline import baseline_of
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.findings import read_findings
 from dagen.runs.plan import plan_run
-from dagen.runs.results import RunResult, read_findings
+from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
 from dagen.system.files import make_folder
 from dagen.tracking.recording import tracked

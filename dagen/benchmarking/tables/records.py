@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dagen.errors import DagenError
-from dagen.runs.results import Findings, read_findings
+from dagen.runs.findings import Findings, read_findings
 from dagen.system.files import read_lines, write_atomically
 
 

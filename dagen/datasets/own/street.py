@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dagen.datasets.own.declaration import Declaration, Splits
+
 CLASSES: dict[int, tuple[str, str]] = {
     7: ("road", "#804080"),
     8: ("sidewalk", "#F423E8"),
@@ -28,5 +30,25 @@ training ids 0 to 18."""
 
 IGNORED = [value for value in range(35) if value not in CLASSES]
 """Ids of those files that are no class of the 19."""
-IDS = {str(value): name for value, (name, _) in CLASSES.items()}
-COLOURS = dict(CLASSES.values())
+
+
+_NO_SHARES = Splits()
+
+
+def declaration(images: str, masks: str, splits: Splits = _NO_SHARES) -> Declaration:
+    """The declaration of a data set whose masks hold those ids.
+
+    Args:
+        images: pattern of the images.
+        masks: pattern of their masks.
+        splits: shares of the images, where no folder is a split.
+    """
+    return Declaration(
+        kind="folder",
+        images=images,
+        masks=masks,
+        ids={str(value): name for value, (name, _) in CLASSES.items()},
+        colours=dict(CLASSES.values()),
+        ignore=[*IGNORED],
+        splits=splits,
+    )

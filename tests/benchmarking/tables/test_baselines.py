@@ -2,7 +2,7 @@
 
 from dagen.benchmarking.tables.baselines import tables
 from dagen.benchmarking.tables.tables import markdown
-from dagen.runs.results import FalseAlarms
+from dagen.runs.findings import FalseAlarms
 from tests.benchmarking.tables import made
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dagen.benchmarking.tables.comparison import sections, table
 from dagen.benchmarking.tables.tables import Table, Value, markdown
-from dagen.runs.results import FalseAlarms
+from dagen.runs.findings import FalseAlarms
 from tests.benchmarking.tables import made
 
 

@@ -6,7 +6,7 @@ from dagen.benchmarking.tables import protocol
 from dagen.benchmarking.tables.comparison import sections, table
 from dagen.benchmarking.tables.protocol import Rows
 from dagen.benchmarking.tables.tables import markdown
-from dagen.runs.results import StreamScores
+from dagen.runs.findings import StreamScores
 from tests.benchmarking.tables import made
 
 

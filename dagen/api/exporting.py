@@ -1,0 +1,78 @@
+"""The function that exports a finished network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from dagen.deploy.export import Exported
+
+
+def export(
+    model: Path | str,
+    out: Path | str | None = None,
+    *,
+    format: Literal["onnx", "openvino", "litert"] = "onnx",
+    uint8: bool = False,
+    int8: bool = False,
+    calibrate: str | None = None,
+    images: Path | str | None = None,
+    licence: str | None = None,
+    runs: Path | str = "runs",
+    data_root: Path | str | None = None,
+) -> Exported:
+    """Write a deployed network as one file for other runtimes, which takes plain RGB images.
+
+    The file is compared with PyTorch on images, and kept only if no output differs by more than
+    1e-4 of the largest one.
+
+    >>> dagen.export("runs/belt-taco", "net.onnx").file            # doctest: +SKIP
+    >>> mask, _ = dagen.predict("net.onnx", image)                 # doctest: +SKIP
+
+    Args:
+        model: a deployed file; or a finished run: its folder, its name, or the hash at the end of
+            its name.
+        out: the file to write; None is the deployed file's name with another suffix.
+        format: ``onnx``, or ``openvino`` for an ``.xml`` file with a ``.bin`` file beside it;
+            ``litert`` is refused with the reason.
+        uint8: whether the input is uint8 in 0 to 255, and not float32 in [0, 1].
+        int8: whether convolutions compute in 8 bits. How far that is from PyTorch is measured and
+            told, and does not decide whether the file is kept.
+        calibrate: data set whose unlabelled training images set the ranges of int8; None is the
+            run's target.
+        images: folder of images for the comparison; None takes training images of the run's data
+            sets, or generated images if none of them is here.
+        licence: licence of the weights, for the file's metadata.
+        runs: folder of all runs.
+        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
+
+    Raises:
+        UsageError: no such run or format, a missing package, or ``out`` cannot be this file.
+        DagenError: the network is missing or damaged, cannot be exported, or computes something
+            else in the other runtime; no file is written then.
+    """
+    from dagen.deploy import export as exporting
+
+    file = _deployed(model, Path(runs))
+    exporting.check_format(format)
+    return exporting.export(
+        file,
+        file.with_suffix(exporting.ENDINGS[format]) if out is None else Path(out),
+        format=format,
+        kind="uint8" if uint8 else "float32",
+        int8=int8,
+        calibrate=calibrate,
+        images=None if images is None else Path(images),
+        data_root=None if data_root is None else Path(data_root),
+        licence=exporting.UNSTATED if licence is None else licence,
+    )
+
+
+def _deployed(model: Path | str, runs: Path) -> Path:
+    """The deployed file of a run, or the file that is named."""
+    from dagen.runs import finding, results
+
+    if Path(model).suffix == ".safetensors":
+        return Path(model)
+    return finding.folder_of(str(model), runs) / results.MODEL
