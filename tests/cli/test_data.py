@@ -198,5 +198,6 @@ def test_a_check_of_images_alone_shows_no_classes(tmp_path: Path) -> None:
     root = make_masks(tmp_path / "own", "splits = {val = 0.2}\n", labels=False)
     found = CliRunner().invoke(cli.app, ["data", "check", str(root), "--quiet"])
     assert found.exit_code == 0, found.output
-    assert "no labels" in found.stdout and "No defect found" in found.stdout
-    assert not any(word in found.stdout for word in ("binary", "waste", "labelled", "instances"))
+    told = " ".join(found.stdout.split())  # a title breaks where the folder's name is long
+    assert "no labels" in told and "No defect found" in told
+    assert not any(word in told for word in ("binary", "waste", "labelled", "instances"))

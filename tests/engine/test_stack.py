@@ -85,8 +85,9 @@ def test_parts_share_one_pass_for_each_domain() -> None:
 
 
 def test_parts_that_learn_from_a_teacher_share_its_answer() -> None:
-    whole = stacked(ToyNetwork(2), ["dacs", "mic", "cbst", "proda", "object-paste", "prototypes"],
-                  {}, setting()).train()  # fmt: skip
+    names = ["dacs", "mic", "cbst", "proda", "object-paste", "prototypes"]
+    at_once = {name: {"start": 0.0} for name in names if name != "object-paste"}
+    whole = stacked(ToyNetwork(2), names, at_once, setting()).train()
     teacher, student = list[Tensor](), list[Tensor]()
     network: Any = whole.parts["mean-teacher"].get_submodule("ema.module")
     network.register_forward_pre_hook(lambda _, inputs: teacher.append(inputs[0]))

@@ -132,5 +132,5 @@ def test_it_goes_on_where_it_was_saved() -> None:
 
 
 def test_it_closes_the_gap_of_another_light() -> None:
-    trial = Trial(faded, steps=80)
+    trial = Trial(faded, steps=120)
     assert trial.score("proda", start=0.0) > trial.score("proda", weight=0.0) + 0.15

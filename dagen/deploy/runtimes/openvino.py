@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,12 +100,24 @@ def open_core(told: str) -> openvino.Core:
         UsageError: it is not installed.
     """
     try:
-        import openvino
+        return _core()
     except ImportError:
         raise UsageError(
             f"{short(told, 200)} is an OpenVINO file, and openvino is not installed: "
             "pip install 'dagen[openvino]'."
         ) from None
+
+
+@cache
+def _core() -> openvino.Core:
+    """One core for the whole program.
+
+    A core that compiles gives its thread a stack for signals, and takes it back at its own end.
+    After two cores that ended in the order in which they began, the thread keeps a stack that is
+    gone, and the next signal (Ctrl-C) is a segmentation fault (OpenVINO 2026.4).
+    """
+    import openvino
+
     return openvino.Core()
 
 
