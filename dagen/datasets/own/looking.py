@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from dagen.datasets.reading.colour_masks import packed
 from dagen.datasets.reading.formats import lossy
 from dagen.datasets.reading.images import open_image
+from dagen.datasets.reading.masks import ONE_CHANNEL, stretch_of
 from dagen.errors import DataError
 
-_MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
 _COLOURED = ("RGB", "RGBA", "LA", "PA")
 _MOST = 64
 """A picture of more values or colours is a photograph, not a mask."""
@@ -45,8 +45,9 @@ def look(path: Path) -> Mask | None:
         with open_image(path) as image:
             if lossy(image, path):
                 return None
-            if image.mode in _MODES:
-                ids = _counted(np.array(image))
+            if image.mode in ONE_CHANNEL:
+                stretch = stretch_of(image)
+                ids = _counted(np.array(image).astype(np.int64) // stretch)
                 if ids is None or max(ids) > 255:
                     return None
                 if image.mode != "P":

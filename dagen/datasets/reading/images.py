@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from dagen.errors import DataError
 MOST = 2**27
 """Pixels of the largest picture that is read; decoding it takes about 1.3 GB of memory."""
 
-_ORIENTATION = 0x0112
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274  # TIFF's tags; EXIF has the last one, too
 _DEEP = re.compile(r";16[BLN]")  # Pillow's raw modes; BGR;16 is 16 bits for all channels together
 _DEEP_GREY = re.compile(r"\bI;16[BLN]?\b")
 _DIM = 16  # the upper 8 of 16 bits are below this in a picture of 12 bits or fewer
@@ -47,6 +48,9 @@ def open_image(path: Path) -> ImageFile.ImageFile:
             # Pillow warns at 89 megapixels and refuses twice that; the limit here is another.
             warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
             image = Pil.open(path)
+            # Without a name Pillow does not map the file into memory; of a TIFF that is turned by
+            # 90 degrees it would map rows of the wrong length.
+            image.filename = ""
     except FileNotFoundError:
         raise DataError(f"the image {path} is missing: restore it or get the data again.") from None
     except Pil.DecompressionBombError:
@@ -124,13 +128,17 @@ def image_size(path: Path) -> tuple[int, int]:
         DataError: the file is missing or not an image.
     """
     with open_image(path) as image:
-        if image.width == image.height:  # rotation is irrelevant; EXIF may follow a PNG's pixels
-            return image.height, image.width
+        width, height = image.size
+        if width == height:  # rotation is irrelevant; EXIF may follow a PNG's pixels
+            return height, width
+        if image.format == "TIFF":  # some releases of Pillow have turned the size already
+            tags: Mapping[int, int] = getattr(image, "tag_v2", {})
+            width, height = tags[_WIDTH], tags[_HEIGHT]
         try:
             turned = image.getexif().get(_ORIENTATION) in _TRANSPOSED
         except DAMAGED as error:
             raise DataError(f"{path} has damaged EXIF data ({short(error)}): replace it.") from None
-        return (image.width, image.height) if turned else (image.height, image.width)
+        return (width, height) if turned else (height, width)
 
 
 def short(error: BaseException) -> str:

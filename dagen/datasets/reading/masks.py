@@ -25,7 +25,9 @@ _CHANGED = (
     "which changes ids and colours at edges: save masks as PNG, from before they were compressed"
 )
 _ALPHA = ("RGBA", "LA", "PA")
-_MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
+ONE_CHANNEL = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
+"""Pillow's modes of files that hold ids."""
+
 _FEW_BITS = re.compile(r"\bL;([24])\b")  # grey of 2 or 4 bits, which Pillow stretches to 0 ... 255
 
 
@@ -144,6 +146,7 @@ def _decoded(
     """
     mode = image.mode
     stored = [str(tile) for tile in image.tile]  # gone once the pixels are loaded
+    stretch = stretch_of(image)
     ImageOps.exif_transpose(image, in_place=True)  # upright, as its image is read
     flat: Image.Image = image
     if mode in _ALPHA or ("transparency" in image.info and (mode == "RGB" or colours.alone)):
@@ -155,12 +158,12 @@ def _decoded(
         pixels = np.array(flat.convert("RGB"))
         grey = not colours.alone and bool((pixels == pixels[..., :1]).all())
         return pixels[..., 0].astype(np.int64) if grey else None, packed(pixels)
-    if flat.mode not in _MODES or colours.alone:
+    if flat.mode not in ONE_CHANNEL or colours.alone:
         raise Unclear(
             f"has mode {mode}; it must have one channel of class ids (mode L, P or I;16), or a "
             "colour for each class (mode RGB or P): convert it"
         )
-    ids = np.array(flat).astype(np.int64) // _stretch(stored)
+    ids = np.array(flat).astype(np.int64) // stretch
     if mode != "P" or not colours.ids:
         return ids, None
     palette = np.zeros((256, 3), np.uint8)
@@ -178,9 +181,13 @@ def _require_opaque(image: ImageFile.ImageFile) -> None:
         )
 
 
-def _stretch(stored: list[str]) -> int:
-    """By how much Pillow multiplies the ids of a file with few bits a pixel."""
-    for tile in stored:
+def stretch_of(image: ImageFile.ImageFile) -> int:
+    """By how much Pillow multiplies the ids of a file with few bits a pixel.
+
+    Args:
+        image: an opened file whose pixels have not been loaded.
+    """
+    for tile in map(str, image.tile):
         if found := _FEW_BITS.search(tile):
             return 85 if found[1] == "2" else 17
     return 1

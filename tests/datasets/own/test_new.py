@@ -15,7 +15,7 @@ from dagen.datasets.upkeep.check import check
 from dagen.errors import DataError, UsageError
 from dagen.types import Task
 from tests import tiny
-from tests.own import make_masks, make_roboflow
+from tests.own import grey_png, make_masks, make_roboflow
 
 
 def _bare(root: Path) -> Path:
@@ -35,6 +35,19 @@ def test_photographs_and_masks_in_two_folders(tmp_path: Path) -> None:
     assert abs(sum(float(line.split()[2]) for line in shares) - 100) < 0.05
     task = opening.declared("a", tmp_path)
     assert task is not None and opening.open_dataset("a", "train", task, tmp_path).label(0).any()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_masks_of_few_bits_are_seen_as_they_are_read(tmp_path: Path, bits: int) -> None:
+    root = _bare(make_masks(tmp_path / "a", "", values=(1,)))
+    for path in (root / "drawn").iterdir():
+        with Image.open(path) as mask:
+            ids = np.array(mask)
+        path.write_bytes(grey_png(ids, bits))
+    write(root)
+    assert declaration.read(root).ids == {"0": "background", "1": "class-1"}
+    data = opening.open_dataset("a", "val", Task.BINARY, tmp_path)
+    assert data.label(0).any()
 
 
 def test_splits_in_folders_and_ignored_pixels(tmp_path: Path) -> None:

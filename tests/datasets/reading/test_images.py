@@ -25,8 +25,9 @@ def _bytes(kind: str) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("name", ["x.png", "x.tif", "grey.tif", "deep.tif", "deep.png", "x.webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_are_turned_upright(tmp_path: Path, orientation: int) -> None:
+def test_images_are_turned_upright(tmp_path: Path, orientation: int, name: str) -> None:
     # What a camera held in each of the eight ways stores of the same scene.
     stored = {
         1: PIXELS,
@@ -40,9 +41,13 @@ def test_images_are_turned_upright(tmp_path: Path, orientation: int) -> None:
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "x.png"
-    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
-    assert np.array_equal(read_image(path), PIXELS)
+    path = tmp_path / name
+    one = stored if name.startswith("x") else stored[..., 0]
+    deep = one.astype(np.uint16) * 257 if name.startswith("deep") else one
+    options = {"lossless": True} if path.suffix == ".webp" else {}
+    Image.fromarray(np.ascontiguousarray(deep)).save(path, exif=exif, **options)
+    shown = PIXELS if one.ndim == 3 else np.repeat(PIXELS[..., :1], 3, axis=2)
+    assert np.array_equal(read_image(path), shown)
     assert image_size(path) == (6, 9)
 
 

@@ -1,5 +1,3 @@
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from PIL import Image
 
 from dagen.datasets.reading.masks import MaskFolder, read_mask
 from dagen.errors import DataError
+from tests.own import grey_png
 
 PIXELS = np.random.default_rng(0).integers(0, 256, size=(6, 9, 3), dtype=np.uint8)
 IDS = np.array([[0, 1, 2], [255, 4, 3]], dtype=np.uint8)
@@ -74,22 +73,10 @@ def test_grey_of_few_bits_keeps_its_ids(tmp_path: Path, bits: int) -> None:
     """PNG stores small ids in 2 or 4 bits, which Pillow stretches to the range of 8 bits."""
     ids = np.array([[0, 1, 2, 3]], np.uint8)
     path = tmp_path / "mask.png"
-    path.write_bytes(_grey_png(ids, bits))
+    path.write_bytes(grey_png(ids, bits))
     with Image.open(path) as image:
         assert image.mode == "L" and np.array(image)[0, 3] in (255, 51)
     assert np.array_equal(read_mask(path, range(4), (1, 4)), ids)
-
-
-def _grey_png(ids: np.ndarray, bits: int) -> bytes:
-    row = "".join(f"{value:0{bits}b}" for value in ids[0].tolist())
-    packed = int(row, 2).to_bytes(len(row) // 8, "big")
-    header = struct.pack(">IIBBBBB", ids.shape[1], 1, bits, 0, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b"")]
-    chunks = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.mark.parametrize("name", ["mask.jpg", "mask.png"])
@@ -151,11 +138,12 @@ def test_lossless_files_keep_their_ids(tmp_path: Path, name: str, options: dict[
     assert np.array_equal(read_mask(path, range(5), BLOCK.shape), BLOCK)
 
 
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif"])
 @pytest.mark.parametrize("palette", [False, True], ids=["grey", "palette"])
-def test_a_mask_is_turned_upright_as_its_image_is(tmp_path: Path, palette: bool) -> None:
+def test_a_mask_is_turned_upright_as_its_image_is(tmp_path: Path, palette: bool, name: str) -> None:
     mask, exif = Image.fromarray(IDS), Image.Exif()
     exif[0x0112] = 6  # what is stored must be turned to the right
     if palette:
         mask.putpalette([7] * 768)
-    mask.save(tmp_path / "mask.png", exif=exif)
-    assert np.array_equal(read_mask(tmp_path / "mask.png", range(5), (3, 2)), np.rot90(IDS, -1))
+    mask.save(tmp_path / name, exif=exif)
+    assert np.array_equal(read_mask(tmp_path / name, range(5), (3, 2)), np.rot90(IDS, -1))
