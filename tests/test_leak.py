@@ -33,6 +33,14 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     return {"teacher": {"teacher": {"maps": maps, "paste": 0.5}}}
 
 
+def _given(name: str, parts: Parts, folder: Path, task: Task) -> dict[str, dict[str, object]]:
+    """The settings of a strategy; a network that it asks has the classes of the run."""
+    if name != "distill":
+        return parts.get(name, {})
+    own = {"teacher": str(_start(folder, task)), "domain": "both", "features": 50, "affinity": 10}
+    return {"distill": own}
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network of two convolutions, as if a package brought it, and no pictures."""
@@ -73,7 +81,8 @@ def test_target_labels_cannot_reach_the_checkpoint(
     method = plugins.get("methods", name)
     values = {
         "src": "resortit", "tgt": "taco", "model": "toy", "method": name, "size": [32, 64],
-        "steps": 4, "batch": 2, "warmup": 1, "task": "binary", "parts": parts.get(name, {}),
+        "steps": 4, "batch": 2, "warmup": 1, "task": "binary",
+        "parts": _given(name, parts, tmp_path, Task.BINARY),
     }  # fmt: skip
     if method.needs_checkpoint:
         values["init"] = str(_start(tmp_path, Task.BINARY))
@@ -172,13 +181,14 @@ def own_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
     name: str, count: int, own_roots: dict[str, Path], parts: Parts, tmp_path: Path
 ) -> None:
+    task = declared(f"belt{count}", own_roots["honest"])
+    assert task is not None
     values = {
         "src": f"belt{count}", "tgt": f"site{count}", "model": "toy", "method": name,
-        "size": [32, 64], "steps": 4, "batch": 2, "warmup": 1, "parts": parts.get(name, {}),
+        "size": [32, 64], "steps": 4, "batch": 2, "warmup": 1,
+        "parts": _given(name, parts, tmp_path, task),
     }  # fmt: skip
     if plugins.get("methods", name).needs_checkpoint:
-        task = declared(f"belt{count}", own_roots["honest"])
-        assert task is not None
         values["init"] = str(_start(tmp_path, task))
     files, scores = {}, {}
     for kind in _KINDS:

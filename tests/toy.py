@@ -1,16 +1,20 @@
 """Networks and batches small enough to check by hand."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dagen.engine.stack import Stack
-from dagen.methods.base import Context, Setting
+from dagen.methods.base import Asked, Context, Setting
 from dagen.models.base import Network
 from dagen.runs.parts import arrange
 from dagen.types import Batch, SegOut, Task, View
+
+GIVEN: dict[str, dict[str, Any]] = {"distill": {"teacher": "toy"}}
+"""Parameters without which a strategy cannot be built; :func:`stacked` gives them."""
 
 
 class ToyNetwork(Network):
@@ -66,9 +70,23 @@ def stacked(
     batch_norm: str = "source",
     freeze_batch_norm: float = 1.0,
 ) -> Stack:
-    """A stack of strategies as they would be asked for, completed, ordered and checked."""
-    parts = arrange(names, configs, setting)
-    return Stack(student, parts, setting, batch_norm, freeze_batch_norm)
+    """A stack of strategies as they would be asked for, completed, ordered and checked.
+
+    Trained networks that they ask are ToyNetworks, unless the setting has them.
+    """
+    given = {name: GIVEN[name] for name in names if name in GIVEN}
+    parts = arrange(
+        names, given | {n: {**given.get(n, {}), **c} for n, c in configs.items()}, setting
+    )
+    asked = {name: toy_teacher(setting) for name in parts.networks} | dict(setting.networks)
+    return Stack(student, parts, replace(setting, networks=asked), batch_norm, freeze_batch_norm)
+
+
+def toy_teacher(setting: Setting) -> Asked:
+    """A seeded ToyNetwork as a trained one; the global generator is left as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(77)
+        return Asked(ToyNetwork(setting.num_classes), setting.size, 8)
 
 
 def batch(

@@ -53,8 +53,9 @@ def export(
             else in the other runtime; no file is written then.
     """
     from dagen.deploy import export as exporting
+    from dagen.runs.finding import file_of
 
-    file = _deployed(model, Path(runs))
+    file = file_of(str(model), Path(runs))
     exporting.check_format(format)
     return exporting.export(
         file,
@@ -67,12 +68,3 @@ def export(
         data_root=None if data_root is None else Path(data_root),
         licence=exporting.UNSTATED if licence is None else licence,
     )
-
-
-def _deployed(model: Path | str, runs: Path) -> Path:
-    """The deployed file of a run, or the file that is named."""
-    from dagen.runs import finding, results
-
-    if Path(model).suffix == ".safetensors":
-        return Path(model)
-    return finding.folder_of(str(model), runs) / results.MODEL

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dagen.engine.stack import Stack
 from dagen.errors import UsageError
-from dagen.methods.base import RunFacts, Setting
+from dagen.methods.base import Asked, RunFacts, Setting
 from dagen.models.base import Network, create_network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, offline
@@ -67,18 +67,21 @@ def check_init(config: Config, task: Task, init: str, card: Card) -> None:
         )
 
 
-def build_stack(plan: Plan, network: Network) -> Stack:
+def build_stack(plan: Plan, network: Network, asked: Mapping[str, Asked] | None = None) -> Stack:
     """The student with the strategies around it.
 
     Args:
         plan: plan of the run.
         network: the student.
+        asked: the trained networks that the strategies ask, by name.
 
     Raises:
         UsageError: a strategy cannot work with this network.
     """
     known = {field.name: getattr(plan.facts, field.name) for field in fields(RunFacts)}
-    setting = Setting(**known, feature_channels=network.feature_channels)
+    setting = Setting(
+        **known, feature_channels=network.feature_channels, networks=dict(asked or {})
+    )
     config = plan.config
     return Stack(network, plan.parts, setting, config.batch_norm, config.freeze_batch_norm)
 

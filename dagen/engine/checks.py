@@ -11,7 +11,7 @@ from dagen.datasets.loading.opening import open_dataset, open_scored, require
 from dagen.datasets.reading.files import Files
 from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
-from dagen.engine.teachers import open_maps
+from dagen.engine.teachers import open_maps, open_networks
 from dagen.errors import UsageError
 from dagen.models.deployed.file import read_deployed
 from dagen.runs.config import Config
@@ -43,6 +43,7 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
         check_extra_targets(plan, runtime.data_root)
     for kind in open_maps(plan, runtime.runs).values():
         kind.ready()
+    open_networks(plan, runtime.runs)
     check_classes(plan, runtime.data_root)
 
 

@@ -12,9 +12,10 @@ from dagen.datasets.loading.batches import Feed, drawn
 from dagen.datasets.maps.base import Map
 from dagen.engine.sampling import sampling_of
 from dagen.errors import UsageError
+from dagen.methods.base import Asked
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
-from dagen.scoring.teachers import open_teacher
+from dagen.scoring.teachers import open_network, open_teacher
 from dagen.system.files import write_atomically
 
 FILE = "teachers.json"
@@ -33,33 +34,43 @@ def open_maps(plan: Plan, runs: Path) -> dict[str, Map]:
     }
 
 
-def digests(maps: Mapping[str, Map]) -> dict[str, str]:
-    """The digests of the teachers among ``maps``; kinds of maps that are code have none."""
+def open_networks(plan: Plan, runs: Path) -> dict[str, Asked]:
+    """The trained networks that a run's strategies ask live, by name.
+
+    Raises:
+        DagenError: a network is missing or damaged, or segments other classes.
+    """
+    return {name: open_network(name, plan.facts, runs) for name in plan.parts.networks}
+
+
+def digests(maps: Mapping[str, Map], networks: Mapping[str, Asked]) -> dict[str, str]:
+    """The digests of a run's teachers by name; kinds of maps that are code have none."""
     code = plugins.names("maps")
-    return {name: kind.digest for name, kind in maps.items() if name not in code}
+    made = {name: kind.digest for name, kind in maps.items() if name not in code}
+    return made | {name: network.digest for name, network in networks.items()}
 
 
-def settle_teachers(folder: Path, maps: Mapping[str, Map]) -> None:
+def settle_teachers(folder: Path, own: Mapping[str, str]) -> None:
     """Keep the digests of a run's teachers, and refuse others in the same folder.
 
     Args:
         folder: the run's folder; it exists.
-        maps: the run's kinds of maps.
+        own: the digests of the run's teachers, by name.
 
     Raises:
         UsageError: the run began with other files.
     """
-    own, path = digests(maps), folder / FILE
+    path = folder / FILE
     if not own:
         return
     if not path.is_file():
-        write_atomically(path, json.dumps(own, indent=2).encode() + b"\n")
+        write_atomically(path, json.dumps(dict(own), indent=2).encode() + b"\n")
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = None
-    if before != own:
+    if before != dict(own):
         known = before if isinstance(before, dict) else {}
         changed = next((n for n in own if known.get(n) != own[n]), next(iter(own)))
         raise UsageError(

@@ -21,7 +21,7 @@ from dagen.engine.feeds import open_feeds
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks, fit
 from dagen.engine.sampling import sampling_of
-from dagen.engine.teachers import digests, make_maps, settle_teachers
+from dagen.engine.teachers import digests, make_maps, open_networks, settle_teachers
 from dagen.engine.trained import is_trained
 from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
@@ -53,17 +53,18 @@ class TrainingRun:
         """
         self.job, self.config = job, job.config
         self.network = build_network(job.runtime.located(job.config), job.plan.task)
-        self.stack = build_stack(job.plan, self.network)
+        asked = open_networks(job.plan, job.runtime.runs)
+        self.stack = build_stack(job.plan, self.network, asked)
         self.feeds = open_feeds(job.plan, job.runtime.data_root, job.runtime.runs)
         target = self.feeds.get("target")
-        self.maps = {} if target is None else target.maps
+        self.teachers = digests({} if target is None else target.maps, asked)
         self.candidates = Candidates(job.folder, job.plan.kept)
         self.trained = is_trained(job, self.candidates)
 
     def execute(self) -> RunResult:
         """Train, choose, score the deployed file, log. Rank 0 only."""
         job = self.job
-        settle_teachers(job.folder, self.maps)
+        settle_teachers(job.folder, self.teachers)
         write_atomically(job.folder / "config.json", self.config.to_json().encode())
         if labelled := self.feeds.get("labelled"):
             names = [labelled.dataset.name(i) for i in range(len(labelled.dataset))]
@@ -73,7 +74,7 @@ class TrainingRun:
             Progress(quiet=job.runtime.quiet) as progress,
         ):
             datasets = {stream: feed.dataset for stream, feed in self.feeds.items()}
-            log.describe(datasets, digests(self.maps), job.classes)
+            log.describe(datasets, self.teachers, job.classes)
             probes = open_probes(job.plan, job.runtime.data_root) if job.plan.kept else None
             if probes is not None:
                 judging.require(self.config, probes.domains)
@@ -192,7 +193,7 @@ class TrainingRun:
                     network, "source" if name == self.config.src else "target"
                 ),
                 selection=None if choice is None else choice.selection,
-                teachers=digests(self.maps),
+                teachers=self.teachers,
             ),
             log,
             Sheets(

@@ -17,10 +17,12 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from dagen.methods._asked import Asked
 from dagen.methods._context import Context
+from dagen.methods._setting import RunFacts, Setting
 from dagen.types import Batch, Domain, Pasting, Task
 
-__all__ = ["Context", "Domain", "Family", "Method", "RunFacts", "Setting"]
+__all__ = ["Asked", "Context", "Domain", "Family", "Method", "RunFacts", "Setting"]
 
 Family = Literal[
     "baseline",
@@ -35,46 +37,6 @@ Family = Literal[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunFacts:
-    """The facts of a run that are known before its network is built.
-
-    Attributes:
-        task: what is segmented.
-        stride: input pixels per logit, along each side.
-        steps: number of steps of the run.
-        size: height and width of the training images in pixels.
-        seed: seed of the run.
-        source_images: number of source images in one process's batch.
-        stream_images: number of images that an online part adapts to, all passes together; 0 in a
-            run that trains.
-    """
-
-    task: Task
-    stride: int
-    steps: int
-    size: tuple[int, int]
-    seed: int = 0
-    source_images: int = 2
-    stream_images: int = 0
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, background included."""
-        return self.task.num_classes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting(RunFacts):
-    """The facts that a part may know when it is built.
-
-    Attributes:
-        feature_channels: channels of ``SegOut.features``.
-    """
-
-    feature_channels: int
-
-
 class Method(nn.Module):
     """Base of every strategy.
 
@@ -83,7 +45,8 @@ class Method(nn.Module):
             source; its defaults are the paper's, rescaled where the docstring says so.
         family: family of the strategy in tables.
         paper: short reference, such as ``"Vu et al., CVPR 2019"``.
-        streams: the domains whose images it needs.
+        streams: the domains whose images it needs with default parameters; see also
+            :meth:`streams_of`.
         maps: the per-image maps that it always needs, by name (``View.maps``); see also
             :meth:`maps_of`. They come with the target's training images, so not in an online part.
         requires: parts that must come before it in the stack (added if missing).
@@ -148,6 +111,19 @@ class Method(nn.Module):
     def predicts(cls, config: Any) -> bool:
         """Whether :meth:`predictor` changes what is scored, given the part's parameters."""
         return cls.predictor is not Method.predictor
+
+    @classmethod
+    def streams_of(cls, config: Any) -> frozenset[Domain]:
+        """The domains whose images it needs with these parameters."""
+        return cls.streams
+
+    @classmethod
+    def networks_of(cls, config: Any) -> tuple[str, ...]:
+        """The trained networks that it asks (``Setting.networks``), as a user writes them.
+
+        Each is a finished run or a deployed file, and segments the classes of the run.
+        """
+        return ()
 
     @classmethod
     def maps_of(cls, config: Any) -> Mapping[str, Mapping[str, Any]]:

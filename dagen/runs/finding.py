@@ -1,4 +1,4 @@
-"""Finds a finished run by its folder, its name, or the hash at the end of its name."""
+"""Finds a finished run, or its deployed file, by folder, name, or the hash at the name's end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dagen.errors import UsageError
 from dagen.runs import results
+
+_DEPLOYED = ".safetensors"
 
 
 def folder_of(given: str, runs: Path) -> Path:
@@ -42,3 +44,18 @@ def folder_of(given: str, runs: Path) -> Path:
         f"there is no run {given}; {runs} has {len(finished)} finished run(s).{hint} Give a "
         "run's name, the hash at its end or its folder, and --runs FOLDER if runs are elsewhere."
     )
+
+
+def file_of(given: str, runs: Path) -> Path:
+    """The deployed file of a finished run, or a deployed file itself.
+
+    Args:
+        given: a deployed file (``.safetensors``), ``run:NAME``, or what :func:`folder_of` takes.
+        runs: folder of all runs.
+
+    Raises:
+        UsageError: there is no such run, or it is not finished.
+    """
+    if Path(given).suffix == _DEPLOYED:
+        return Path(given).expanduser()
+    return folder_of(given.removeprefix(results.RUN), runs) / results.MODEL

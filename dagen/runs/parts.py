@@ -34,7 +34,7 @@ class Parts:
     @property
     def streams(self) -> frozenset[Domain]:
         """The domains whose images the parts need."""
-        return frozenset().union(*(_method(name).streams for name in self.configs))
+        return frozenset().union(*(_method(n).streams_of(own) for n, own in self.configs.items()))
 
     @property
     def maps(self) -> dict[str, Mapping[str, Any]]:
@@ -43,6 +43,12 @@ class Parts:
         for name, config in self.configs.items():
             found |= _method(name).maps_of(config)
         return found
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The trained networks that the parts ask, each once; see ``Method.networks_of``."""
+        every = (_method(name).networks_of(own) for name, own in self.configs.items())
+        return tuple(dict.fromkeys(name for names in every for name in names))
 
     @property
     def pasting(self) -> Pasting | None:

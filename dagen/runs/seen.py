@@ -7,13 +7,16 @@ only if they have seen the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
+from typing import Any
 
 from dagen import plugins
 from dagen.datasets.maps.teachers.known import all_known
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import read_card
+from dagen.runs.config import Config
+from dagen.runs.finding import file_of
 from dagen.runs.plan import Plan
 from dagen.runs.results import located
 
@@ -37,10 +40,12 @@ def seen_besides(plan: Plan, runs: Path) -> tuple[str, ...]:
     if init is None:
         found = [*_of_start(config.model, config.model_options)]
     else:
-        found = [*_of_card(read_card(Path(init)))]
+        found = [*_of_card(read_card(Path(init)), config)]
     found += config.extra_tgt
     for name in plan.parts.maps:
-        found += _of_map(name, runs)
+        found += _of_map(name, runs, config)
+    for name in plan.parts.networks:
+        found += _of_card(read_card(file_of(name, runs)), config)
     if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
         found.append(pasting.empty)
     return tuple(name for name in dict.fromkeys(found) if name not in own)
@@ -57,20 +62,30 @@ def _of_start(model: str, options: dict[str, object]) -> Iterator[str]:
         yield begins.data
 
 
-def _of_card(card: Card) -> Iterator[str]:
+def _of_card(card: Card, config: Config) -> Iterator[str]:
     yield from card.seen or _of_start(card.model, card.options)
     run = card.run
+    if config.tgt is not None and config.target_labels != "all":
+        yield from _target_labels(run, config.tgt)
     extra = (*run.get("extra_src", ()), *run.get("extra_tgt", ()))
     for name in (run.get("src"), run.get("tgt"), *extra):
         if isinstance(name, str):
             yield name
 
 
-def _of_map(name: str, runs: Path) -> Iterator[str]:
+def _target_labels(run: Mapping[str, Any], tgt: str) -> Iterator[str]:
+    """Labels of the target that another run learned from: with them, it is no longer unlabelled."""
+    if tgt in (run.get("src"), *run.get("extra_src", ())):
+        yield f"labels of {tgt}"
+    elif (count := run.get("target_labels")) and run.get("tgt") == tgt:
+        yield f"{count} labels of {tgt}"
+
+
+def _of_map(name: str, runs: Path, config: Config) -> Iterator[str]:
     """What a teacher has seen; a map computed from the image alone has seen nothing."""
     path = Path(located(name, runs) or name)
     if path.suffix == ".safetensors":
-        yield from _of_card(read_card(path))
+        yield from _of_card(read_card(path), config)
     elif name in all_known():
         yield all_known()[name].data
     elif name not in plugins.names("maps"):

@@ -20,8 +20,11 @@ from dagen.datasets.maps.teachers import known
 from dagen.datasets.maps.teachers.onnx_file import OnnxMap
 from dagen.datasets.maps.teachers.opening import open_map
 from dagen.errors import DataError, UsageError
-from dagen.models.deployed.file import read_card
-from dagen.runs.results import RUN, located
+from dagen.methods.base import Asked, RunFacts
+from dagen.models.deployed.card import Card
+from dagen.models.deployed.file import load_deployed, read_card
+from dagen.runs.finding import file_of
+from dagen.runs.results import RUN
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import Image, Pixels, Task
@@ -51,16 +54,10 @@ class NetworkMap(Map):
             DagenError: the file is missing, damaged, or not written by dagen.
             UsageError: the network segments other classes.
         """
-        card = read_card(path)
-        if card.kind.classes != task.classes:
-            raise UsageError(
-                f"the teacher {path} segments {', '.join(card.kind.classes)}; this run segments "
-                f"{', '.join(task.classes)}: give a teacher of the same classes."
-            )
-        content = path.read_bytes()
+        _require_same_classes(path, read_card(path), task)
         self.path = path
-        self.bytes = len(content)
-        self.digest = f"network/1 {hashlib.sha256(content).hexdigest()}"
+        self.bytes = path.stat().st_size
+        self.digest = _digest(path)
         self._predictor: TorchPredictor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,6 +71,40 @@ class NetworkMap(Map):
         p = self._predictor(resize(image, small))
         made = np.ascontiguousarray(np.round(255 * p).transpose(1, 2, 0))
         return np.asarray(made, np.uint8)
+
+
+def _digest(path: Path) -> str:
+    return f"network/1 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _require_same_classes(path: Path, card: Card, task: Task) -> None:
+    if card.kind.classes != task.classes:
+        raise UsageError(
+            f"the teacher {path} segments {', '.join(card.kind.classes)}; this run segments "
+            f"{', '.join(task.classes)}: give a teacher of the same classes."
+        )
+
+
+def open_network(name: str, facts: RunFacts, runs: Path) -> Asked:
+    """A trained network that strategies ask live, at the size at which it was trained.
+
+    Training images that are smaller or larger are resized, so that objects have the scale that it
+    knows; its input keeps their aspect.
+
+    Args:
+        name: a deployed file, ``run:NAME``, or a run's name or folder.
+        facts: what the run segments, and the size of its images.
+        runs: folder of all runs.
+
+    Raises:
+        UsageError: there is no such run, or the network segments other classes.
+        DagenError: the file is missing, damaged, or not written by dagen.
+    """
+    path = file_of(name, runs)
+    network, card = load_deployed(path)
+    _require_same_classes(path, card, facts.task)
+    size = cover(facts.size, card.size, network.multiple)
+    return Asked(network, size, network.feature_channels, _digest(path))
 
 
 def open_teacher(
@@ -92,9 +123,7 @@ def open_teacher(
         DagenError: it is missing, damaged or segments other classes; nothing has that name.
     """
     if name.startswith(RUN) or name.endswith(DEPLOYED):
-        path = located(name, runs)
-        assert path is not None
-        return NetworkMap(Path(path).expanduser(), task)
+        return NetworkMap(file_of(name, runs), task)
     return open_map(name, prepared)
 
 

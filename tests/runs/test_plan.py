@@ -11,6 +11,7 @@ from dagen.errors import UsageError
 from dagen.models.base import Network
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.plan import evenly_spaced, plan_run
+from tests.toy import GIVEN
 
 
 def config(**values: Any) -> Config:
@@ -28,7 +29,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", plugins.names("methods"))
 def test_every_strategy_is_planned_without_a_network(name: str) -> None:
-    plan = plan_run(config(method=name, init="run:before", model="icnet", task="binary"))
+    given = {name: GIVEN[name]} if name in GIVEN else {}
+    plan = plan_run(
+        config(method=name, init="run:before", model="icnet", task="binary", parts=given)
+    )
     method = plugins.get("methods", name)
     assert name in plan.parts.names
     assert method.streams <= plan.parts.streams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields as fields_of
 from typing import Any, get_args
 
 from dagen import plugins
@@ -113,9 +114,16 @@ def _command(name: str) -> str:
     init = " --init model.safetensors" if any(part.needs_checkpoint for part in parts) else ""
     if name == "supervised":
         return "dagen train --src resortit"
+    asks = "".join(f" --set {name}.{field}=RUN" for field in _asked(method))
     if "target" in {d for part in parts for d in part.streams} or method.online:
-        return f"dagen adapt --src resortit --tgt taco --method {name}{init}"
-    return f"dagen train --src resortit --score taco --method {name}"
+        return f"dagen adapt --src resortit --tgt taco --method {name}{init}{asks}"
+    return f"dagen train --src resortit --score taco --method {name}{asks}"
+
+
+def _asked(method: type[Method]) -> list[str]:
+    """The parameters that name a trained network and have no default."""
+    empty = [field.name for field in fields_of(method.Config) if field.default == ""]
+    return empty if "" in method.networks_of(method.Config()) else []
 
 
 def _results(name: str, every: list[Line]) -> str:
