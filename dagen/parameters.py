@@ -98,7 +98,10 @@ def complaint(error: ErrorDetails, *where: str) -> str:
         where: owner of the parameter, if its own name does not say so.
     """
     name = short(".".join([*where, *map(str, error["loc"])])) or "it"
-    message = short(error["msg"][0].lower() + error["msg"][1:], 160)
+    message = error["msg"].removeprefix("Value error, ")
+    message = short(message[0].lower() + message[1:], 160)
     if error["type"] == "missing":
         return f"{name} is missing: {message}"
+    if error["type"] == "value_error" and not (where or error["loc"]):
+        return message  # of values that do not fit together, which it names
     return f"{name} is {quoted(error['input'])}: {message}"

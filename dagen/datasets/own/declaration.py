@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import combinations
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -28,8 +29,6 @@ SPLITS = ("train", "val", "test")
 
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-
 
 class Splits(BaseModel):
     """Which images belong to a split.
@@ -44,8 +43,8 @@ class Splits(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     train: str | list[str] | None = None
-    val: str | list[str] | Share | None = None
-    test: str | list[str] | Share | None = None
+    val: str | list[str] | float | None = None
+    test: str | list[str] | float | None = None
     seed: int = 0
 
     def of(self, split: str) -> str | list[str] | float | None:
@@ -64,17 +63,40 @@ class Splits(BaseModel):
         given = {split: self.of(split) for split in SPLITS}
         return {split: share for split, share in given.items() if isinstance(share, float)}
 
-    @field_validator("train", "val", "test")
+    @property
+    def words(self) -> dict[str, str]:
+        """The words in place of ``{split}`` by split."""
+        given = {split: self.of(split) for split in SPLITS}
+        return {k: v for k, v in given.items() if isinstance(v, str) and not v.endswith(".txt")}
+
+    @field_validator("train", "val", "test", mode="before")
     @classmethod
-    def _below(cls, entry: object) -> object:
-        if isinstance(entry, str) and not lexically_inside(entry):
-            raise ValueError(f"{quoted(entry)} is not a path below the folder of {FILE}")
+    def _kind(cls, entry: object, field: ValidationInfo) -> object:
+        shared = field.field_name != "train"
+        if isinstance(entry, str):
+            if not lexically_inside(entry):
+                raise ValueError(f"{quoted(entry)} is not a path below the folder of {FILE}")
+            return PurePosixPath(entry).as_posix()
+        names = isinstance(entry, list) and all(isinstance(each, str) for each in entry)
+        if not (names or (shared and isinstance(entry, float) and 0 < entry < 1)):
+            raise ValueError(
+                "give a word for {split}, a list of names, or a text file (*.txt)"
+                f"{', or a share between 0 and 1' if shared else ''}"
+            )
         return entry
 
     @model_validator(mode="after")
     def _fit(self) -> Splits:
         if sum(self.shares.values()) >= 1:
             raise ValueError("shares of val and test must leave images for training")
+        # Folders have the names of splits, unless words are given; few sets have a test split.
+        own = {split: split for split in ("train", "val") if self.of(split) is None}
+        for (one, word), (other, same) in combinations((own | self.words).items(), 2):
+            if f"{word}/".startswith(f"{same}/") or f"{same}/".startswith(f"{word}/"):
+                raise ValueError(
+                    f"{one} is {quoted(word)} and {other} is {quoted(same)}, so both would have "
+                    "the same images: give each split its own"
+                )
         return self
 
 
@@ -159,6 +181,17 @@ class Declaration(BaseModel):
             raise ValueError(
                 f"ids of masks are 0 to 255, and classes has {len(self.classes or ())}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _place_words(self) -> Declaration:
+        told = self.images + (self.annotations if self.kind == "coco" else "")
+        for split, word in self.splits.words.items():
+            if "{split}" not in told:
+                raise ValueError(
+                    f"splits.{split} is {quoted(word)}, a word for {{split}}, which is not in "
+                    "images: write it there, or give a share (0.2), a list, or a text file (*.txt)"
+                )
         return self
 
     @property

@@ -54,3 +54,28 @@ def test_nothing_outside_the_folder_is_a_split(tmp_path: Path, entry: str) -> No
     (root / "names.txt").symlink_to(tmp_path / "names.txt")
     with pytest.raises(DataError, match="a symbolic link leads out of"):
         _split(root, "val")
+
+
+@pytest.mark.parametrize("words", ['train = "a", val = "a"', 'val = "train"', 'test = "val/./b"'])
+def test_splits_of_the_same_images_are_one_line(tmp_path: Path, words: str) -> None:
+    root = make_masks(tmp_path / "a", "")
+    (root / "dagen.toml").write_text(f'kind = "folder"\n{IDS}splits = {{{words}}}\n')
+    with pytest.raises(DataError, match="both would have the same images: give each split its own"):
+        _split(root, "train")
+
+
+@pytest.mark.parametrize("word", ["valid", "0.2"])
+def test_a_word_without_a_place_is_one_line(tmp_path: Path, word: str) -> None:
+    root = make_masks(tmp_path / "a", f'{IDS}splits = {{val = "{word}"}}\n')
+    with pytest.raises(DataError, match=rf"splits\.val is '{word}', a word for {{split}}.*a share"):
+        _split(root, "train")
+
+
+@pytest.mark.parametrize("entry", ["1", "0.0", "nan", "[1]", "true", "1979-05-27", "{a = 1}"])
+def test_an_entry_of_another_kind_is_one_short_line(tmp_path: Path, entry: str) -> None:
+    root = make_masks(tmp_path / "a", f"{IDS}splits = {{val = {entry}}}\n")
+    with pytest.raises(
+        DataError, match=r"splits\.val is .*: .* or a share between 0 and 1\."
+    ) as got:
+        _split(root, "val")
+    assert str(got.value).count("splits.val") == 1
