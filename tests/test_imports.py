@@ -32,7 +32,7 @@ cli
 FLOOR = {room: n for n, line in enumerate(ORDER.split("\n")) for room in line.split()}
 HEAVY = {
     "mlflow", "umap", "albumentations", "onnx", "onnxruntime", "openvino", "ray", "sklearn",
-    "kornia", "pytorch_metric_learning", "matplotlib", "gdown", "httpx", "pandas", "scipy",
+    "kornia", "pytorch_metric_learning", "av", "matplotlib", "gdown", "httpx", "pandas", "scipy",
 }  # fmt: skip
 
 

@@ -147,7 +147,8 @@ def predict(
     Args:
         model: a deployed or exported file, or a result of :func:`load` (for many images
             in a row, so that the file is read once).
-        images: (H, W, 3) uint8 RGB; or an image file, or a folder of images.
+        images: (H, W, 3) uint8 RGB; or an image file, a folder of images, a video, the index of a
+            camera as text (``"0"``), or an address of a stream (``rtsp://``, ``http://``).
         out: folder of the masks and overlays, made if missing; for image files only.
         size: see :func:`load`; for a deployed file only.
         device: see :func:`load`; for a deployed file only.
@@ -156,13 +157,16 @@ def predict(
     Returns:
         For an array: ``mask``, (H, W) uint8 class ids, and ``probabilities``, (C, H, W) float32.
         For image files: the masks that were written, PNG files (mode L) of class ids, each with an
-        overlay image beside it.
+        overlay image beside it. For a video, the masks of its frames; a camera or a stream runs
+        until SIGTERM or Ctrl-C.
 
     Raises:
         UsageError: an array of another shape or type, no image, no ``out`` for image files, two
             images whose masks would share a name, a file in ``out`` that dagen did not write, or an
             invalid size or device.
-        DataError: some images cannot be read; the others were segmented.
+        DataError: some images cannot be read, or a video breaks off or is damaged; the others were
+            segmented.
+        Stopped: SIGTERM or Ctrl-C came before the end of a video file.
         DagenError: the deployed file is missing or damaged, or a mask cannot be written.
     """
     from dagen.scoring.prediction import predict_files, predict_image
@@ -174,6 +178,12 @@ def predict(
         return predict_image(predictor, images)
     if out is None:
         raise UsageError(f"{images} needs a folder for its masks; give it as out.")
+    from dagen.scoring.video.addresses import is_video
+
+    if is_video(str(images)):
+        from dagen.scoring.video.prediction import masks_of_video
+
+        return masks_of_video(predictor, str(images), Path(out), quiet=quiet)
     return predict_files(predictor, Path(images), Path(out), quiet=quiet).written
 
 

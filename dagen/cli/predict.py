@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagen.cli import options
+from dagen.cli._filming import Wants, film
+from dagen.errors import UsageError, short
 
 if TYPE_CHECKING:
     from dagen.scoring.objects import Shape
@@ -22,31 +24,58 @@ def add_to(app: typer.Typer) -> None:
 
 def predict(
     model: options.Deployed,
-    images: Annotated[Path, typer.Argument(help="An image, or a folder of images.")],
+    images: Annotated[
+        str,
+        typer.Argument(
+            help="An image, a folder of images, a video, a camera's index (0), or an address "
+            "(rtsp://, http://)."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("predictions"),
+    masks: Annotated[
+        bool, typer.Option("--masks/--no-masks", help="Write masks; of a video, one a frame.")
+    ] = True,
+    overlay: Annotated[
+        bool, typer.Option("--overlay/--no-overlay", help="Write overlays; of a video, a video.")
+    ] = True,
     objects: Annotated[
         Path | None,
         typer.Option(
-            help="File for all objects as COCO JSON; - prints each as a GeoJSON line, in pixels."
+            help="File for all objects as COCO JSON (of a video also .jsonl: a line for each "
+            "frame); - prints each as a GeoJSON line, in pixels."
         ),
     ] = None,
     least: Annotated[
         int, typer.Option("--min-area", min=1, help="Pixels of the smallest object.")
     ] = 1,
+    seconds: Annotated[
+        float | None, typer.Option(help="End a video, camera or stream after this time.")
+    ] = None,
     size: options.Cover = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Segment images: writes a mask of class ids (PNG) and an overlay for each.
+    """Segment images or a video: writes a mask of class ids (PNG) for each, and overlays.
 
     Pictures are never overwritten; masks and overlays of earlier calls are, and are left out of
     what is segmented. Pictures that cannot be read are listed at the end (exit code 1).
+
+    No frame of a video file is left out. A camera or stream runs until Ctrl-C, and frames that come
+    while the network is busy are dropped and counted.
     """
     from dagen.api import networks
     from dagen.scoring.objects import CocoObjects, feature, require_own
     from dagen.scoring.prediction import NotSegmented, predict_files
+    from dagen.scoring.video.addresses import is_video
     from dagen.system.files import make_folder, write_atomically
 
+    if is_video(images):
+        wants = Wants(out, masks, overlay, objects, least, seconds)
+        film(lambda: networks.load(model, size=size, device=device), images, wants, quiet=quiet)
+        return
+    if not masks or seconds is not None:
+        option = "--seconds" if masks else "--no-masks"
+        raise UsageError(f"{option} is for a video, and {short(images, 200)} is none; omit it.")
     if objects is not None and objects != Path("-"):
         require_own(objects)
     predictor = networks.load(model, size=size, device=device)
@@ -61,13 +90,21 @@ def predict(
     failures: list[str] = []
     wanted = None if objects is None else on_objects
     try:
-        done = predict_files(predictor, images, out, quiet=quiet, on_objects=wanted, least=least)
+        done = predict_files(
+            predictor,
+            Path(images),
+            out,
+            quiet=quiet,
+            overlays=overlay,
+            on_objects=wanted,
+            least=least,
+        )
     except NotSegmented as error:
         done, failures = error.done, error.failures
     if objects is not None and not lines:
         make_folder(objects.parent)
         write_atomically(objects, json.dumps(document.document()).encode())
-    for line in _told(done, out, objects):
+    for line in _told(done, out, objects, overlay):
         typer.echo(line, err=lines)
     for failure in failures:
         typer.echo(failure, err=True)
@@ -76,9 +113,10 @@ def predict(
         raise typer.Exit(1)
 
 
-def _told(done: Segmented, out: Path, objects: Path | None) -> list[str]:
+def _told(done: Segmented, out: Path, objects: Path | None, overlay: bool) -> list[str]:
     count, total = len(done.written), sum(done.seconds.values())
-    told = [f"{count} image(s) segmented; masks and overlays are in {out}."]
+    what = "masks and overlays" if overlay else "masks"
+    told = [f"{count} image(s) segmented; {what} are in {out}."]
     if objects is not None:
         where = "" if objects == Path("-") else f"; they are in {objects}"
         told.append(f"{done.found} object(s) found{where}.")

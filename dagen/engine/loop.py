@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -22,6 +19,7 @@ from dagen.models.base import Network
 from dagen.runs.config import Config
 from dagen.system.distributed import World
 from dagen.system.seeding import hash_seed
+from dagen.system.stopping import asked_to_stop
 from dagen.types import Batch
 
 
@@ -210,29 +208,3 @@ def _enough_values(config: Config) -> Iterator[None]:
             f"step (batch {config.batch}) at {height}x{width} is too little; give a larger --batch "
             "or --size."
         ) from None
-
-
-@contextmanager
-def asked_to_stop() -> Iterator[list[int]]:
-    """The numbers of the signals that asked to stop; the loop looks at them after each step.
-
-    These are SIGTERM and the first Ctrl-C (SIGINT). A second Ctrl-C ends the program at once.
-    """
-    came: list[int] = []
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        if signum == signal.SIGINT and signum in came:
-            raise KeyboardInterrupt
-        came.append(signum)
-
-    wanted = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        wanted.append(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread():
-        wanted = []  # only the main thread can handle signals
-    before = {each: signal.signal(each, note) for each in wanted}
-    try:
-        yield came
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

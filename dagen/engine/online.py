@@ -34,13 +34,14 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
 from dagen.engine.answers import Answers
-from dagen.engine.loop import Hooks, asked_to_stop
+from dagen.engine.loop import Hooks
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import at_image_size
 from dagen.system.seeding import hash_seed
+from dagen.system.stopping import asked_to_stop
 from dagen.types import Batch, View
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,17 +146,26 @@ class CocoObjects:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
-    def add(self, name: str, size: tuple[int, int], found: list[Shape]) -> None:
+    def add(
+        self,
+        name: str,
+        size: tuple[int, int],
+        found: list[Shape],
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         """Add an image.
 
         Args:
             name: its file name.
             size: height and width in pixels.
             found: its objects.
+            more: further fields of the image, such as the time of a video's frame.
         """
         number = len(self._images) + 1
         height, width = size
-        self._images.append({"id": number, "file_name": name, "width": width, "height": height})
+        self._images.append(
+            {"id": number, "file_name": name, "width": width, "height": height, **(more or {})}
+        )
         for shape in found:
             self._annotations.append(
                 {

@@ -17,7 +17,6 @@ HATCH: tuple[tuple[int, int, int], tuple[int, int, int]] = ((170, 170, 170), (90
 """The two greys of ignored pixels."""
 
 _STRIPE = 3  # width of a grey stripe in pixels
-_BAND = 2 * _STRIPE * 100  # rows; whole pairs of stripes, so that they go on
 
 
 def colourise(label: Pixels, task: Task) -> Pixels:
@@ -33,17 +32,38 @@ def colourise(label: Pixels, task: Task) -> Pixels:
     Raises:
         UsageError: an id that is neither a class nor 255.
     """
-    wrong = np.setdiff1d(label, [*range(task.num_classes), IGNORE])
-    if len(wrong):
-        raise UsageError(
-            f"the label has the id {wrong[0]}; ids are 0 to {task.num_classes - 1} "
-            f"({', '.join(task.classes)}) and {IGNORE} for ignored."
-        )
+    present = _present(label, task)
     table = np.zeros((256, 3), np.uint8)
     table[: task.num_classes] = task.colours
     colours = table[label]
-    diagonal = np.add.outer(np.arange(label.shape[0]), np.arange(label.shape[1])) // _STRIPE % 2
-    return np.where((label == IGNORE)[..., None], np.array(HATCH, np.uint8)[diagonal], colours)
+    if IGNORE in present:
+        for colour, stripe in zip(HATCH, _stripes(label), strict=True):
+            colours[stripe] = colour
+    return colours
+
+
+def _present(label: Pixels, task: Task) -> list[int]:
+    """The ids in a label, in order.
+
+    Raises:
+        UsageError: an id that is neither a class nor 255.
+    """
+    present = [int(i) for i in np.flatnonzero(np.bincount(label.reshape(-1), minlength=256))]
+    for i in present:
+        if i >= task.num_classes and i != IGNORE:
+            raise UsageError(
+                f"the label has the id {i}; ids are 0 to {task.num_classes - 1} "
+                f"({', '.join(task.classes)}) and {IGNORE} for ignored."
+            )
+    return present
+
+
+def _stripes(label: Pixels) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The ignored pixels in the stripes of either grey."""
+    rows, columns = (np.arange(side, dtype=np.int32) for side in label.shape)
+    second = np.add.outer(rows, columns) // _STRIPE % 2 == 1
+    ignored = label == IGNORE
+    return ignored & ~second, ignored & second
 
 
 def overlay(image: Pixels, label: Pixels, task: Task, alpha: float = 0.45) -> Pixels:
@@ -68,15 +88,27 @@ def overlay(image: Pixels, label: Pixels, task: Task, alpha: float = 0.45) -> Pi
         )
     if not 0 <= alpha <= 1:
         raise UsageError(f"alpha is {alpha}; it must be from 0 to 1.")
-    drawn, marked = np.empty_like(image), label >= task.foreground.start
-    outline = _outline(label) & marked
-    # In bands of rows: the sums take a hundred bytes a pixel.
-    for top in range(0, label.shape[0], _BAND):
-        rows = slice(top, top + _BAND)
-        colours = colourise(label[rows], task)
-        blend = np.rint(image[rows] * (1 - alpha) + colours * alpha).astype(np.uint8)
-        inside = np.where(marked[rows][..., None], blend, image[rows])
-        drawn[rows] = np.where(outline[rows][..., None], colours, inside)
+    drawn, values = image.copy(), np.arange(256)[:, None]
+    whole = np.ascontiguousarray(image)
+    for i in _present(label, task):
+        if i < task.foreground.start:
+            continue
+        masks = _stripes(label) if i == IGNORE else (label == i,)
+        colours = HATCH if i == IGNORE else (task.colours[i],)
+        for colour, mask in zip(colours, masks, strict=True):
+            # What each value of a channel becomes: a hundred times less to compute than the image.
+            blend = np.rint(values * (1 - alpha) + np.array(colour) * alpha).astype(np.uint8)
+            mixed = np.asarray(cv2.LUT(whole, blend[None]))
+            cv2.copyTo(mixed, mask.view(np.uint8), drawn)
+    rows, columns = np.nonzero(_outline(label) & (label >= task.foreground.start))
+    table = np.zeros((256, 3), np.uint8)
+    table[: task.num_classes] = task.colours
+    edge = label[rows, columns]
+    drawn[rows, columns] = np.where(
+        (edge == IGNORE)[:, None],
+        np.array(HATCH, np.uint8)[(rows + columns) // _STRIPE % 2],
+        table[edge],
+    )
     return drawn
 
 

@@ -43,14 +43,15 @@ class Segmented:
     seconds: dict[str, float] = field(default_factory=dict)
     found: int = 0
 
-    @contextmanager
-    def clocked(self, name: str) -> Iterator[None]:
-        """Add the time inside the block to one of :attr:`seconds`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+@contextmanager
+def clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the time inside the block to ``seconds[name]``."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 OnObjects = Callable[[str, tuple[int, int], list[Shape]], None]
@@ -101,6 +102,7 @@ def predict_files(
     out: Path,
     *,
     quiet: bool = True,
+    overlays: bool = True,
     on_objects: OnObjects | None = None,
     least: int = 1,
 ) -> Segmented:
@@ -115,6 +117,7 @@ def predict_files(
         images: a file or a folder.
         out: folder to write to; made if missing.
         quiet: no progress display.
+        overlays: whether to write overlays too; those of earlier calls stay.
         on_objects: called after each picture, if given.
         least: pixels of the smallest object.
 
@@ -134,22 +137,22 @@ def predict_files(
         bar = progress.task("segmenting", len(job.masks))
         for file, path in job.masks.items():
             try:
-                with done.clocked("reading"):
+                with clocked(done.seconds, "reading"):
                     image = read_image(file)
-                with done.clocked("network"):
-                    label, confidence = _segment(predictor, image, on_objects is not None)
+                with clocked(done.seconds, "network"):
+                    label, confidence = segment(predictor, image, on_objects is not None)
             except DataError as error:
                 failures.append(str(error))
             except MemoryError:
                 failures.append(f"{file} needs more memory than there is: scale it down.")
             else:
                 if confidence is not None and on_objects is not None:
-                    with done.clocked("objects"):
+                    with clocked(done.seconds, "objects"):
                         found = shapes(label, confidence, predictor.task, least)
                         on_objects(_name(file, images), label.shape, found)
                     done.found += len(found)
-                with done.clocked("writing"):
-                    _write(image, label, predictor.task, path)
+                with clocked(done.seconds, "writing"):
+                    _write(image, label, predictor.task, path, overlays)
                 done.written.append(path)
             bar.advance()
     if failures:
@@ -161,12 +164,20 @@ def _name(file: Path, images: Path) -> str:
     return file.name if file == images else file.relative_to(images).as_posix()
 
 
-def _segment(
+def segment(
     predictor: Predictor, image: Pixels, confident: bool
 ) -> tuple[Label, NDArray[np.float32] | None]:
     """The mask of an image and, if wanted, the probability of each pixel's class.
 
     A huge image is segmented smaller, so that memory stays bounded.
+
+    Args:
+        predictor: what segments it.
+        image: (H, W, 3) uint8 RGB.
+        confident: whether the probabilities are wanted.
+
+    Returns:
+        (H, W) uint8 class ids; (H, W) float32, or None.
     """
     height, width = image.shape[:2]
     scale = math.sqrt(_MOST / (predictor.task.num_classes * height * width))
@@ -185,12 +196,14 @@ def _segment(
     return np.asarray(label, np.uint8), largest
 
 
-def _write(image: Pixels, label: Label, task: Task, path: Path) -> None:
+def _write(image: Pixels, label: Label, task: Task, path: Path, overlays: bool) -> None:
     make_folder(path.parent)
     mark = PngInfo()
     mark.add_text(*MARK)
     flat = Image.fromarray(label)
     write_atomically(path, lambda file: flat.save(file, "png", pnginfo=mark))
+    if not overlays:
+        return
     drawn = _with_legend(Image.fromarray(overlay(image, label, task)), task)
     drawn.thumbnail((_SIDE, _SIDE))
     write_atomically(overlay_of(path), lambda file: drawn.save(file, "jpeg", quality=92))

@@ -10,6 +10,7 @@ from dagen.datasets.reading.formats import unread
 from dagen.datasets.reading.images import open_image
 from dagen.datasets.reading.paths import list_images, list_unread
 from dagen.errors import DataError, UsageError
+from dagen.scoring.video.addresses import SUFFIXES
 
 MARK = ("Software", "dagen predict")
 """The text in every mask's PNG file by which dagen knows its own."""
@@ -45,13 +46,20 @@ def plan(images: Path, out: Path) -> Job:
     if images.is_file():
         return Job(_checked({images: out / f"{images.stem}.png"}), [])
     if not images.is_dir():
-        raise UsageError(f"{images} does not exist; give an image or a folder of images.")
+        raise UsageError(
+            f"{images} does not exist; give an image, a folder of images, a video, a camera's "
+            "index, or an address."
+        )
     names = list_images(images)
     own = {name for name in names if _is_own(images / name)}
     strange = list_unread(images)
     if len(own) == len(names) and not strange:
         found = "only masks and overlays that dagen wrote" if own else "no image"
-        raise UsageError(f"{images} has {found}; give a folder of JPEG, PNG, TIFF, BMP or WebP.")
+        films = [path.name for path in images.iterdir() if path.suffix.lower() in SUFFIXES]
+        hint = f", or a video by itself, such as {images / min(films)}" if films else ""
+        raise UsageError(
+            f"{images} has {found}; give a folder of JPEG, PNG, TIFF, BMP or WebP{hint}."
+        )
     masks = {images / name: (out / name).with_suffix(".png") for name in names if name not in own}
     return Job(
         _checked(masks),

@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 
 import dagen
-from dagen.errors import UsageError
+from dagen.errors import DataError, UsageError
 from dagen.models.base import create_network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import save_deployed
 from dagen.types import Task
 from tests import tiny
+from tests.scoring.video.films import film
 
 SIZE = (32, 64)
 
@@ -64,6 +65,16 @@ def test_files_become_the_same_masks(model: str, image: np.ndarray, tmp_path: Pa
         assert written == [tmp_path / "marked" / "a.png"]
         with Image.open(written[0]) as found:
             np.testing.assert_array_equal(np.asarray(found), dagen.predict(model, image).mask)
+
+
+def test_predict_a_video(model: str, tmp_path: Path) -> None:
+    masks = dagen.predict(model, film(tmp_path / "a.mp4", 3), tmp_path / "out")
+    assert [path.name for path in masks] == ["000001.png", "000002.png", "000003.png"]
+    whole = film(tmp_path / "b.mp4", 60, movflags="faststart").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="ends in the middle"):
+        dagen.predict(model, tmp_path / "cut.mp4", tmp_path / "out")
+    assert any((tmp_path / "out" / "cut").iterdir())
 
 
 @pytest.mark.parametrize(

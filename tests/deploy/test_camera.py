@@ -13,6 +13,7 @@ from PIL import Image
 
 import dagen
 from tests.deploy.conftest import photograph
+from tests.scoring.video.films import film, played
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
 LIGHT = [
@@ -57,8 +58,10 @@ def installed(requirements: list[str]) -> set[str]:
     }
 
 
-def light(*arguments: str) -> subprocess.CompletedProcess[str]:
-    allowed = {*installed(LIGHT), "dagen"}
+def light(
+    *arguments: str, without: frozenset[str] = frozenset()
+) -> subprocess.CompletedProcess[str]:
+    allowed = {*installed(LIGHT), "dagen"} - without
     assert not allowed & {"torch", "torchvision", "onnx", "mlflow", "scipy", "safetensors"}
     code = SCRIPT.format(allowed=allowed)
     command = [sys.executable, "-c", code, *arguments]
@@ -68,7 +71,7 @@ def light(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_light_install_is_small() -> None:
     names = {Requirement(each).name for each in LIGHT}
     assert names == {
-        "numpy", "pillow", "opencv-python-headless", "typer", "rich", "onnxruntime",
+        "numpy", "pillow", "opencv-python-headless", "typer", "rich", "onnxruntime", "av",
     }  # fmt: skip
 
 
@@ -80,6 +83,22 @@ def test_predict_works_with_the_light_install_alone(exported: Path, tmp_path: Pa
     with Image.open(tmp_path / "out" / "a.png") as mask:
         expected = dagen.predict(exported, photograph(40, 60)).mask
         np.testing.assert_array_equal(np.asarray(mask), expected)
+
+
+def test_a_video_works_with_the_light_install_alone(exported: Path, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 6)
+    run = light("predict", str(exported), str(path), "--out", str(tmp_path / "out"))
+    assert run.returncode == 0, run.stderr
+    assert "6 frame(s)" in run.stdout
+    assert len(list((tmp_path / "out" / "a").iterdir())) == 6
+    assert len(played(tmp_path / "out" / "a-overlay.mp4")) == 6
+
+
+def test_without_av_a_video_says_what_to_install(exported: Path, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 2)
+    run = light("predict", str(exported), str(path), without=frozenset({"av"}))
+    assert run.returncode == 2 and "pip install 'dagen[camera]'" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["predict", "export", "profile"])

@@ -1,0 +1,1 @@
+"""Segments videos, cameras and streams: one thread decodes, one computes, one writes."""
