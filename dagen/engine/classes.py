@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from dagen.datasets.reading.class_names import absent, id_of, require_common, wi
 from dagen.errors import DagenError, DataError, UsageError
 from dagen.runs.plan import Plan
 from dagen.runs.resolved import Classes
-from dagen.system.files import write_atomically
+from dagen.system.sealing import read_record, write_record
 from dagen.types import IGNORE, Task
 
 FILE = "classes.json"
@@ -124,20 +123,23 @@ def settle_classes(folder: Path, task: Task) -> None:
     """
     check_settled(folder, task)
     if task.name == "classes" and not (folder / FILE).is_file():
-        content = json.dumps({"classes": task.classes, "background": task.background})
-        write_atomically(folder / FILE, content.encode() + b"\n")
+        values = {"classes": list(task.classes), "background": task.background}
+        write_record(folder / FILE, values)
 
 
 def check_settled(folder: Path, task: Task) -> None:
-    """Refuse a run that began with other classes; see :func:`settle_classes`."""
+    """Refuse a run that began with other classes; see :func:`settle_classes`.
+
+    Raises:
+        UsageError: it did.
+        DagenError: the file of its classes is damaged.
+    """
     path = folder / FILE
     if task.name != "classes" or not path.is_file():
         return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        known = tuple(before["classes"]), bool(before["background"])
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is damaged; run it again with --fresh.") from None
+    known = read_record(
+        path, "the classes", lambda values: (tuple(values["classes"]), bool(values["background"]))
+    )
     if known != (task.classes, task.background):
         raise UsageError(
             f"the run {folder.name} began with the classes {', '.join(known[0])}, and the source "

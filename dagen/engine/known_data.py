@@ -7,7 +7,6 @@ from are refused; other images or labels to score on are scored.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from dagen.engine.classes import data_names
 from dagen.errors import DagenError, UsageError
 from dagen.runs import results
 from dagen.runs.plan import Plan
-from dagen.system.files import write_atomically
+from dagen.system.sealing import read_record, write_record
 
 FILE = "data.json"
 """The signatures of a run's data, in the run's folder."""
@@ -73,7 +72,8 @@ def scores_hold(folder: Path, plan: Plan, data_root: Path | None, *, training: b
     a run of a version that kept no signatures.
 
     Raises:
-        UsageError: the run learnt from other images or labels, or its file of them is damaged.
+        UsageError: the run learnt from other images or labels.
+        DagenError: its file of them is damaged.
     """
     path = folder / FILE
     if not path.is_file():
@@ -116,18 +116,13 @@ def settle_data(folder: Path, plan: Plan, data_root: Path | None, *, training: b
         return
     if path.is_file():
         (folder / results.FILE).unlink(missing_ok=True)
-    write_atomically(path, json.dumps(now, indent=2).encode() + b"\n")
+    write_record(path, now)
 
 
 def _read(path: Path) -> Signatures:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return {role: dict(values[role]) for role in ("train", "val")}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise UsageError(
-            f"{path} is damaged, so nothing says which data the run has seen; run it again with "
-            "--fresh."
-        ) from None
+    return read_record(
+        path, "the images and labels", lambda v: {role: dict(v[role]) for role in ("train", "val")}
+    )
 
 
 def _changed(before: Signatures, now: Signatures, role: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
@@ -16,7 +15,7 @@ from dagen.methods.base import Asked
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.scoring.teachers import open_network, open_teacher
-from dagen.system.files import write_atomically
+from dagen.system.sealing import read_record, write_record
 
 FILE = "teachers.json"
 """The teachers of a run and their digests, in the run's folder."""
@@ -59,20 +58,17 @@ def settle_teachers(folder: Path, own: Mapping[str, str]) -> None:
 
     Raises:
         UsageError: the run began with other files.
+        DagenError: the file of its teachers is damaged.
     """
     path = folder / FILE
     if not own:
         return
     if not path.is_file():
-        write_atomically(path, json.dumps(dict(own), indent=2).encode() + b"\n")
+        write_record(path, own)
         return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = None
+    before = read_record(path, "the teachers", dict)
     if before != dict(own):
-        known = before if isinstance(before, dict) else {}
-        changed = next((n for n in own if known.get(n) != own[n]), next(iter(own)))
+        changed = next((n for n in own if before.get(n) != own[n]), next(iter(own)))
         raise UsageError(
             f"{folder.name} began with another file of the teacher {changed}, or prepared its "
             "input in another way; put the old one back, or start again with --fresh."

@@ -17,6 +17,7 @@ from dagen.models.deployed.file import save_deployed
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
+from dagen.system.sealing import unsealed
 from dagen.types import Task
 from tests import tiny
 
@@ -60,7 +61,7 @@ def test_digest_and_what_the_teacher_has_seen_stand_in_the_record(
     result = run(small(teacher), runtime)
     assert result.teachers is not None and list(result.teachers) == [str(teacher)]
     assert result.teachers[str(teacher)].startswith("network/1 ")
-    assert json.loads((result.folder / "teachers.json").read_text()) == result.teachers
+    assert unsealed(json.loads((result.folder / "teachers.json").read_text())) == result.teachers
     assert result.seen == ("ImageNet", "coco")
 
 

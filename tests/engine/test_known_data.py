@@ -10,7 +10,7 @@ from PIL import Image
 
 from dagen.engine import known_data
 from dagen.engine.run import run, run_pair
-from dagen.errors import UsageError
+from dagen.errors import DagenError, UsageError
 from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
 from tests.own import make_masks, make_photos
@@ -87,9 +87,15 @@ def test_a_finished_run_is_read_without_its_data(tmp_path: Path) -> None:
 def test_a_damaged_file_of_signatures_is_one_line(tmp_path: Path) -> None:
     make_masks(tmp_path / "belt", TOML)
     first = run(_config(), _runtime(tmp_path))
-    (first.folder / known_data.FILE).write_text("{")
-    with pytest.raises(UsageError, match=r"data\.json is damaged"):
-        run(_config(), _runtime(tmp_path))
+    path = first.folder / known_data.FILE
+    whole = path.read_text()
+    digit = next(c for c in whole if c in "12345678")
+    for damaged in ("{", whole.replace(digit, "9", 1)):
+        path.write_text(damaged)
+        with pytest.raises(DagenError, match=r"data\.json is damaged.* remove this file and run"):
+            run(_config(), _runtime(tmp_path))
+    path.unlink()
+    assert run(_config(), _runtime(tmp_path)).scores == first.scores
 
 
 def _plan(tmp_path: Path):  # type: ignore[no-untyped-def]

@@ -20,6 +20,7 @@ READERS = {
     "log.jsonl": ("report", "ui", "unfinished"),
     "delivered.json": ("again", "ui", "unfinished"),
     "config.json": ("again", "report"),
+    "data.json": ("again", "unfinished"),
     "target_labels.txt": ("again", "report"),
     "predictions-taco.png": ("report", "ui"),
     "candidates/00000002.safetensors": ("predict", "unfinished"),
