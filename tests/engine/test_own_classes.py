@@ -130,7 +130,7 @@ def test_other_classes_than_before_are_refused(tmp_path: Path) -> None:
     assert again.folder == before.folder
     assert read_card(again.model).classes == ("background", "can", "sack")
     (again.folder / classes.FILE).write_text(json.dumps({"classes": 3}))
-    with pytest.raises(UsageError, match=r"damaged.*--fresh"):
+    with pytest.raises(DagenError, match=r"damaged.*--fresh"):
         run(config, _runtime(tmp_path))
 
 
