@@ -42,7 +42,7 @@ def unknown(what: str, given: str, allowed: Iterable[str]) -> UsageError:
         given: the name as it was typed.
         allowed: every name that would have been accepted.
     """
-    names = sorted(allowed)
+    names = sorted({*allowed})
     near = difflib.get_close_matches(given[:_CUT], names, n=1)
     hint = f"; did you mean '{short(near[0])}'?" if near else "."
     return UsageError(f"unknown {what} '{short(given)}'{hint} Allowed: {listed(names)}.")

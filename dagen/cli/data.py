@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dagen.cli import options
+
+if TYPE_CHECKING:
+    from dagen.datasets.upkeep.check import Defect
 
 app = typer.Typer(help="Make, check and get data sets.", no_args_is_help=True)
 
@@ -54,12 +57,15 @@ def check(
             bars[split].update(done)
 
         report = check_data(name, kind, data_root, show)
-    if trouble is not None and all(trouble != defect.problem for defect in report.defects):
-        report.defects.insert(0, Defect("classes", None, trouble))
+    if trouble is not None:  # a fault of dagen.toml, not of each split or file that meets it
+        others = [defect for defect in report.defects if defect.problem != trouble]
+        report.defects = [Defect("classes", None, trouble), *others]
     console = Console()
     labelled = any(found.labelled for found in report.splits.values())
     about = f"task {kind}; shares in % of labelled pixels" if labelled else "no labels"
-    table = Table(title=f"{name}, {about}")
+    # Not the table's own title, which a narrow table would break into pieces.
+    console.print(f"{name}, {about}", style="italic", soft_wrap=True, markup=False, highlight=False)
+    table = Table()
     classes = [*kind.classes, "ignore"] if labelled else []
     counted = ["labelled", "instances"] if labelled else []
     figures = ["images", *counted, "smallest", "largest", *classes]
@@ -77,15 +83,26 @@ def check(
     for row in zip(figures, *columns, strict=True):
         table.add_row(*row)
     console.print(table)
-    for defect in report.defects:
-        where = f"{defect.split}/{defect.file}" if defect.file else defect.split
-        typer.echo(f"{where}: {defect.problem}")
+    faults = _lines(report.defects)
+    for fault in faults:
+        typer.echo(fault)
     for warned in report.warnings:
         typer.echo(f"{warned.split}: warning: {warned.problem}")
     if not report.ok:
-        typer.echo(f"dagen: {len(report.defects)} defect(s) in {name}.", err=True)
+        typer.echo(f"dagen: {len(faults)} defect(s) in {name}.", err=True)
         raise typer.Exit(1)
     console.print("No defect found.")
+
+
+def _lines(defects: list[Defect]) -> list[str]:
+    """A line for each defect; one that concerns several splits as a whole is one line."""
+    places: dict[str, list[str]] = {}  # by the rest of the line
+    for each in defects:
+        rest = f"/{each.file}: {each.problem}" if each.file else f": {each.problem}"
+        splits = places.setdefault(rest, [])
+        if each.split not in splits:
+            splits.append(each.split)
+    return [f"{', '.join(splits)}{rest}" for rest, splits in places.items()]
 
 
 @app.command()

@@ -201,3 +201,27 @@ def test_a_check_of_images_alone_shows_no_classes(tmp_path: Path) -> None:
     told = " ".join(found.stdout.split())  # a title breaks where the folder's name is long
     assert "no labels" in told and "No defect found" in told
     assert not any(word in told for word in ("binary", "waste", "labelled", "instances"))
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('background = "bellt"\n', "unknown class in background 'bellt'"),
+        ('[map]\n"class-1" = "can"\n', "unknown class in map 'class-1'"),
+        ('splits = {val = "val.txt"}\n', "val.txt cannot be read"),
+    ],
+)
+def test_a_fault_of_dagen_toml_is_one_line(tmp_path: Path, toml: str, told: str) -> None:
+    splits = "" if "splits" in toml else "splits = {val = 0.2}\n"
+    ids = 'ids = {"0" = "belt", "128" = "can", "255" = "bag"}\n'
+    root = make_masks(tmp_path / "own", ids + splits + toml)
+    found = CliRunner().invoke(cli.app, ["data", "check", str(root), "--quiet"])
+    lines = [line for line in found.stdout.splitlines() if told in line]
+    assert len(lines) == 1 and "photos/p" not in lines[0], found.stdout
+    assert f"dagen: 1 defect(s) in {root}." in found.stderr
+
+
+def test_the_name_of_a_data_set_is_not_broken(tmp_path: Path) -> None:
+    root = make_masks(tmp_path / "a-name-that-is-longer-than-its-table", "", labels=False)
+    found = CliRunner().invoke(cli.app, ["data", "check", str(root), "--quiet"])
+    assert f"{root}, no labels" in found.stdout.splitlines()

@@ -125,10 +125,9 @@ def read_mask(
     except Unclear as error:
         problems.append(str(error))
     if strange := _strange(mask, allowed) if mask is ids else "":
-        problems.append(
-            f"holds the unknown id {strange}; allowed: {', '.join(map(str, sorted(allowed)))} and "
-            f"{IGNORE} (ignored)"
-        )
+        others = ", ".join(map(str, sorted({*allowed} - {IGNORE})))
+        last = "" if IGNORE in allowed else " (ignored)"
+        problems.append(f"holds the unknown id {strange}; allowed: {others} and {IGNORE}{last}")
     if compressed:
         problems.append(f"is {compressed}, {_CHANGED}")
     if problems:

@@ -95,7 +95,7 @@ def test_a_name_in_a_pattern_tells_masks_from_images_in_one_folder(tmp_path: Pat
     [
         ("clases = []", "unknown key 'clases'; did you mean 'classes'"),
         ('ids = {"300" = "x"}', "'300' is not a whole number from 0 to 255"),
-        ('classes = ["a"]\nids = {"0" = "a"}', "classes or ids, not both"),
+        ('classes = ["a"]\nids = {"0" = "a"}', "dagen.toml: give classes or ids, not both"),
         ('colours = {can = "red"}', "write #RRGGBB"),
         (IDS + 'colours = {cam = "#FF0000"}', "unknown class in colours 'cam'; did you mean 'can'"),
         (IDS + '[map]\ncam = "x"', "unknown class in map 'cam'; did you mean 'can'"),

@@ -30,6 +30,8 @@ def test_masks_that_are_refused(tmp_path: Path) -> None:
     Image.fromarray(IDS).save(path)
     with pytest.raises(DataError, match=r"mask\.png.*unknown id 2, 3, 4; allowed: 0, 1 and 255"):
         read_mask(path, range(2), (2, 3))
+    with pytest.raises(DataError, match=r"unknown id 2, 3, 4; allowed: 0, 1 and 255\.$"):
+        read_mask(path, [0, 1, 255], (2, 3))  # 255 is a class here, so it is not ignored
     with pytest.raises(DataError, match=r"mask\.png is 3x2 .*image is 2x3"):
         read_mask(path, range(5), (3, 2))
     Image.fromarray(PIXELS).save(path)
