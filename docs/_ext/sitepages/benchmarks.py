@@ -42,8 +42,8 @@ def _index(results: list[Results]) -> str:
         "filter, and press a column's head to sort by it. A ± is half a 95 % t-interval over "
         "seeds; a row of one seed has none, and small differences between such rows mean "
         "nothing. :doc:`How to read these numbers </protocol>`.",
+        *_figures(results, "all", "All benchmarks in one figure"),
         raw(of_lines("all-rows", caption, every, root="../", facets=True)),
-        *_figures(results),
         title("Each benchmark", "-"),
         "\n".join(
             f"* :doc:`{one.name}` (``{one.name}``), {len(one.records)} runs" for one in results
@@ -82,7 +82,7 @@ def _page(one: Results) -> str:
         ":hide-toc:",
         title(one.title),
         plain(one.note),
-        *_figures([one]),
+        *_figures([one], one.name, one.title),
         *shown,
         title("Where it comes from", "-"),
         f"{protocol.provenance(one.records)} Make it again with {again}.{described} The runs are "
@@ -90,46 +90,56 @@ def _page(one: Results) -> str:
     )
 
 
-def _figures(results: list[Results]) -> Iterator[str]:
-    """Two Pareto figures for each task and pair of data sets of each benchmark."""
-    for one in results:
-        groups: dict[tuple[str, str, str], list[Line]] = {}
-        for line in lines([one]):
-            key = (line.first.task, line.first.source, line.first.domain)
-            groups.setdefault(key, []).append(line)
-        for (task, source, domain), rows in groups.items():
-            where = f"{source} to {domain}" if source != domain else domain
-            name = f"{one.name}-{task}-{domain}"
-            seeds = sorted({record.seed for line in rows for record in line.records})
-            caption = (
-                f"{one.title}: {task}, {where}; {rows[0].headline} on {domain} val, "
-                f"{_seeds(seeds)}. {_budget(rows)} The stair joins the rows that no other "
-                "row beats; ceilings, which saw target labels, are grey."
+def _figures(results: list[Results], name: str, heading: str) -> Iterator[str]:
+    """Two Pareto figures for each task and pair of data sets, over all networks and benchmarks.
+
+    Args:
+        results: the files of results.
+        name: start of the figures' names on their page.
+        heading: start of their captions.
+    """
+    groups: dict[tuple[str, str, str], list[Line]] = {}
+    for line in lines(results):
+        groups.setdefault((line.first.task, line.first.source, line.first.domain), []).append(line)
+    for (task, source, domain), rows in sorted(
+        groups.items(),
+        key=lambda item: item[0][1] == item[0][2],  # adaptation first
+    ):
+        where = f"{source} to {domain}" if source != domain else domain
+        seeds = sorted({record.seed for line in rows for record in line.records})
+        caption = (
+            f"{heading}: {task}, {where}; {rows[0].headline} on {domain} val, "
+            f"{_seeds(seeds)}. {_budget(rows)} The stair joins the rows that no other "
+            "row beats; ceilings, which saw target labels, are grey."
+        )
+        figures = "".join(
+            f'<div class="chart">{drawn}</div>'
+            for axis, cost, unit in (
+                ("bytes", lambda line: line.weight("bytes") / 1e6, "MB deployed"),
+                ("macs", lambda line: line.weight("macs") / 1e9, "GMAC per image"),
             )
-            figures = "".join(
-                f'<div class="chart">{drawn}</div>'
-                for axis, cost, unit in (
-                    ("bytes", lambda line: line.weight("bytes") / 1e6, "MB deployed"),
-                    ("macs", lambda line: line.weight("macs") / 1e9, "GMAC per image"),
+            if (
+                drawn := pareto(
+                    f"{name}-{task}-{domain}-{axis}", rows, cost, unit, f"{caption} By {unit}."
                 )
-                if (drawn := pareto(f"{name}-{axis}", rows, cost, unit, f"{caption} By {unit}."))
             )
-            if figures:
-                yield raw(
-                    f'<figure class="charts">{figures}'
-                    f"<figcaption>{escape(caption)}</figcaption></figure>"
-                )
+        )
+        if figures:
+            told = f"<figcaption>{escape(caption)}</figcaption>"
+            yield raw(f'<figure class="charts">{figures}{told}</figure>')
 
 
 def _seeds(seeds: list[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
-    return f"mean over seeds {', '.join(map(str, seeds))}"
+    return f"mean over the row's seeds, of {', '.join(map(str, seeds))}"
 
 
 def _budget(rows: list[Line]) -> str:
     """The budget of all, or that the tables tell it."""
-    records = {f"{line.first.model} {line.row}": list(line.records) for line in rows}
+    records = {
+        f"{line.results.name} {line.first.model} {line.row}": list(line.records) for line in rows
+    }
     told, others = protocol.budgets(records)
     return told if not others else "Budgets differ between rows; the tables tell them."
 
