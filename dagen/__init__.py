@@ -23,6 +23,7 @@ __all__ = [
     "export",
     "load",
     "predict",
+    "pretrain",
     "profile",
     "report",
     "train",
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from dagen.api.networks import evaluate, load, predict, profile
     from dagen.api.pictures import report, visualize
     from dagen.api.settings import Settings
-    from dagen.api.training import adapt, benchmark, train
+    from dagen.api.training import adapt, benchmark, pretrain, train
     from dagen.errors import DagenError
     from dagen.runs.config import Config
     from dagen.runs.results import RunResult
@@ -46,7 +47,7 @@ else:
         "dagen.api.networks": ("evaluate", "load", "predict", "profile"),
         "dagen.api.pictures": ("report", "visualize"),
         "dagen.api.settings": ("Settings",),
-        "dagen.api.training": ("adapt", "benchmark", "train"),
+        "dagen.api.training": ("adapt", "benchmark", "pretrain", "train"),
         "dagen.errors": ("DagenError",),
         "dagen.runs.config": ("Config",),
         "dagen.runs.results": ("RunResult",),

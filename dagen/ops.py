@@ -5,9 +5,10 @@ Random ones take a CPU generator, so that their draws are the same on every devi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,24 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, mode in modes.items():
             part.training = mode
+
+
+@contextmanager
+def outputs_of(network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """The outputs of submodules in the passes inside the block, by name; later ones replace."""
+    found: dict[str, Tensor] = {}
+
+    def note(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
+        found[name] = output
+
+    hooks = [
+        network.get_submodule(name).register_forward_hook(partial(note, name)) for name in names
+    ]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class Ema(nn.Module):

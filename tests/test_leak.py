@@ -24,6 +24,7 @@ from tests.toy import ToyNetwork
 
 Parts = dict[str, dict[str, dict[str, object]]]
 _KINDS = ("honest", "noise", "deleted")
+SCORED = [n for n in plugins.names("methods") if not plugins.get("methods", n).pretrains]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def _start(folder: Path, task: Task) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", plugins.names("methods"))
+@pytest.mark.parametrize("name", SCORED)
 def test_target_labels_cannot_reach_the_checkpoint(
     name: str, roots: dict[str, Path], parts: Parts, tmp_path: Path
 ) -> None:
@@ -177,7 +178,7 @@ def own_roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("count", _COUNTS)
-@pytest.mark.parametrize("name", plugins.names("methods"))
+@pytest.mark.parametrize("name", SCORED)
 def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
     name: str, count: int, own_roots: dict[str, Path], parts: Parts, tmp_path: Path
 ) -> None:
@@ -201,3 +202,41 @@ def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
     assert files["honest"] == files["noise"] == files["deleted"]
     assert scores["honest"] is not None and len(scores["honest"]) > 3
     assert scores["honest"] != scores["noise"] and scores["deleted"] is None
+
+
+@pytest.mark.parametrize("name", [n for n in plugins.names("methods") if n not in SCORED])
+def test_pre_training_opens_no_label_and_no_evaluation_image(name: str, tmp_path: Path) -> None:
+    files, seen = {}, set()
+    honest = OwnFolder.image, OwnFolder.label
+    for kind in _KINDS:
+        root = tmp_path / kind
+        toml = 'ids = {"0" = "background", "1" = "can"}\nsplits = {val = 0.4}\n'
+        for data in ("belt", "site", "more"):
+            made = own.make_masks(root / data, toml, [1], labels=kind != "deleted")
+            if kind == "noise":
+                own.reverse_ids(made, 2)
+        values = {
+            "src": "belt", "tgt": "site", "extra_tgt": ["more"], "model": "toy", "method": name,
+            "size": [32, 64], "steps": 4, "batch": 4, "warmup": 1,
+            "parts": {name: {"teacher": str(_start(tmp_path, Task.BINARY)), "strides": [4]}},
+        }  # fmt: skip
+        runtime = Runtime(
+            runs=root / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
+        )
+        with pytest.MonkeyPatch.context() as patch:
+
+            def image(data: OwnFolder, index: int) -> Image:
+                seen.add((data.root.name, "image", data.split))
+                return honest[0](data, index)
+
+            def label(data: OwnFolder, index: int) -> Label:
+                seen.add((data.root.name, "label", data.split))
+                return honest[1](data, index)
+
+            patch.setattr(OwnFolder, "image", image)
+            patch.setattr(OwnFolder, "label", label)
+            result = run(from_mapping(values), runtime)
+            files[kind] = result.model.read_bytes()
+            assert result.scores == {}
+    assert files["honest"] == files["noise"] == files["deleted"]
+    assert seen == {(data, "image", "train") for data in ("belt", "site", "more")}

@@ -13,6 +13,7 @@ from dagen.ops import (
     evaluating,
     fourier_swap,
     frozen,
+    outputs_of,
 )
 from dagen.types import IGNORE
 
@@ -162,3 +163,15 @@ def test_fourier_swap_of_radius_zero_moves_the_mean_alone() -> None:
     wanted = source - source.mean((2, 3), True) + target.mean((2, 3), True)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(fourier_swap(source, source, 4), source, atol=1e-5, rtol=1e-5)
+
+
+def test_outputs_of_submodules_are_seen_inside_the_block_alone() -> None:
+    network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    x = torch.ones(4, 2)
+    with pytest.raises(KeyError), outputs_of(network, ["0", "2"]) as found:
+        y = network(x)
+        assert torch.equal(found["0"], network[0](x)) and found["2"] is y
+        raise KeyError
+    before = dict(found)
+    network(2 * x)
+    assert found.keys() == before.keys() and all(found[k] is before[k] for k in found)

@@ -13,7 +13,10 @@ from dagen.models.base import Network
 from dagen.runs.parts import arrange
 from dagen.types import Batch, SegOut, Task, View
 
-GIVEN: dict[str, dict[str, Any]] = {"distill": {"teacher": "toy"}}
+GIVEN: dict[str, dict[str, Any]] = {
+    "distill": {"teacher": "toy"},
+    "features": {"teacher": "toy", "strides": [4]},
+}
 """Parameters without which a strategy cannot be built; :func:`stacked` gives them."""
 
 
@@ -23,6 +26,7 @@ class ToyNetwork(Network):
     stride = 4
     multiple = 4
     taps = ("stem",)
+    encoder_maps: tuple[str, ...] = ("stem",)
 
     def __init__(self, num_classes: int, width: float = 1.0) -> None:
         super().__init__(num_classes, width)

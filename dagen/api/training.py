@@ -83,6 +83,41 @@ def adapt(
     return run_pair(configuration(config, settings), runtime or Runtime()).result
 
 
+def pretrain(
+    config: Config | Path | str | None = None,
+    *,
+    runtime: Runtime | None = None,
+    **settings: Unpack[Settings],
+) -> RunResult:
+    """Make a start for other runs from unlabelled training images of both domains.
+
+    No label is opened and nothing is scored. The same call resumes a run that was stopped.
+
+    >>> start = dagen.pretrain(src="resortit", tgt="taco", model="bisenet")       # doctest: +SKIP
+    >>> dagen.adapt(src="resortit", tgt="taco", init=start.model)                # doctest: +SKIP
+
+    Args:
+        config: see :func:`train`.
+        runtime: folders and device; None is ``Runtime()``.
+        **settings: fields of :class:`dagen.Config`; they override ``config``. ``method`` is
+            ``features`` if neither names one.
+
+    Returns:
+        The run; it has no scores, and its file is for ``init``.
+
+    Raises:
+        UsageError: no ``tgt``, a strategy that does not pre-train, or a setting that needs labels.
+        DataError: a data set is missing or damaged.
+        Stopped: SIGTERM or Ctrl-C came; the state is saved.
+        DagenError: any other error that a user can fix, in one line.
+    """
+    from dagen.engine.run import pretrain as pretrained
+
+    if config is None:
+        settings.setdefault("method", "features")
+    return pretrained(configuration(config, settings), runtime or Runtime())
+
+
 def benchmark(
     file: Path | str,
     *,

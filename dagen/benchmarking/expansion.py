@@ -11,11 +11,13 @@ from dagen.benchmarking.cells import Cell
 from dagen.errors import UsageError, listed, quoted, short, unknown
 from dagen.runs import reading, recipes, results
 from dagen.runs.config import Config
+from dagen.runs.starts import is_start
 from dagen.runs.values import names
 
 NO_TARGET = "none"
 """Value of ``tgt`` in a row that never sees the target."""
 _ROW = "row:"
+_OF_SCORES = ("score", "empty", "candidates", "select")  # a row that pre-trains takes none of them
 _NAMED = ("model", "task", "seed", "src", "tgt")  # axes that all tables have
 _Table = dict[str, Any]
 _Grid = dict[str, list[Any]]
@@ -129,6 +131,8 @@ def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
         if "select" not in own:
             values["select"] = _select(shared, values)
     values["score"] = _scored(shared, values.get("src", Config.src), values["tgt"])
+    if is_start({"method": names("method", values.get("method", Config.method))}):
+        values = {k: v for k, v in values.items() if k not in _OF_SCORES or k in own}
     config = reading.load(flags=values)
     _know(config)
     return config

@@ -1,4 +1,4 @@
-"""``dagen train`` and ``dagen adapt``."""
+"""``dagen train``, ``dagen adapt`` and ``dagen pretrain``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dagen.cli._grouping import grouped
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register both commands."""
+    """Register the commands."""
     app.command()(grouped(train))
     app.command()(grouped(adapt))
+    app.command()(grouped(pretrain))
 
 
 def train(
@@ -80,3 +81,33 @@ def adapt(
     say_if_finished_before(pair.adapted)
     choice_table(pair.adapted)
     comparison(pair, None if execution.no_track else execution.runs)
+
+
+def pretrain(
+    *,
+    src: options.Source = None,
+    tgt: Annotated[str | None, typer.Option(help="Target data set (images only).")] = None,
+    extra_tgt: Annotated[
+        str | None, typer.Option(help="Further data sets whose images join the target's, as a,b.")
+    ] = None,
+    settings: options.Settings,
+    fresh: options.Fresh = False,
+    execution: options.Execution,
+) -> None:
+    """Make a start for other runs from unlabelled training images of both domains.
+
+    The strategy is `features` unless --method names another one that pre-trains. No label is opened
+    and nothing is scored. Start a run from it with --init run:NAME.
+    """
+    from dataclasses import replace
+
+    from dagen.cli._results import print_line, result_table, say_if_finished_before
+    from dagen.engine.run import pretrain as pretrained
+    from dagen.runs.results import RUN
+
+    named = settings if settings.method or settings.config else replace(settings, method="features")
+    config = named.load(src=src, tgt=tgt, extra_tgt=extra_tgt)
+    result = pretrained(config, execution.runtime(fresh=fresh))
+    say_if_finished_before(result)
+    result_table({"+".join(result.config["method"]): result})
+    print_line(f"Start from it: --model {result.config['model']} --init {RUN}{result.name}")

@@ -21,6 +21,7 @@ from dagen.models.base import Network
 from dagen.models.deployed import cost
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed
+from dagen.runs.starts import require_scored
 from dagen.system.files import make_folder, write_atomically
 from dagen.types import Image
 from dagen.version import __version__
@@ -96,6 +97,7 @@ def export(
     if calibrate is not None and not int8:
         raise UsageError("calibrate sets the ranges of int8; give int8 too, or omit calibrate.")
     network, card = load_deployed(model)
+    require_scored(model, card)
     found = pictures(card, images, data_root)
     tried = facts_of(network, card, kind, licence)
     traced, checked = _checked(network, tried, found.images)

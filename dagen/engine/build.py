@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -16,8 +17,11 @@ from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, offline
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
+from dagen.runs.starts import is_start
 from dagen.system.seeding import hash_seed
 from dagen.types import Task
+
+logger = logging.getLogger("dagen")
 
 
 def build_network(config: Config, task: Task) -> Network:
@@ -39,6 +43,11 @@ def build_network(config: Config, task: Task) -> Network:
         start, card = load_deployed(config.init)
         check_init(config, task, config.init, card)
         given, own = start.deployed(), network.deployed()
+        if is_start(card.run):  # its head has learned nothing
+            logger.warning(
+                "%s is pre-trained: all but its head is taken, which starts afresh.", config.init
+            )
+            given, own = _without_head(given), _without_head(own)
         if _shapes(given) != _shapes(own):  # an option such as ibn changes the layers
             raise UsageError(
                 f"--init {config.init} was made with model_options {card.options}, which has "
@@ -52,15 +61,21 @@ def build_network(config: Config, task: Task) -> Network:
 def check_init(config: Config, task: Task, init: str, card: Card) -> None:
     """Refuse a deployed file with another network than the run trains.
 
+    A pre-trained one may have other classes, because its head is not taken.
+
     Raises:
         UsageError: network, task, classes or width differ.
     """
-    if (card.model, card.task, card.width) != (config.model, config.task, config.width):
+    start = is_start(card.run)
+    made = f"{card.model} (width {card.width}, {card.task})"
+    if (card.model, card.width) != (config.model, config.width) or not (
+        start or card.task == config.task
+    ):
         raise UsageError(
-            f"--init {init} holds {card.model} (width {card.width}, {card.task}); this run trains "
-            f"{config.model} (width {config.width}, {config.task})."
+            f"--init {init} holds {made}; this run trains {config.model} (width {config.width}, "
+            f"{config.task})."
         )
-    if card.kind.classes != task.classes:
+    if not start and card.kind.classes != task.classes:
         raise UsageError(
             f"--init {init} segments {', '.join(card.kind.classes)}; this run segments "
             f"{', '.join(task.classes)}: start from a network of the same classes."
@@ -84,6 +99,10 @@ def build_stack(plan: Plan, network: Network, asked: Mapping[str, Asked] | None 
     )
     config = plan.config
     return Stack(network, plan.parts, setting, config.batch_norm, config.freeze_batch_norm)
+
+
+def _without_head(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: x for name, x in tensors.items() if not name.startswith("head.")}
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:

@@ -18,6 +18,7 @@ from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.results import RUN
 from dagen.runs.runtime import Runtime
+from dagen.runs.starts import require_scored
 from dagen.types import Task
 
 
@@ -34,8 +35,8 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
         DataError: a data set to score is missing, which would otherwise show only after training;
             a data set has no class of the task, or a teacher is missing or damaged.
     """
-    check_start(runtime.located(plan.config), plan.task)
-    for name in (*plan.scored, *plan.config.extra_src, *plan.config.extra_tgt):
+    check_start(runtime.located(plan.config), plan.task, plan.parts.needs_checkpoint)
+    for name in (*plan.held_out, *plan.config.extra_src, *plan.config.extra_tgt):
         require(name, runtime.data_root)
     if (empty := plan.config.empty) is not None:
         require(empty, runtime.data_root)
@@ -56,12 +57,13 @@ def check_extra_targets(plan: Plan, data_root: Path | None) -> None:
     config = plan.config
     assert config.tgt is not None
     known: dict[Path, str] = {}
-    for name in plan.scored:
+    for name in plan.held_out:
         known |= dict.fromkeys(_files(open_scored(name, plan.task, data_root)), f"{name} val")
     if config.empty is not None:
         scenes = open_empty(config.empty, "val", plan.task, data_root)
         known |= dict.fromkeys(_files(scenes), f"{config.empty}, which counts false alarms")
-    labelled = (config.src, *config.extra_src) if plan.reads_source else ()
+    ours = (config.src, *config.extra_src)
+    labelled = ours if plan.reads_source or plan.pretrains else ()
     for name in (config.tgt, *labelled, *config.extra_tgt):
         files = _files(open_dataset(name, "train", plan.task, data_root))
         if name in config.extra_tgt and (twice := sorted(files & known.keys())):
@@ -79,8 +81,13 @@ def _files(dataset: Dataset) -> set[Path]:
     return {(dataset.root / dataset.name(i)).resolve() for i in range(len(dataset))}
 
 
-def check_start(config: Config, task: Task) -> None:
+def check_start(config: Config, task: Task, trained: bool = False) -> None:
     """Check that the run's initial weights are here; ``run:NAME`` is not checked here.
+
+    Args:
+        config: configuration of the run.
+        task: what is segmented.
+        trained: whether they must be those of a trained network, head included.
 
     Raises:
         DagenError: the file is missing or damaged, or pretrained weights are not installed.
@@ -91,4 +98,7 @@ def check_start(config: Config, task: Task) -> None:
         if begins is not None:
             begins.require()
     elif not config.init.startswith(RUN):
-        check_init(config, task, config.init, read_deployed(Path(config.init))[1])
+        card = read_deployed(Path(config.init))[1]
+        check_init(config, task, config.init, card)
+        if trained:
+            require_scored(config.init, card)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagen.datasets.base import Dataset
@@ -65,15 +65,28 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
 
 
 def open_targets(plan: Plan, data_root: Path | None) -> Dataset:
-    """The training images of the target, and of those that ``extra_tgt`` adds; no label of them.
+    """The training images that are used without labels, as one data set.
+
+    They are the target's and those that ``extra_tgt`` adds; in a run that pre-trains, half of them
+    are the source's.
 
     Raises:
         DataError: a data set is missing, damaged or empty.
     """
-    config = plan.config
-    assert config.tgt is not None
-    own = [_training_images(plan, name, data_root) for name in (config.tgt, *config.extra_tgt)]
-    return own[0] if len(own) == 1 else Pooled(own, config.tgt_weights)
+    domains = [
+        [_training_images(plan, name, data_root) for name in names] for names in plan.unlabelled
+    ]
+    if len(domains) == 1:
+        (own,) = domains
+        return own[0] if len(own) == 1 else Pooled(own, plan.config.tgt_weights)
+    ours, theirs = domains
+    weights = [*_shares([len(each) for each in ours])]
+    weights += _shares(plan.config.tgt_weights or [len(each) for each in theirs])
+    return Pooled([*ours, *theirs], weights)
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    return [weight / sum(weights) for weight in weights]
 
 
 def _paster(

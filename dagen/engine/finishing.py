@@ -141,6 +141,10 @@ def finish(job: Job, progress: Progress, ending: Ending, log: Tracked, sheets: S
     """
     from dagen.scoring.prediction_sheets import draw
 
+    if job.plan.pretrains:
+        result, _ = measure(job, progress, ending, job.config)
+        log.result(result, None, [])
+        return result
     baseline = job.baseline or expected_baseline(
         job.config, job.runtime.runs, job.runtime.data_root
     )
@@ -197,7 +201,7 @@ def measure(
         DagenError: the file, an image or a label is missing or damaged.
     """
     plan = job.plan
-    shipped = TorchPredictor.load(job.folder / MODEL, size=plan.config.size)
+    shipped = TorchPredictor.load(job.folder / MODEL, size=plan.config.size, start=plan.pretrains)
     cost = profile(shipped.network, plan.config.size, latency=False)
     shipped.network.to(job.place.device).to(memory_format=torch.channels_last)
     missing = [name for name in plan.scored if name not in ending.scores]

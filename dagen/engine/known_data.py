@@ -46,7 +46,8 @@ def signatures(plan: Plan, data_root: Path | None, *, training: bool = True) -> 
     learnt = {name: True for name in data_names(plan, data_root) if name in sources}
     if config.tgt is not None and plan.trained_on & {"target"}:
         learnt[config.tgt] = learnt.get(config.tgt, False) or bool(config.target_labels)
-        learnt |= {name: False for name in config.extra_tgt if name not in learnt}
+        every = [name for names in plan.unlabelled for name in names]
+        learnt |= {name: False for name in every if name not in learnt}
 
     if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
         learnt.setdefault(pasting.empty, False)

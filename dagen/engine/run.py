@@ -24,6 +24,7 @@ from dagen.runs.findings import Baseline
 from dagen.runs.plan import Plan, plan_run
 from dagen.runs.results import LOCK, RunResult
 from dagen.runs.runtime import Runtime
+from dagen.runs.starts import is_start, starting
 from dagen.system.distributed import World, world
 from dagen.system.drafts import sweep
 from dagen.system.files import empty_folder, make_folder
@@ -66,6 +67,11 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
         raise UsageError("adapting needs a target; give --tgt, such as --tgt taco.")
     with world(runtime.device) as place:
         plan = plan_run(config, place.size, runtime.data_root, runtime.runs)
+        if plan.pretrains:
+            raise UsageError(
+                f"'{plan.parts.pretrains}' makes a start for other runs, not an adapted network; "
+                "run it with `dagen pretrain`, and start from it with --init."
+            )
         if runtime.fresh or results.intact(runtime.runs / config.name) is None:
             check_files(plan, runtime)  # before the baseline is trained in vain
         source_free = config.init is not None and not plan.reads_source
@@ -75,6 +81,21 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
             alone = plan_run(config.source_only(), place.size, runtime.data_root)
             baseline = _run(alone, runtime, place)
         return Comparison(baseline, _run(plan, runtime, place, baseline), source_free)
+
+
+def pretrain(config: Config, runtime: Runtime) -> RunResult:
+    """A start for other runs, from unlabelled images of both domains; see :func:`run`.
+
+    Raises:
+        UsageError: the strategy does not pre-train.
+        DagenError: any other error that a user can fix, in one line.
+    """
+    if not is_start({"method": config.method}):
+        raise UsageError(
+            f"{'+'.join(config.method)} does not pre-train; allowed: {', '.join(starting())}. Run "
+            "it with `dagen adapt` or `dagen train`."
+        )
+    return run(config, runtime)
 
 
 def run(config: Config, runtime: Runtime, *, baseline: RunResult | None = None) -> RunResult:

@@ -39,7 +39,10 @@ def open_networks(plan: Plan, runs: Path) -> dict[str, Asked]:
     Raises:
         DagenError: a network is missing or damaged, or segments other classes.
     """
-    return {name: open_network(name, plan.facts, runs) for name in plan.parts.networks}
+    return {
+        name: open_network(name, plan.facts, runs, features=plan.pretrains)
+        for name in plan.parts.networks
+    }
 
 
 def digests(maps: Mapping[str, Map], networks: Mapping[str, Asked]) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.ops import outputs_of
 from dagen.types import SegOut
 
 
@@ -52,6 +55,24 @@ class Asked:
             self._device = image.device
         out: SegOut = self._network(resized(image, self.size))
         return out
+
+    def encoder(self, image: Tensor) -> dict[int, Tensor]:
+        """Its encoder's maps for training images, by their stride in its input.
+
+        Args:
+            image: see :meth:`__call__`.
+
+        Returns:
+            (B, D, h, w) maps; none if the network names none (``Network.encoder_maps``).
+        """
+        with outputs_of(self._network, getattr(self._network, "encoder_maps", ())) as found:
+            self(image)
+        return by_stride(found.values(), self.size[0])
+
+
+def by_stride(maps: Iterable[Tensor], height: int) -> dict[int, Tensor]:
+    """Maps (B, D, h, w) by the stride at which they see images of ``height``; of two, the later."""
+    return {height // x.shape[2]: x for x in maps}
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:

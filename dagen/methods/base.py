@@ -34,6 +34,7 @@ Family = Literal[
     "metric learning",
     "source-free",
     "generalization",
+    "pre-training",
 ]
 
 
@@ -53,6 +54,9 @@ class Method(nn.Module):
         needs_checkpoint: whether it starts from a trained network (``--init``).
         online: whether it adapts to the images on which it is scored, in one pass over them
             (``dagen.engine.online``), instead of in a training run before.
+        pretrains: whether it makes a start for other runs (``dagen pretrain``): it is alone, learns
+            from unlabelled images of both domains, all of which come as target images, and its
+            network is not scored.
         replaces: whether :meth:`predictor` discards the network of earlier parts.
         settings: the settings of a run with it, where neither the user nor a recipe gives them: of
             the optimiser (``lr``, ``weight_decay``, ``warmup``, ``power``, ``clip``).
@@ -69,6 +73,7 @@ class Method(nn.Module):
     requires: ClassVar[tuple[str, ...]] = ()
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False
+    pretrains: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, float]] = {}
 
@@ -121,7 +126,8 @@ class Method(nn.Module):
     def networks_of(cls, config: Any) -> tuple[str, ...]:
         """The trained networks that it asks (``Setting.networks``), as a user writes them.
 
-        Each is a finished run or a deployed file, and segments the classes of the run.
+        Each is a finished run or a deployed file that segments the classes of the run or, in a part
+        that pre-trains, any classes, or the name of a network with a pretrained encoder.
         """
         return ()
 

@@ -25,6 +25,8 @@ class Network(nn.Module):
         stride: input pixels per logit, along each side.
         multiple: sides of the input must be multiples of this.
         taps: names of early submodules whose outputs carry style (for MixStyle and the like).
+        encoder_maps: names of the encoder's submodules whose outputs, (B, D, h, w), may be compared
+            with another network's features: the last at each stride, in order of stride.
         aux_weights: weight of each auxiliary head's loss; as many as ``SegOut.aux`` in training.
         lr_scale: factor of the run's learning rate for this network.
         training_only: names of submodules that are used in training only and are not deployed.
@@ -39,6 +41,7 @@ class Network(nn.Module):
     stride: ClassVar[int] = 1
     multiple: ClassVar[int] = 32
     taps: ClassVar[tuple[str, ...]] = ()
+    encoder_maps: tuple[str, ...] = ()
     aux_weights: ClassVar[tuple[float, ...]] = ()
     lr_scale: ClassVar[float] = 1.0
     training_only: ClassVar[tuple[str, ...]] = ()

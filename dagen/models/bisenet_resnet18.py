@@ -53,6 +53,12 @@ class BiSeNetResNet18(BiSeNet):
     """
 
     aux_channels: ClassVar[int] = 256
+    encoder_maps: tuple[str, ...] = (
+        "context.layer1",
+        "context.layer2",
+        "context.layer3",
+        "context.layer4",
+    )
     start: ClassVar[Pretrained | None] = RESNET18
     encoder_parts: ClassVar[tuple[str, ...]] = ("context",)
 

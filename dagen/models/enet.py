@@ -189,6 +189,7 @@ class ENet(Network):
     stride: ClassVar[int] = 1
     multiple: ClassVar[int] = 8
     taps: ClassVar[tuple[str, ...]] = ("initial", "stage1")
+    encoder_maps: tuple[str, ...] = ("stage1", "stage3")
     aux_weights: ClassVar[tuple[float, ...]] = (1.0,)
     lr_scale: ClassVar[float] = 2.5
     training_only: ClassVar[tuple[str, ...]] = ("aux",)

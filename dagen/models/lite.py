@@ -71,6 +71,7 @@ class Lite(Network):
             )
         coarse, middle, fine, last = (channels(count, width) for count in (64, 64, 32, 48))
         self.encoder = EfficientNetLite(block, width, ibn)
+        self.encoder_maps = ("encoder.blocks.2", "encoder.blocks.4", f"encoder.blocks.{block}")
         at4, at8, at16 = (self.encoder.outputs[stride] for stride in (4, 8, 16))
         self.lateral16 = _conv_norm_act(at16, coarse, 1)
         self.lateral8 = _conv_norm_act(at8, middle, 1)

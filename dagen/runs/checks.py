@@ -75,6 +75,33 @@ def check_target(config: Config, parts: Parts, processes: int) -> None:
         )
 
 
+def check_pretraining(config: Config, parts: Parts) -> None:
+    """Check that a run that pre-trains is asked for nothing that needs scores or labels.
+
+    Raises:
+        UsageError: it has no target, or a setting that needs scores or labels.
+    """
+    if parts.pretrains is None:
+        return
+    if config.tgt is None:
+        raise UsageError(
+            f"{parts.pretrains} pre-trains on images of both domains; give --tgt, as in `dagen "
+            f"pretrain --src {config.src} --tgt taco`."
+        )
+    asked = {
+        "score": config.score,
+        "empty": config.empty,
+        "target_labels": config.target_labels,
+        "select": config.select != LAST,
+        "candidates": config.candidates > 1,
+    }
+    if wrong := [name for name, given in asked.items() if given]:
+        raise UsageError(
+            f"{wrong[0]} is given, and {parts.pretrains} opens no label and is not scored; leave "
+            "it out, and give it to the run that starts from this one."
+        )
+
+
 def check_extra_sources(config: Config, reads_source: bool) -> None:
     """Check that the further sources can join the source.
 

@@ -14,6 +14,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from dagen.runs.config import Config, plain_name
+from dagen.runs.starts import is_start
 
 Stored = Mapping[str, Any]
 """A configuration as plain values, see :meth:`dagen.runs.config.Config.to_dict`."""
@@ -148,7 +149,8 @@ def in_brief(config: Stored, images: int | None = None) -> str:
 
 def command(config: Stored) -> str:
     """The command line that repeats the run, without settings at their defaults."""
-    words = ["dagen", "train" if config["tgt"] is None else "adapt"]
+    trains = "train" if config["tgt"] is None else "adapt"
+    words = ["dagen", "pretrain" if is_start(config) else trains]
     for name in _FLAGS:
         if config[name] is not None:
             words += [f"--{name}", _flag(config[name])]

@@ -66,6 +66,11 @@ class Parts:
         """The part that adapts to a stream of images; None in a run that trains."""
         return next((name for name in self.configs if _method(name).online), None)
 
+    @property
+    def pretrains(self) -> str | None:
+        """The part that makes a start for other runs; None in a run that is scored."""
+        return next((name for name in self.configs if _method(name).pretrains), None)
+
 
 def arrange(names: Sequence[str], given: Mapping[str, Mapping[str, Any]], facts: RunFacts) -> Parts:
     """The parts of a run, completed, ordered and checked from their declarations alone.
@@ -94,13 +99,13 @@ def arrange(names: Sequence[str], given: Mapping[str, Mapping[str, Any]], facts:
 def resolve(names: Sequence[str]) -> tuple[str, ...]:
     """The names of all parts of a stack: the requested ones and those that they require.
 
-    ``supervised`` comes first, unless it is named or the stack is source-free (it has a part of
-    that family, and none that streams the source). A required part comes before the part that
-    requires it, and before all named parts if it is not named itself.
+    ``supervised`` comes first, unless it is named, the part pre-trains, or the stack is source-free
+    (it has a part of that family, and none that streams the source). A required part comes before
+    the part that requires it, and before all named parts if it is not named itself.
 
     Raises:
         UsageError: an unknown or repeated name, a required part that comes too late, or a part
-            beside an online one.
+            beside an online one or one that pre-trains.
     """
     methods = {name: _method(name) for name in names}
     if len(methods) < len(names):
@@ -111,6 +116,12 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
         raise UsageError(
             f"'{online}' adapts over a stream of images and must be the only part: train the other "
             f"parts first and give their model.safetensors with --method {online} --init."
+        )
+    starts = next((name for name, method in methods.items() if method.pretrains), None)
+    if starts and len(names) > 1:
+        raise UsageError(
+            f"'{starts}' makes a start for other runs and must be the only part: run `dagen "
+            "pretrain` first, and give its run to the other parts with --init."
         )
     source_free = any(m.family == "source-free" for m in methods.values()) and not any(
         "source" in m.streams for m in methods.values()
@@ -130,7 +141,7 @@ def resolve(names: Sequence[str]) -> tuple[str, ...]:
             add(needed, (*waiting, name))
         ordered.append(name)
 
-    if SUPERVISED not in names and not source_free:
+    if SUPERVISED not in names and not source_free and not starts:
         add(SUPERVISED, ())
     # Before all named parts: a teacher's predictor would undo that of adabn before it.
     for name in names:

@@ -57,6 +57,26 @@ class Plan:
         return self.parts.online
 
     @property
+    def pretrains(self) -> bool:
+        """Whether the run makes a start for other runs; nothing is scored then."""
+        return self.parts.pretrains is not None
+
+    @property
+    def unlabelled(self) -> tuple[tuple[str, ...], ...]:
+        """The data sets whose training images are used without labels, by domain.
+
+        Those of the target, and in a run that pre-trains those of the source before them.
+        """
+        config = self.config
+        theirs = () if config.tgt is None else (config.tgt, *config.extra_tgt)
+        return ((config.src, *config.extra_src), theirs) if self.pretrains else (theirs,)
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The data sets whose ``val`` split is scored, here or in a run that starts from it."""
+        return self.config.scored if self.pretrains else self.scored
+
+    @property
     def trained_on(self) -> frozenset[Domain]:
         """The domains whose images the run trains on; none in a run over a stream.
 
@@ -107,11 +127,12 @@ def plan_run(
         seed=config.seed,
         source_images=share - share // 2 if config.target_labels else share,
     )
+    starts = any(plugins.get("methods", name).pretrains for name in config.method)
     checks.check_images(config, network.multiple)
-    checks.check_extra_sources(config, reads_source)
+    checks.check_extra_sources(config, reads_source or starts)
     checks.check_labels(config, reads_source, processes)
     names = config.method
-    if config.target_labels and not reads_source:
+    if config.target_labels and not reads_source and not starts:
         names = (SUPERVISED, *names)  # learns from the target's labels alone
     parts = arrange(names, config.parts, facts)
     several = config.candidates > 1 and not parts.online
@@ -120,9 +141,10 @@ def plan_run(
         facts=facts,
         parts=parts,
         reads_source=reads_source,
-        scored=_scored(config, reads_source),
+        scored=() if starts else _scored(config, reads_source),
         kept=evenly_spaced(config.steps, config.candidates) if several else (),
     )
+    checks.check_pretraining(config, parts)
     checks.check_target(config, parts, processes)
     checks.check_extra_targets(config, parts)
     checks.check_empty(config, facts.task)

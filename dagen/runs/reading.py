@@ -61,11 +61,14 @@ def _of_checkpoint(init: object) -> dict[str, Any]:
     """The settings of a deployed file, so that ``--init FILE`` alone determines the network."""
     from dagen.models.deployed.file import read_card
     from dagen.runs.results import RUN
+    from dagen.runs.starts import is_start
 
     if not isinstance(init, str) or init.startswith(RUN):
         return {}
     card = read_card(Path(init))
-    settled = {"model": card.model, "task": card.task, "width": card.width, "size": card.size}
+    settled: dict[str, Any] = {"model": card.model, "width": card.width}
+    if not is_start(card.run):  # a pre-trained network suits any classes
+        settled |= {"task": card.task, "size": card.size}
     return {**settled, "model_options": card.options} if card.options else settled
 
 

@@ -45,7 +45,10 @@ def seen_besides(plan: Plan, runs: Path) -> tuple[str, ...]:
     for name in plan.parts.maps:
         found += _of_map(name, runs, config)
     for name in plan.parts.networks:
-        found += _of_card(read_card(file_of(name, runs)), config)
+        if name in plugins.names("models"):
+            found += _of_start(name, {"pretrained": True})
+        else:
+            found += _of_card(read_card(file_of(name, runs)), config)
     if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
         found.append(pasting.empty)
     return tuple(name for name in dict.fromkeys(found) if name not in own)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
+from dagen import plugins
 from dagen.datasets.loading.transforms import cover, resize
 from dagen.datasets.maps.base import Map, fitted
 from dagen.datasets.maps.teachers import known
@@ -21,10 +23,12 @@ from dagen.datasets.maps.teachers.onnx_file import OnnxMap
 from dagen.datasets.maps.teachers.opening import open_map
 from dagen.errors import DataError, UsageError
 from dagen.methods.base import Asked, RunFacts
+from dagen.models.base import create_network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, read_card
 from dagen.runs.finding import file_of
 from dagen.runs.results import RUN
+from dagen.runs.starts import require_scored
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import Image, Pixels, Task
@@ -78,6 +82,7 @@ def _digest(path: Path) -> str:
 
 
 def _require_same_classes(path: Path, card: Card, task: Task) -> None:
+    require_scored(path, card)
     if card.kind.classes != task.classes:
         raise UsageError(
             f"the teacher {path} segments {', '.join(card.kind.classes)}; this run segments "
@@ -85,7 +90,22 @@ def _require_same_classes(path: Path, card: Card, task: Task) -> None:
         )
 
 
-def open_network(name: str, facts: RunFacts, runs: Path) -> Asked:
+def _pretrained(name: str, facts: RunFacts) -> Asked:
+    """A network with its pretrained encoder; what comes after that is not trained."""
+    begins = plugins.get("models", name).begins({"pretrained": True})
+    if begins is None:
+        every = plugins.names("models")
+        known = [n for n in every if plugins.get("models", n).begins({"pretrained": True})]
+        raise UsageError(
+            f"the network {name} has no pretrained encoder; allowed: {', '.join(known)}, or a run."
+        )
+    with torch.random.fork_rng(devices=[]):
+        network = create_network(name, facts.task, 1.0, {"pretrained": True})
+    size = cover(facts.size, facts.size, network.multiple)
+    return Asked(network, size, network.feature_channels, f"pretrained/1 {begins.sha256}")
+
+
+def open_network(name: str, facts: RunFacts, runs: Path, *, features: bool = False) -> Asked:
     """A trained network that strategies ask live, at the size at which it was trained.
 
     Training images that are smaller or larger are resized, so that objects have the scale that it
@@ -95,14 +115,19 @@ def open_network(name: str, facts: RunFacts, runs: Path) -> Asked:
         name: a deployed file, ``run:NAME``, or a run's name or folder.
         facts: what the run segments, and the size of its images.
         runs: folder of all runs.
+        features: whether only its features are asked. It may then segment other classes, or be the
+            name of a network with a pretrained encoder, which sees images at their own size.
 
     Raises:
         UsageError: there is no such run, or the network segments other classes.
         DagenError: the file is missing, damaged, or not written by dagen.
     """
+    if features and name in plugins.names("models"):
+        return _pretrained(name, facts)
     path = file_of(name, runs)
     network, card = load_deployed(path)
-    _require_same_classes(path, card, facts.task)
+    if not features:
+        _require_same_classes(path, card, facts.task)
     size = cover(facts.size, card.size, network.multiple)
     return Asked(network, size, network.feature_channels, _digest(path))
 

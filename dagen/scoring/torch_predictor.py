@@ -12,6 +12,7 @@ from dagen.datasets.loading import transforms
 from dagen.datasets.loading.transforms import to_tensor
 from dagen.models.base import Network, upsample
 from dagen.models.deployed.file import load_deployed
+from dagen.runs.starts import require_scored
 from dagen.scoring.predictor import Observation, Probabilities
 from dagen.types import Image, SegOut, Task
 
@@ -60,6 +61,7 @@ class TorchPredictor:
         *,
         size: tuple[int, int] | None = None,
         device: torch.device = _CPU,
+        start: bool = False,
     ) -> TorchPredictor:
         """The network of a deployed file.
 
@@ -67,12 +69,16 @@ class TorchPredictor:
             path: a safetensors file that dagen wrote.
             size: height and width in pixels that the input covers; None is the network's own.
             device: device to run on.
+            start: whether a network that is pre-trained only will do.
 
         Raises:
+            UsageError: the network is pre-trained only.
             DagenError: the file is missing, damaged, or not written by dagen.
         """
         path = Path(path)
         network, card = load_deployed(path)
+        if not start:
+            require_scored(path, card)
         return cls(
             network.to(device),
             card.kind,

@@ -95,10 +95,11 @@ class Tracked:
                 **({"teachers": json.dumps(dict(teachers))} if teachers else {}),
             }
         )
-        names = {"source": config.src, "target": config.tgt, "labelled": config.tgt}
+        unlabelled = [name for names in self._plan.unlabelled for name in names]
+        names = {"source": [config.src], "target": unlabelled, "labelled": [config.tgt or "none"]}
         for stream, dataset in data.items():
             pool = dataset.datasets if isinstance(dataset, Pooled) else (dataset,)
-            for own, each in zip((names[stream], *config.extra_tgt), pool, strict=False):
+            for own, each in zip(names[stream], pool, strict=False):
                 name = f"{own}/{each.split}"
                 self._log.dataset(name, each.fingerprint(), stream, images=len(each))
 

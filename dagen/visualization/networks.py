@@ -13,6 +13,7 @@ from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed
 from dagen.runs import describe
 from dagen.runs.history import LOG
+from dagen.runs.starts import require_scored
 from dagen.runs.stored import check_config
 from dagen.scoring.predictor import Observer
 from dagen.scoring.torch_predictor import TorchPredictor
@@ -78,6 +79,7 @@ def _load(path: Path) -> tuple[Observer, Card]:
         predictor = exported.load(path)
         return predictor, predictor.runtime.facts.card
     network, card = load_deployed(path)
+    require_scored(path, card)
     return TorchPredictor(network, card.kind, card.size, name=card.model), card
 
 

@@ -166,3 +166,22 @@ def test_the_files_that_are_committed_can_be_read(
         assert set(MANDATORY) <= set(found.rows)
     if name == "real":  # the rows of the others are too many to build in a test
         check(cell for cell in found.cells if cell.config.model == "enet")
+
+
+def test_a_row_that_pre_trains_takes_no_setting_of_scores(make: Make) -> None:
+    base = f"{BASE.replace('candidates = 1', 'candidates = 3')}empty = 'folder'"
+    rows = """
+        [[row]]
+        name = "start"
+        method = "features"
+        [[row]]
+        name = "after"
+        method = "minent"
+        init = "row:start"
+    """
+    cells = {cell.row: cell for cell in make(base=base, rows=rows).cells}
+    start, after = cells["start"].config, cells["after"]
+    assert (start.empty, start.candidates, start.score) == (None, 1, ())
+    assert after.needs == start.name and after.config.init == f"run:{start.name}"
+    assert (after.config.empty, after.config.candidates) == ("folder", 3)
+    check([cells["start"]])

@@ -79,6 +79,22 @@ def test_adapt_prints_both_runs_and_where_to_look(call: Call, data: Path, tmp_pa
     assert first.endswith("Add --fresh to run it anew.")
 
 
+def test_pretrain_says_how_to_start_from_it(
+    call: Call, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, out, err = call("pretrain", "--src", "resortit", "--tgt", "taco", *SMALL)
+    assert code == 0, err
+    start = out.split()[-1]
+    assert f"--model enet --init {start}" in out and "-features-material-s0-" in start
+    assert start.startswith("run:")
+    words = ["--method", "minent", "--init", start]
+    code, _, err = call("adapt", "--src", "resortit", "--tgt", "taco", *words, *SMALL)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert code == 0 and line.endswith("all but its head is taken, which starts afresh.")
+    code, _, err = call("adapt", "--tgt", "taco", "--method", "features", *SMALL)
+    assert code == 2 and "run it with `dagen pretrain`" in err
+
+
 def test_a_baseline_of_an_earlier_command_is_said_to_be_one(call: Call, data: Path) -> None:
     """Without tracking, no page that compares the runs is named either."""
     args = ["adapt", "--src", "resortit", "--tgt", "taco", *SMALL]

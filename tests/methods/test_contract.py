@@ -192,7 +192,13 @@ def test_no_network_answers_the_same_images_twice(name: str) -> None:
         stack.after_step(step)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not plugins.get("methods", n).online])
+ALONE = ("online", "pretrains")
+"""What makes a part the only one of its stack."""
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if not any(getattr(plugins.get("methods", n), a) for a in ALONE)]
+)
 def test_a_stack_makes_no_pass_that_its_parts_do_not_need(name: str) -> None:
     task = Task.BINARY
 

@@ -9,6 +9,7 @@ from torch import nn
 from dagen import plugins
 from dagen.errors import UsageError
 from dagen.models.base import Network, upsample
+from dagen.ops import outputs_of
 
 CLASSES = 3
 NAMES = plugins.names("models")
@@ -113,6 +114,16 @@ def test_taps_are_early_stages_that_answer_maps(network: Network) -> None:
     assert len(seen) == len(network.taps) >= 1
     assert all(isinstance(x, torch.Tensor) and x.ndim == 4 for x in seen)
     assert all(x.shape[2] >= 64 // 8 for x in seen), "deeper than stride 8 is no style"
+
+
+def test_encoder_maps_are_the_last_at_their_strides(network: Network) -> None:
+    with torch.no_grad(), outputs_of(network.eval(), network.encoder_maps) as found:
+        network(images(1, 128, 96))
+    strides = [128 // found[name].shape[2] for name in network.encoder_maps]
+    assert strides == sorted(set(strides)) and strides
+    assert [96 // found[name].shape[3] for name in network.encoder_maps] == strides
+    if network.encoder_parts:
+        assert all(n.startswith(network.encoder_parts) for n in network.encoder_maps)
 
 
 @pytest.mark.parametrize("name", NAMES)
