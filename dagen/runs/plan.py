@@ -172,9 +172,12 @@ def task_of(config: Config, data_root: Path | None) -> Task:
         return Task.named(config.task)
     found = opening.declared(config.src, data_root)
     if found is None:
+        needs = f"the task 'classes' needs the names of the classes, and {config.src} declares none"
+        if config.src in plugins.names("datasets"):
+            raise UsageError(f"{needs}: name them in a {FILE} there, or run the task 'binary'.")
         raise UsageError(
-            f"the task 'classes' needs the names of the classes, and {config.src} declares none: "
-            f"name them in its {FILE}, or run the task 'binary'."
+            f"{needs}: say in its {FILE} where its masks are and what their ids mean. A folder "
+            "without labels can be a target (--tgt), but no source."
         )
     return found
 

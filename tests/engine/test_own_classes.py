@@ -153,7 +153,7 @@ def test_what_has_no_counterpart_is_said_once(
     [
         ({"tgt": "mybelt", "method": "minent"}, UsageError, "mybelt"),
         ({"tgt": "site", "method": "minent"}, DataError, "site has the classes .* none of them"),
-        ({"src": "bare"}, UsageError, "bare declares none"),
+        ({"src": "bare"}, UsageError, "bare declares none: say in its .* can be a target"),
         ({"src": "mybelt", "task": "material"}, DataError, "none of them is among"),
     ],
 )

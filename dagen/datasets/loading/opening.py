@@ -10,11 +10,14 @@ from dagen.datasets.base import Dataset
 from dagen.datasets.own import declaration
 from dagen.datasets.own.plain import is_plain
 from dagen.datasets.reading.files import MissingSplit
-from dagen.errors import DataError, listed, unknown
+from dagen.errors import DataError, UsageError, listed, unknown
 from dagen.types import Task
 
 VARIABLE = "DAGEN_DATA"
 """The environment variable that names the folder of all data sets."""
+
+
+_OWN = "A folder of your own is named by its path, such as ./mybelt."
 
 
 def is_path(name: str) -> bool:
@@ -68,7 +71,13 @@ def _no_such(name: str, base: Path | None, own: list[str]) -> Exception:
             f"{base / name} has no {declaration.FILE}: `dagen data new {base / name}` looks at the "
             "folder and writes one."
         )
-    return unknown("data set", name, [*plugins.names("datasets"), *own])
+    found = unknown("data set", name, [*plugins.names("datasets"), *own])
+    try:
+        here = Path(name).is_dir()
+    except (OSError, ValueError):  # no file can have such a name
+        here = False
+    hint = f"The folder {name} is here: write ./{name}." if here else _OWN
+    return UsageError(f"{found} {hint}")
 
 
 def kind(name: str, data_root: Path | None = None) -> type[Dataset]:
@@ -200,6 +209,11 @@ def require_labels(dataset: Dataset, what: str) -> None:
         DataError: labels are missing; the message names images.
     """
     labelled = {*dataset.labelled}
+    if not labelled and not dataset.has_labels:
+        raise DataError(
+            f"{what} has no labels in its split '{dataset.split}', and a source needs one for each "
+            "image: add them, or give it as the target (--tgt)."
+        )
     bare = [dataset.name(index) for index in range(len(dataset)) if index not in labelled]
     if labelled and bare:
         raise DataError(

@@ -44,6 +44,19 @@ def test_unknown_names(tmp_path: Path) -> None:
             ask("tacco", tmp_path)
 
 
+def test_a_folder_here_is_named_with_a_separator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mybelt").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGEN_DATA", raising=False)
+    with pytest.raises(UsageError, match=r"The folder mybelt is here: write \./mybelt\.$"):
+        opening.root("mybelt")
+    for name in ("nowhere", "9" * 5000, "a\0b"):
+        with pytest.raises(UsageError, match=r"named by its path, such as \./mybelt\.$"):
+            opening.root(name)
+
+
 def test_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_taco(tmp_path)
     monkeypatch.setenv("DAGEN_DATA", str(tmp_path))

@@ -68,3 +68,10 @@ def test_a_score_without_labels_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no labels in its split 'val', so nothing can be"):
         networks.evaluate(Runtime(), data=str(root))
     assert np.array_equal(opening.open_dataset(str(root), "val", Task.BINARY).labelled, [])
+
+
+def test_a_source_without_any_label_is_one_line(tmp_path: Path) -> None:
+    make_masks(tmp_path / "bare", "splits = {val = 0.4}\n", labels=False)
+    data = opening.open_dataset("bare", "train", Task.BINARY, tmp_path)
+    with pytest.raises(DataError, match=r"bare has no labels in its split 'train'.*add them, or"):
+        opening.require_labels(data, "bare")
