@@ -50,12 +50,20 @@ class OwnFolder(Files):
 
     @classmethod
     def remarks(cls, root: Path) -> Iterator[str]:
-        """What a check says about the whole folder: guessed names, annotations that are not read.
+        """What a check says about the whole folder: guesses, masks and files that are not read.
 
         Args:
             root: the data set's folder.
         """
-        yield from guesses(cls._declaration_of(root), root)
+        declared = cls._declaration_of(root)
+        yield from guesses(declared, root)
+        if "masks" in declared.model_fields_set:
+            places = {patterns.pattern(declared.masks, declared, split) for split in SPLITS}
+            if not any(patterns.below(root, place) for place in places):
+                yield (
+                    f"{root / FILE} says that masks are in {declared.masks}, and no picture is "
+                    "there: correct it; without masks, nothing is scored or learnt from labels."
+                )
         yield from unread_annotations(root)
 
     @cached_property
@@ -87,6 +95,8 @@ class OwnFolder(Files):
 
     def _layout(self) -> str:
         where = f"{self.root / FILE} says that images are in {self._images.text}"
+        if not (self.root / self._images.folder).is_dir():
+            return f"{where}, and there is no such folder: make it, or correct images."
         found = patterns.files_of(self.root, self._images)
         if not (found and patterns.undivided(self._declared)):
             return f"{where}."

@@ -12,6 +12,7 @@ from dagen.datasets.taco import Taco
 from dagen.datasets.upkeep.check import Defect, check
 from dagen.errors import DataError, UsageError
 from dagen.types import Task
+from tests.own import make_masks
 from tests.tiny import make_coco, make_folder, make_resortit, make_taco
 
 
@@ -170,6 +171,24 @@ def test_unlabelled_sets_are_sound(tmp_path: Path) -> None:
     report = check("taco", Task.BINARY, tmp_path)
     assert report.ok
     assert (report.splits["train"].labelled, report.splits["train"].share) == (0, {})
+
+
+def test_masks_that_are_declared_and_not_there_are_told(tmp_path: Path) -> None:
+    ids = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
+    root = make_masks(tmp_path / "own", ids)
+    assert check(str(root), Task.BINARY).warnings == []
+    shutil.rmtree(root / "drawn")
+    (warned,) = check(str(root), Task.BINARY).warnings
+    assert "says that masks are in drawn, and no picture is there: correct it" in warned.problem
+
+
+def test_a_folder_of_images_that_is_not_there_is_told(tmp_path: Path) -> None:
+    root = make_masks(tmp_path / "own", "splits = {val = 0.4}\n")
+    (root / "photos").rename(root / "fotos")
+    told = [each.problem for each in check(str(root), Task.BINARY).defects]
+    assert told and all(
+        "images are in photos, and there is no such folder" in each for each in told
+    )
 
 
 def test_progress(tmp_path: Path) -> None:
