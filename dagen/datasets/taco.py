@@ -46,7 +46,7 @@ from dagen.datasets.reading.paths import (
 from dagen.datasets.reading.taco_classes import MATERIAL_OF
 from dagen.datasets.reading.taco_splits import split_of
 from dagen.datasets.upkeep import download
-from dagen.errors import DataError
+from dagen.errors import DataError, short
 from dagen.types import IGNORE, PRESETS, Task
 
 
@@ -123,8 +123,8 @@ class Taco(Files):
     def _own_split(self, path: Path) -> list[str]:
         try:
             splits = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is not a readable JSON file: {error}.") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{path} is not a readable JSON file: {short(str(error))}.") from None
         names = splits.get(self.split) if isinstance(splits, dict) else None
         if names is None and isinstance(splits, dict):
             raise MissingSplit(

@@ -42,9 +42,19 @@ def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """The newest complete state, on the CPU; damaged ones are skipped with a warning."""
+    """The newest complete state, on the CPU; damaged ones are skipped with a warning.
+
+    Raises:
+        DagenError: the system refuses to read one, which may be whole.
+    """
     for path in sorted(folder.glob("state-*.pt"), reverse=True):
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes() if path.is_file() else b""
+        except OSError as error:
+            raise DagenError(
+                f"{path} cannot be read: {str(error.strerror).lower()}; make it readable, or "
+                "remove it, and the run goes on from an earlier state."
+            ) from error
         payload = data[_DIGEST:]
         if hashlib.blake2b(payload, digest_size=_DIGEST).digest() == data[:_DIGEST]:
             state: dict[str, Any] = torch.load(

@@ -14,6 +14,7 @@ from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.values import check_parts
 from dagen.runs.values import names as names_of
+from dagen.system import toml
 
 _ONLY = "method."
 """Key of parameters of the only strategy until its name is known."""
@@ -103,13 +104,12 @@ def read_toml(file: Path) -> dict[str, Any]:
         UsageError: the file is missing or not valid TOML.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return toml.read_toml(file)
     except OSError as error:
         reason = error.strerror or "it is no file"
         raise UsageError(f"cannot read {short(file, 200)}: {reason}.") from None
-    except (ValueError, RecursionError) as error:  # also numbers too long, and tables too deep
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise UsageError(f"{short(file, 200)} is not valid TOML: {short(reason)}.") from None
+    except ValueError as error:
+        raise UsageError(f"{short(file, 200)} is not valid TOML: {error}.") from None
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -121,6 +121,7 @@ def test_without_own_splits_every_photograph_is_in_one(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "not a readable JSON"),
+        ("[" * 100_000, "not a readable JSON"),
         ("[]", "must hold"),
         ('{"train": "batch_1/000000.jpg"}', "must hold"),
         ('{"train": [3]}', "must hold"),

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import torch
 
 from dagen.engine.loop import Hooks, fit, schedule, student_optimizer
 from dagen.engine.stack import Stack
-from dagen.engine.states import load_state
+from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped
 from dagen.runs.config import Config, from_mapping
 from dagen.system.distributed import World
@@ -116,6 +117,35 @@ def test_ctrl_c_saves_and_exits_with_130_and_a_second_one_ends_at_once(tmp_path:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("other", ["folder", "link"])
+def test_a_state_that_is_no_file_is_skipped(
+    tmp_path: Path, other: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_state(tmp_path, 2, {"step": 2})
+    path = tmp_path / "state-00000003.pt"
+    if other == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "missing")
+    state = load_state(tmp_path)
+    assert state is not None and state["step"] == 2
+    assert "state-00000003.pt is damaged and is skipped" in caplog.text
+
+
+def test_a_state_that_the_system_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be whole: to skip it without a word could lose hours."""
+    save_state(tmp_path, 2, {"step": 2})
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DagenError, match=r"state-00000002\.pt cannot be read: permission denied;"):
+        load_state(tmp_path)
 
 
 def test_a_loss_that_is_not_finite_names_step_term_and_files(tmp_path: Path) -> None:

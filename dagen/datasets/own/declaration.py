@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from dagen.datasets.reading.class_names import class_key
 from dagen.datasets.reading.paths import lexically_inside
 from dagen.errors import DataError, quoted, unknown
 from dagen.parameters import complaint
+from dagen.system.toml import read_toml
 
 FILE = "dagen.toml"
 SPLITS = ("train", "val", "test")
@@ -226,12 +226,12 @@ def read(root: Path) -> Declaration:
     """
     path = root / FILE
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        values = read_toml(path)
     except FileNotFoundError:
         raise DataError(
             f"{root} has no {FILE}: `dagen data new {root}` looks at the folder and writes one."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
     splits = values.get("splits")
     wrong = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from dagen.errors import DataError, UsageError, short
 from dagen.parameters import Positive, build_config
+from dagen.system.toml import read_toml
 from dagen.types import Image
 
 _Side = Annotated[int, Field(ge=1, le=4096)]
@@ -100,7 +100,7 @@ def beside(file: Path) -> Preparation | None:
     if not path.is_file():
         return None
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        values = read_toml(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {short(str(error))}.") from None
     return declared(values, str(path))
