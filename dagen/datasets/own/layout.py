@@ -38,9 +38,11 @@ class Place:
     @property
     def keys(self) -> set[str]:
         """What an image and its mask share: split, sub-folders below the pattern, and name."""
-        return {self._key(PurePosixPath(name)) for name in self.files}
+        return {*map(self.key, self.files)}
 
-    def _key(self, file: PurePosixPath) -> str:
+    def key(self, name: str) -> str:
+        """What a file shares with its mask or image; see :attr:`keys`."""
+        file = PurePosixPath(name)
         parts = [] if self.pattern == "." else self.pattern.split("/")
         split = WORDS[file.parts[parts.index(SPLIT)].casefold()] if SPLIT in parts else ""
         return "/".join([split, *file.with_suffix("").parts[len(parts) :]])
@@ -130,3 +132,8 @@ def splits_line(words: dict[str, str]) -> str:
         return f"# The splits are folders: {', '.join(words)}."
     given = ", ".join(f'{split} = "{word}"' for split, word in words.items())
     return f"splits = {{{given}}}"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

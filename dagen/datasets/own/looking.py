@@ -14,11 +14,12 @@ from dagen.datasets.reading.colour_masks import packed
 from dagen.datasets.reading.formats import lossy
 from dagen.datasets.reading.images import open_image
 from dagen.datasets.reading.masks import ONE_CHANNEL, stretch_of
-from dagen.errors import DataError
+from dagen.errors import DataError, short
 
 _COLOURED = ("RGB", "RGBA", "LA", "PA")
 _MOST = 64
 """A picture of more values or colours is a photograph, not a mask."""
+_MANY = f"more than {_MOST} values or colours, as soft edges make: save it without smoothing"
 _STEP = 7  # a first look at every seventh row and column: photographs are large
 
 
@@ -39,32 +40,47 @@ class Mask:
 
 def look(path: Path) -> Mask | None:
     """What a mask holds; None for a photograph, a lossy file, and what cannot be read."""
+    found = _judged(path)
+    return found if isinstance(found, Mask) else None
+
+
+def why_no_mask(path: Path) -> str:
+    """Why a picture does not look like a mask, as the rest of a sentence; empty if it does."""
+    found = _judged(path)
+    return found if isinstance(found, str) else ""
+
+
+def _judged(path: Path) -> Mask | str:
     if path.suffix.lower() not in (".png", ".bmp", ".tif", ".tiff"):
-        return None
+        return "is no PNG file: save masks as PNG, from before they were compressed"
     try:
         with open_image(path) as image:
-            if lossy(image, path):
-                return None
+            if compressed := lossy(image, path):
+                return f"is {compressed}: save masks as PNG, from before they were compressed"
             if image.mode in ONE_CHANNEL:
                 stretch = stretch_of(image)
                 ids = _counted(np.array(image).astype(np.int64) // stretch)
-                if ids is None or max(ids) > 255:
-                    return None
+                if ids is None:
+                    return f"has {_MANY}"
+                if max(ids) > 255:
+                    return f"has values up to {max(ids)}, and ids are 0 to 255: save it with 8 bits"
                 if image.mode != "P":
                     return Mask(ids)
                 given = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
                 palette = {value: int(packed(given[value])) for value in ids if value < len(given)}
                 return Mask(ids, Counter({palette.get(v, 0): n for v, n in ids.items()}), palette)
             if image.mode not in _COLOURED:
-                return None
+                return f"has mode {image.mode}: save it as grey of 8 bits, or RGB"
             pixels = np.array(image.convert("RGB"))
-    except (DataError, OSError, ValueError):
-        return None
+    except (DataError, OSError, ValueError) as error:
+        return f"cannot be read ({short(str(error))})"
     if (pixels == pixels[..., :1]).all():  # grey, written as colours
         ids = _counted(pixels[..., 0])
-        return None if ids is None else Mask(ids, Counter({v * 0x10101: n for v, n in ids.items()}))
+        if ids is None:
+            return f"has {_MANY}"
+        return Mask(ids, Counter({v * 0x10101: n for v, n in ids.items()}))
     colours = _counted(packed(pixels[::_STEP, ::_STEP])) and _counted(packed(pixels))
-    return None if colours is None else Mask(colours=colours)
+    return f"has {_MANY}" if colours is None else Mask(colours=colours)
 
 
 def by_colour(masks: Iterable[Mask]) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from dagen.datasets.own import new_coco
 from dagen.datasets.own.declaration import FILE, read
-from dagen.datasets.own.layout import Place, joined, parents, places, splits_line
-from dagen.datasets.own.looking import Mask, look
+from dagen.datasets.own.layout import Place, counted, joined, parents, places, splits_line
+from dagen.datasets.own.looking import Mask, look, why_no_mask
 from dagen.datasets.own.new_classes import class_lines
 from dagen.datasets.own.patterns import SPLIT, Pattern, files_of
 from dagen.datasets.own.unread import unread_annotations
@@ -74,14 +74,24 @@ def _folder(root: Path) -> str:
     if tail:
         pattern = f"{images.pattern}/{{name}}{tail}".removeprefix("./")
         return _text(root, [*lines, *_masks(root, pattern, files)], images)
+    if (renamed := _renamed(images, like_masks)) is not None:
+        return _text(root, [*lines, *_masks(root, *renamed)], images)
     lines += [
         "# No masks were found. Images without labels can be a target (--tgt); to score on",
         '# them, add masks = "..." and ids = {"0" = "background", "1" = "..."}.',
     ]
     if named := [p for p in photos if p not in scenes and p.stems & images.stems]:
+        first = next(n for n in named[0].files if PurePosixPath(n).stem in images.stems)
         lines += [
             f"# {named[0].pattern} has files with the names of the images, but not masks:",
-            "# a mask is a PNG file of ids, or of one colour for each class, and never a JPEG.",
+            "# a mask is a PNG file of ids, or of one colour for each class, and never a JPEG;",
+            f"# {first} {why_no_mask(root / first) or 'looks like one'}.",
+        ]
+    elif like_masks:
+        odd = like_masks[0]
+        lines += [
+            f"# {odd.pattern} has {counted(len(odd.files), 'picture')} that may be masks, but not",
+            f"# with names of images, such as {odd.files[0]}: give each the name of its image.",
         ]
     return _text(root, lines, images)
 
@@ -136,6 +146,26 @@ def _beside(root: Path, place: Place) -> tuple[str, list[str]]:
     return tail, [name for name, own in owner.items() if own == tail]
 
 
+def _renamed(images: Place, like_masks: list[Place]) -> tuple[str, list[str]] | None:
+    """Masks in a folder of their own whose names are longer by one beginning or end, and these."""
+    known = images.keys
+    best: tuple[str, list[str]] | None = None
+    for place in like_masks:
+        found: dict[tuple[str, str], list[str]] = {}
+        for name in place.files:
+            folder, _, stem = place.key(name).rpartition("/")
+            ends = [(stem[:k], "") for k in range(1, len(stem))]
+            ends += [("", stem[k:]) for k in range(1, len(stem))]
+            for head, tail in ends:
+                if f"{folder}/{stem[len(head) : len(stem) - len(tail)]}" in known:
+                    ending = tail + PurePosixPath(name).suffix
+                    found.setdefault((head, ending), []).append(name)
+        for (head, tail), files in found.items():
+            if len(files) > max(len(place.files) // 2, len(best[1]) if best else 0):
+                best = f"{place.pattern}/{head}{{name}}{tail}".removeprefix("./"), files
+    return best
+
+
 def _looks_like_masks(root: Path, place: Place) -> bool:
     return all(mask is not None for mask in _few(root, place))
 
@@ -151,7 +181,7 @@ def _images(root: Path, place: Place, masks: list[str], photos: list[Place]) -> 
     words = place.words.values() if SPLIT in place.pattern else [""]
     parts = (files_of(root, Pattern(place.pattern.replace(SPLIT, word))) for word in words)
     listed = {name for part in parts for name in part} - {*masks}
-    yield f'images = "{place.pattern}"  # {len(listed)} images'
+    yield f'images = "{place.pattern}"  # {counted(len(listed), "image")}'
     for other in photos:
         if left := {*other.files} - listed - {*masks}:
             have = "1 more image; it is" if len(left) == 1 else f"{len(left)} more images; they are"
@@ -162,7 +192,7 @@ def _images(root: Path, place: Place, masks: list[str], photos: list[Place]) -> 
 
 
 def _masks(root: Path, pattern: str, files: list[str]) -> list[str]:
-    return [f'masks = "{pattern}"  # {len(files)} masks', *class_lines(root, files)]
+    return [f'masks = "{pattern}"  # {counted(len(files), "mask")}', *class_lines(root, files)]
 
 
 def _text(root: Path, lines: list[str], images: Place) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dagen.datasets.own import tool_names
+from dagen.datasets.own.layout import counted
 from dagen.datasets.own.looking import by_colour, look
 from dagen.datasets.reading.class_names import BACKGROUND
 from dagen.datasets.reading.colour_masks import written
@@ -36,7 +37,7 @@ def class_lines(root: Path, files: list[str]) -> list[str]:
     total = sum(seen.values())
     shares = {value: f"{100 * count / total:.2f} %" for value, count in seen.items()}
     kind = "Colours" if coloured else "Ids"
-    lines = [f"# {kind} found in {len(masks)} masks, with their share of the pixels:"]
+    lines = [f"# {kind} found in {counted(len(masks), 'mask')}, with their share of the pixels:"]
     try:
         names, source = (tool_names.of_colours if coloured else tool_names.of_ids)(root)
     except tool_names.Differ as error:
@@ -75,7 +76,9 @@ def _by_colour(
 ) -> Iterable[str]:
     ordered = [colour for colour, _ in seen.most_common()]
     yield from (f"#   {written(colour)}: {shares[colour]}" for colour in ordered)
-    named = {name: colour for colour, name in reversed(list(names.items()))}
+    named: dict[str, int] = {}
+    for colour, name in names.items():  # in the tool's order; of two colours the first
+        named.setdefault(name, colour)
     unnamed = [colour for colour in ordered if colour not in names]
     if BACKGROUND not in named and unnamed:
         ground = 0 if 0 in unnamed else None if named else unnamed[0]

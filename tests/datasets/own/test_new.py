@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from dagen.datasets.loading import opening
 from dagen.datasets.own import declaration
@@ -170,6 +171,51 @@ def test_masks_in_colours_that_became_jpeg(tmp_path: Path) -> None:
     (root / "drawn").rename(root / "labels")
     text = write(root).read_text()
     assert 'images = "photos"' in text and "labels has files with the names of the images" in text
+
+
+@pytest.mark.parametrize(("head", "tail"), [("", "_mask"), ("gt_", ""), ("", "-seg-1")])
+def test_masks_of_longer_names_in_a_folder_of_their_own(
+    tmp_path: Path, head: str, tail: str
+) -> None:
+    root = _bare(make_masks(tmp_path / "a", ""))
+    for mask in (root / "drawn").iterdir():
+        mask.rename(mask.with_name(f"{head}{mask.stem}{tail}.png"))
+    write(root)
+    assert declaration.read(root).masks == f"drawn/{head}{{name}}{tail}.png"
+    data = opening.open_dataset("a", "train", Task.BINARY, tmp_path)
+    assert len(data.labelled) == 4 and data.label(0).any()
+
+
+def test_masks_of_other_names_are_told(tmp_path: Path) -> None:
+    root = _bare(make_masks(tmp_path / "a", ""))
+    for k, mask in enumerate(sorted((root / "drawn").iterdir())):
+        mask.rename(mask.with_name(f"{k * 7 + 20}.png"))
+    text = write(root).read_text()
+    assert "drawn has 5 pictures that may be masks" in text and "No masks were found" in text
+
+
+def _smooth(mask: Image.Image) -> Image.Image:
+    return mask.filter(ImageFilter.GaussianBlur(6))
+
+
+def _deep(mask: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(mask).astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(_smooth, "has more than 64 values or colours"), (_deep, "has values up to 65535")],
+)
+def test_why_a_picture_is_no_mask_is_told(
+    tmp_path: Path, change: Callable[[Image.Image], Image.Image], told: str
+) -> None:
+    root = _bare(make_masks(tmp_path / "a", ""))
+    (root / "drawn").rename(root / "labels")
+    for mask in (root / "labels").iterdir():
+        with Image.open(mask) as file:
+            changed = change(file)
+        changed.save(mask)
+    assert f"labels/p0.png {told}" in write(root).read_text()
 
 
 def _nested(root: Path, parts: tuple[str, ...], folder: str, overlap: bool = False) -> Path:

@@ -197,5 +197,41 @@ def test_files_that_are_not_read_are_told(tmp_path: Path, tool: str) -> None:
     assert found.exit_code == 0 and f"2 JSON files of {tool}" in " ".join(found.stdout.split())
 
 
+OTHERS = {
+    "r0.xml": ("<annotations>\n  <version>1.1</version>", "1 XML file of CVAT"),
+    "Annotations/r0.xml": ("<annotation><object><bndbox/></object>", "1 XML file of Pascal VOC"),
+    "labels/train/r0.txt": ("0 0.5 0.25 0.1 0.2\n1 .5 1 0 1e-3\n", "1 text file of YOLO"),
+    "r0.json": ('[{"bbox": [1, 2, 3, 4], "predicted_iou": 0.9}]', "1 JSON file of SAM"),
+    "task-1-annotation-2-by-1-tag-can-0.png": (None, "1 PNG file of Label Studio's brush"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_files_that_are_not_read_are_told(tmp_path: Path, name: str) -> None:
+    content, told = OTHERS[name]
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    image, mask = image_and_mask(0, [1])
+    image.save(tmp_path / "r0.jpg")
+    if content is None:
+        mask.save(tmp_path / name)
+    else:
+        (tmp_path / name).write_text(content)
+    (sentence,) = unread_annotations(tmp_path)
+    assert sentence.startswith(f"{told} in {tmp_path} is not read: ")
+    assert sentence in write(tmp_path).read_text()
+
+
+def test_lists_and_notes_are_none_of_those(tmp_path: Path) -> None:
+    (tmp_path / "val.txt").write_text("0001\n0002 some words\n1 2\n")
+    (tmp_path / "notes.xml").write_text("<svg/>")
+    assert not [*unread_annotations(tmp_path)]
+
+
+def test_colours_keep_the_order_of_the_tool(tmp_path: Path) -> None:
+    root = cvat_masks(tmp_path / "set")
+    write(root)
+    assert [*declaration.read(root).colours] == ["background", "bag", "can"]
+
+
 def test_a_coco_file_is_none_of_those(tmp_path: Path) -> None:
     assert not [*unread_annotations(label_studio(tmp_path / "set"))]
