@@ -121,6 +121,10 @@ PRESETS = (Task.BINARY, Task.MATERIAL)
 """The built-in tasks."""
 
 
+MIRRORED = "mirrored:"
+"""Prefix of a map's name: the same teacher's map of the mirrored image, mirrored back."""
+
+
 @dataclass(frozen=True)
 class Pasting:
     """Objects of unlabelled images on other ones, as a strategy wants its target images.

@@ -31,7 +31,7 @@ SCORED = [n for n in plugins.names("methods") if not plugins.get("methods", n).p
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """Settings of strategies that need files."""
     maps = str(write_onnx(tmp_path_factory.mktemp("teachers") / "bright.onnx"))
-    return {"teacher": {"teacher": {"maps": maps, "paste": 0.5}}}
+    return {"teacher": {"teacher": {"maps": maps, "paste": 0.5, "mirrored": True}}}
 
 
 def _given(name: str, parts: Parts, folder: Path, task: Task) -> dict[str, dict[str, object]]:

@@ -16,6 +16,7 @@ from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.scoring.teachers import open_network, open_teacher
 from dagen.system.sealing import read_record, write_record
+from dagen.types import MIRRORED
 
 FILE = "teachers.json"
 """The teachers of a run and their digests, in the run's folder."""
@@ -48,7 +49,7 @@ def open_networks(plan: Plan, runs: Path) -> dict[str, Asked]:
 def digests(maps: Mapping[str, Map], networks: Mapping[str, Asked]) -> dict[str, str]:
     """The digests of a run's teachers by name; kinds of maps that are code have none."""
     code = plugins.names("maps")
-    made = {name: kind.digest for name, kind in maps.items() if name not in code}
+    made = {n: kind.digest for n, kind in maps.items() if n.removeprefix(MIRRORED) not in code}
     return made | {name: network.digest for name, network in networks.items()}
 
 

@@ -17,6 +17,7 @@ foreground; a soft Dice (Milletari et al., 3DV 2016) or Lovász loss (Berman et 
 the map is sure; a band at outlines that is ignored; and bootstrapping (Reed et al., 2015), in which
 the student's own average joins the map late in the run, because a teacher's mistakes are
 systematic. With several teachers, images count by their agreement and disputed pixels are ignored.
+``mirrored`` gets the same from one teacher: it is asked about the mirrored photograph as well.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from dagen.methods.shared.soft.cross_entropy import foreground_logit, soft_cross
 from dagen.methods.shared.soft.dice import soft_dice
 from dagen.methods.shared.soft.joining import Joined, Joining, foreground, join, outline_band
 from dagen.parameters import Fraction, NotNegative, Positive
-from dagen.types import IGNORE, Domain, Pasting, Task
+from dagen.types import IGNORE, MIRRORED, Domain, Pasting, Task
 
 _NEAREST = 1 / 510
 """Probabilities keep this distance from 0 and 1 in a logit: half a step of an 8-bit map."""
@@ -69,6 +70,9 @@ class Teacher(Method):
             joined: how several teachers' maps become one, ``mean`` or ``minimum``.
             disputed: with several teachers, pixels are ignored where their maps differ by more.
             by_agreement: whether images count by their teachers' agreement.
+            mirrored: whether every teacher is asked twice, about the image and about the mirrored
+                one. Its map is the mean of both answers, disputed pixels are those of the pair too,
+                and images count by the pair's agreement.
             takeover: share of the steps after which the student's own average joins the map; 1 is
                 never.
             trust: the map's share in the sum, at the takeover and at the end of the run.
@@ -90,6 +94,7 @@ class Teacher(Method):
         joined: Joining = "mean"
         disputed: Fraction = 0.5
         by_agreement: bool = True
+        mirrored: bool = False
         takeover: Fraction = 1.0
         trust: tuple[Fraction, Fraction] = (0.95, 0.8)
         paste: Fraction = 0.0
@@ -123,8 +128,10 @@ class Teacher(Method):
 
     @classmethod
     def maps_of(cls, config: Config) -> Mapping[str, Mapping[str, Any]]:
-        """The teachers' maps."""
-        return {name: config.input for name in names(config)}
+        """The teachers' maps, and those of mirrored images."""
+        found = names(config)
+        twice = tuple(MIRRORED + name for name in found) if config.mirrored else ()
+        return {name: config.input for name in (*found, *twice)}
 
     @classmethod
     def pasting(cls, config: Config) -> Pasting | None:
@@ -164,11 +171,11 @@ class Teacher(Method):
     def taught(self, ctx: Context) -> Joined:
         """What the student learns in this step."""
         own = self.config
-        joined = join([ctx.target.maps[n] for n in names(own)], own.joined, own.disputed)
+        joined = self._joined(ctx)
         shown = foreground(joined.soft)
         ctx.metrics["foreground"] = shown.mean()
         valid, agreement, soft = joined.valid, joined.agreement, joined.soft
-        if len(names(own)) > 1:
+        if own.mirrored or len(names(own)) > 1:
             ctx.metrics["agreement"] = agreement.mean()
         if not own.by_agreement:
             agreement = torch.ones_like(agreement)
@@ -179,6 +186,20 @@ class Teacher(Method):
             p = teacher_of(ctx).probabilities(ctx)
             soft = trust * soft + (1 - trust) * (p if soft.ndim == 4 else foreground(p))
         return Joined(soft, valid, agreement)
+
+    def _joined(self, ctx: Context) -> Joined:
+        """The teachers' maps as one; a teacher's own two answers first."""
+        own, maps = self.config, ctx.target.maps
+        each = [maps[name] for name in names(own)]
+        if not own.mirrored:
+            return join(each, own.joined, own.disputed)
+        pairs = [
+            join([maps[name], maps[MIRRORED + name]], "mean", own.disputed) for name in names(own)
+        ]
+        joined = join([pair.soft for pair in pairs], own.joined, own.disputed)
+        valid = torch.stack([joined.valid, *(pair.valid for pair in pairs)]).all(0)
+        alike = torch.stack([pair.agreement for pair in pairs]).mean(0)
+        return Joined(joined.soft, valid, joined.agreement * alike)
 
     def _trust(self, ctx: Context) -> float:
         """The map's share in what is learnt, linear from the takeover to the last step."""

@@ -19,6 +19,7 @@ from dagen.runs.config import Config
 from dagen.runs.finding import file_of
 from dagen.runs.plan import Plan
 from dagen.runs.results import located
+from dagen.types import MIRRORED
 
 
 def seen_besides(plan: Plan, runs: Path) -> tuple[str, ...]:
@@ -86,6 +87,7 @@ def _target_labels(run: Mapping[str, Any], tgt: str) -> Iterator[str]:
 
 def _of_map(name: str, runs: Path, config: Config) -> Iterator[str]:
     """What a teacher has seen; a map computed from the image alone has seen nothing."""
+    name = name.removeprefix(MIRRORED)
     path = Path(located(name, runs) or name)
     if path.suffix == ".safetensors":
         yield from _of_card(read_card(path), config)

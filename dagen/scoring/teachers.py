@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from dagen import plugins
 from dagen.datasets.loading.transforms import cover, resize
 from dagen.datasets.maps.base import Map, fitted
 from dagen.datasets.maps.teachers import known
+from dagen.datasets.maps.teachers.mirrored import MirroredMap
 from dagen.datasets.maps.teachers.onnx_file import OnnxMap
 from dagen.datasets.maps.teachers.opening import open_map
 from dagen.errors import DataError, UsageError
@@ -31,7 +32,7 @@ from dagen.runs.results import RUN
 from dagen.runs.starts import require_scored
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
-from dagen.types import Image, Pixels, Task
+from dagen.types import MIRRORED, Image, Pixels, Task
 
 DEPLOYED = ".safetensors"
 ONNX = ".onnx"
@@ -45,7 +46,7 @@ class NetworkMap(Map):
         bytes: size of the file.
     """
 
-    whole: ClassVar[bool] = True
+    whole = True
 
     def __init__(self, path: Path, task: Task) -> None:
         """Read the file's card; the network is loaded on first use.
@@ -139,7 +140,8 @@ def open_teacher(
 
     Args:
         name: a run (``run:NAME``), a deployed file, or what
-            :func:`~dagen.datasets.maps.teachers.opening.open_map` opens.
+            :func:`~dagen.datasets.maps.teachers.opening.open_map` opens; after ``mirrored:``, its
+            maps of mirrored images.
         task: what is taught.
         runs: folder of all runs.
         prepared: see there.
@@ -147,6 +149,8 @@ def open_teacher(
     Raises:
         DagenError: it is missing, damaged or segments other classes; nothing has that name.
     """
+    if name.startswith(MIRRORED):
+        return MirroredMap(open_teacher(name.removeprefix(MIRRORED), task, runs, prepared))
     if name.startswith(RUN) or name.endswith(DEPLOYED):
         return NetworkMap(file_of(name, runs), task)
     return open_map(name, prepared)

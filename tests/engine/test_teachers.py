@@ -139,3 +139,26 @@ def test_what_is_wrong_with_a_teacher_comes_before_any_work(
     with pytest.raises(DataError, match="damaged or no ONNX file"):
         run(small(teacher), runtime)
     assert not [*runtime.runs.glob("*/config.json")]
+
+
+def test_every_photograph_is_shown_mirrored_once_more_and_both_maps_are_kept(
+    teacher: Path, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
+    seen: list[str] = []
+    plain = OnnxMap.make
+
+    def watched(self: OnnxMap, image: np.ndarray, name: str) -> np.ndarray:
+        seen.append(name)
+        return plain(self, image, name)
+
+    monkeypatch.setattr(OnnxMap, "make", watched)
+    result = run(small(teacher, own={"mirrored": True}), runtime)
+    assert len(seen) == 10 and all("/train/" in name for name in seen)
+    known = result.teachers
+    assert known is not None and known.keys() == {str(teacher), f"mirrored:{teacher}"}
+    assert known[f"mirrored:{teacher}"] == f"mirrored/1 {known[str(teacher)]}"
+    assert result.seen == ("teacher bright.onnx",)
+    run(small(teacher, own={"mirrored": True}, seed=1), runtime)
+    run(small(teacher), runtime)
+    assert len(seen) == 10  # the plain maps are shared, too

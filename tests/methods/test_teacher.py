@@ -5,6 +5,7 @@ import torch
 
 from dagen.errors import UsageError
 from dagen.methods.mean_teacher import teacher_of
+from dagen.methods.shared.soft.joining import Joined
 from dagen.methods.teacher import Teacher
 from dagen.runs.parts import arrange
 from dagen.types import PRESETS, Batch, Pasting, Task
@@ -135,3 +136,56 @@ def test_the_students_average_takes_over_from_the_given_share_on() -> None:
         taught = part.taught(ctx).soft
         p = 1 - teacher_of(ctx).probabilities(ctx)[:, 0]
         assert torch.allclose(taught, share * maps["a"] + (1 - share) * p, atol=1e-6), step
+
+
+def _mirrored(maps: dict[str, torch.Tensor], **config: object) -> Joined:
+    own = [name for name in maps if not name.startswith("mirrored:")]
+    stack = stack_of(["teacher"], maps=own, mirrored=True, **config)
+    assert set(stack.declared.maps) == set(maps)
+    images = batch()
+    assert images.target is not None
+    images = Batch(images.source, replace(images.target, maps=maps))
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    return part.taught(step_of(stack, images=images))
+
+
+def test_a_teacher_is_asked_about_the_mirrored_image_too() -> None:
+    a, b = torch.zeros(2, 32, 32), torch.zeros(2, 32, 32)
+    a[:, 8:24, 8:24] = 0.9
+    b[0, 8:24, 8:24] = 0.7  # the same object in the first image, another one in the second
+    b[1, :8, :8] = 1.0
+    taught = _mirrored({"a": a, "mirrored:a": b})
+    assert torch.allclose(taught.soft, (a + b) / 2)
+    agreed = [float(x) for x in taught.agreement]
+    assert agreed[0] == 1 and agreed[1] < 0.05
+    assert bool(taught.valid[0].all()) and not taught.valid[1, 8:24, 8:24].any()
+    assert bool(_mirrored({"a": a, "mirrored:a": b}, disputed=1.0).valid.all())
+    ignored = _mirrored({"a": a, "mirrored:a": b}, by_agreement=False)
+    assert ignored.agreement.tolist() == [1, 1]
+
+
+def test_several_teachers_agree_with_themselves_and_each_other() -> None:
+    square, half = torch.zeros(2, 32, 32), torch.zeros(2, 32, 32)
+    square[:, 8:24, 8:24] = 1.0
+    half[:, 8:24, 8:16] = 1.0
+    every = {"a": square, "b": square, "mirrored:a": square, "mirrored:b": half}
+    taught = _mirrored(every, disputed=1.0)
+    assert torch.allclose(taught.soft, (3 * square + half) / 4)
+    # b is one half in the part that its second answer lacks, so what both show for sure is less.
+    pair = (128 + 10.24) / (256 + 10.24)  # areas, smoothed by a hundredth of the image
+    assert float(taught.agreement[0]) == pytest.approx(pair * (1 + pair) / 2, rel=1e-3)
+
+
+def test_maps_of_all_classes_have_mirrored_ones_too() -> None:
+    task = Task.MATERIAL
+    stack = stack_of(["teacher"], task, maps="a", mirrored=True)
+    images = batch(task)
+    assert images.target is not None
+    a, b = (torch.rand(2, 5, 32, 32).softmax(1) for _ in range(2))
+    maps = {"a": a, "mirrored:a": b}
+    ctx = step_of(stack, images=Batch(images.source, replace(images.target, maps=maps)))
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    assert torch.allclose(part.taught(ctx).soft, (a + b) / 2)
+    assert torch.isfinite(part.losses(ctx)["cross_entropy"])

@@ -12,7 +12,7 @@ all sizes (:attr:`Map.whole`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,8 @@ class Map:
     """
 
     digest: str
-    resized: ClassVar[Resizing] = "bilinear"
-    whole: ClassVar[bool] = False
+    resized: Resizing = "bilinear"
+    whole: bool = False
 
     def ready(self) -> None:
         """Raise now, in one line, what would keep every map from being made.

@@ -19,8 +19,6 @@ So the map is made from whole images, kept in the decode cache, and cropped with
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +130,7 @@ class Salience(Map):
     """The salience of each pixel: 1 where it is highest, 0 where nothing stands out."""
 
     digest = "salience/1"  # increase the number when maps are made in another way
-    resized: ClassVar[Resizing] = "nearest"
+    resized: Resizing = "nearest"
 
     def make(self, image: Image, name: str) -> Pixels:
         """(H, W) uint8; see :func:`salience`."""

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -110,7 +109,7 @@ class Ramp(Map):
     """The image's second channel, which counts the columns, as bytes, floats or two layers."""
 
     digest = "ramp"
-    resized: ClassVar[Resizing] = "nearest"
+    resized: Resizing = "nearest"
 
     def __init__(self, form: str = "bytes") -> None:
         self.form = form

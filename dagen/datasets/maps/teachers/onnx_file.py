@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class OnnxMap(Map):
         bytes: size of the file.
     """
 
-    whole: ClassVar[bool] = True
+    whole = True
 
     def __init__(self, content: bytes, title: str, preparation: Preparation) -> None:
         """Keep a file's content; it is parsed on first use.
