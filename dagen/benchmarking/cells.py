@@ -21,7 +21,8 @@ class Cell:
         source: the source of the whole table; an oracle's own source is the target.
         target: the target of the whole table, or None.
         axes: the point on the axes other than network, task and seed.
-        needs: name of the run that must be done first, or None.
+        needs: names of the runs that must be done first: the one that it starts from, and those
+            that teach it.
     """
 
     row: str
@@ -29,7 +30,7 @@ class Cell:
     source: str
     target: str | None
     axes: Mapping[str, Any] = field(default_factory=dict)
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -75,7 +76,8 @@ class Benchmark:
                 f"no cell of {self.name} matches '{pattern}'; a cell has a name such as "
                 f"{self.cells[0].label}, its row {self.cells[0].row}."
             )
-        for cell in reversed(self.cells):
-            if cell.config.name in wanted and cell.needs is not None:
-                wanted.add(cell.needs)
+        before: set[str] = set()
+        while wanted != before:
+            before = set(wanted)
+            wanted.update(*(cell.needs for cell in self.cells if cell.config.name in wanted))
         return [cell for cell in self.cells if cell.config.name in wanted]

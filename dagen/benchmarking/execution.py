@@ -174,7 +174,10 @@ def _missing(cells: Iterable[Cell], runs: Path, trusted: Iterable[Record] = ()) 
     absent = {name: cell for name, cell in unique.items() if results.intact(runs / name) is None}
     recorded = {record.run for record in trusted}
     missing = {name for name in absent if name not in recorded}
-    missing |= {cell.needs for name, cell in absent.items() if name in missing and cell.needs}
+    before: set[str] = set()
+    while missing != before:
+        before = set(missing)
+        missing |= {n for name in before for n in absent[name].needs if n in absent}
     return [cell for name, cell in absent.items() if name in missing]
 
 

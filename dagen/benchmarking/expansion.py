@@ -57,23 +57,28 @@ class _Point:
 
     def __init__(self, base: _Table, grid: _Grid, rows: dict[str, _Table], at: _Table) -> None:
         self.cells: dict[str, Cell] = {}
-        self._shared = {**base, **at}
+        self._base, self._shared = base, {**base, **at}
         self._grid, self._rows, self._at = grid, rows, at
 
     def add(self, name: str, waiting: tuple[str, ...] = ()) -> None:
         """Add the row's cell if it has one here; the rows ``waiting`` start from it."""
         if name in self.cells or not self._has(name):
             return
-        needs = self._start(name, (*waiting, name))
+        needs: list[str] = []
+        here = (*waiting, name)
+        init = self._rows[name].get("init", self._shared.get("init"))
+        start = self._linked(init, here, needs, start=True)
         own = {key: value for key, value in self._rows[name].items() if key not in self._grid}
+        for key in own.keys() & {*plugins.names("methods")}:
+            own[key] = self._linked(own[key], here, needs)
         target = self._shared.get("tgt")
         self.cells[name] = Cell(
             row=name,
-            config=_config(self._shared, own, needs),
+            config=_config(self._shared, own, start),
             source=self._shared.get("src", Config.src),
             target=None if target == NO_TARGET else target,
             axes={k: v for k, v in self._at.items() if k not in _NAMED},
-            needs=needs,
+            needs=tuple(dict.fromkeys(needs)),
         )
 
     def _has(self, name: str) -> bool:
@@ -94,24 +99,54 @@ class _Point:
                 return False
         return True
 
-    def _start(self, name: str, waiting: tuple[str, ...]) -> str | None:
-        """The run whose network the row starts from; its cell is added first."""
-        init = self._rows[name].get("init", self._shared.get("init"))
-        if not isinstance(init, str) or not init.startswith(_ROW):
-            return None
-        wanted = init.removeprefix(_ROW).strip()
+    def _linked(
+        self, value: Any, waiting: tuple[str, ...], needs: list[str], *, start: bool = False
+    ) -> Any:
+        """A setting with ``run:NAME`` in place of ``row:NAME``; the cells of the rows come first.
+
+        Args:
+            value: a setting, or a table or list of them.
+            waiting: the row, after those that wait for it.
+            needs: gets the names of the runs.
+            start: whether the row starts from it, so that it has to have the same network: its cell
+                is at the same point. A teacher may have a cell at another one only.
+        """
+        if isinstance(value, dict):
+            return {key: self._linked(each, waiting, needs) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._linked(each, waiting, needs) for each in value]
+        if not isinstance(value, str) or not value.startswith(_ROW):
+            return value
+        wanted = value.removeprefix(_ROW).strip()
         if wanted not in self._rows:
             raise unknown("row to start from", wanted, self._rows)
         if wanted in waiting:
             raise UsageError(f"rows start from each other: {' -> '.join((*waiting, wanted))}.")
-        self.add(wanted, waiting)
-        if wanted not in self.cells:
+        point = self
+        if start or self._has(wanted):
+            point.add(wanted, waiting)
+        elif (at := self._only_place(wanted)) is not None:  # of another network, for instance
+            point = _Point(self._base, self._grid, self._rows, at)
+            point.add(wanted, waiting)
+        if wanted not in point.cells:
             here = ", ".join(f"{axis} {value}" for axis, value in self._at.items())
             raise UsageError(f"it starts from '{wanted}', which has no cell at {here}.")
-        return self.cells[wanted].config.name
+        needs.append(point.cells[wanted].config.name)
+        return results.RUN + needs[-1]
+
+    def _only_place(self, name: str) -> _Table | None:
+        """The point of a row that has one value on each axis that it names; None if it has more."""
+        row, at = self._rows[name], dict(self._at)
+        for axis in set(row) & set(self._grid):
+            given = row[axis]
+            one = given if isinstance(given, list) and given not in self._grid[axis] else [given]
+            if len(one) != 1:
+                return None
+            at[axis] = one[0]
+        return at
 
 
-def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
+def _config(shared: _Table, own: _Table, start: Any) -> Config:
     values = {**shared, **own}
     # Parameters of strategies in [base] apply to the rows with these strategies; rows may override.
     common = {k: v for k, v in shared.items() if k in plugins.names("methods")}
@@ -122,8 +157,8 @@ def _config(shared: _Table, own: _Table, needs: str | None) -> Config:
             values[name] = {**common[name], **own[name]}
         elif name not in _stack(values.get("method", Config.method)):
             del values[name]
-    if needs is not None:
-        values["init"] = results.RUN + needs
+    if start is not None:
+        values["init"] = start
     if values.get("tgt") in (None, NO_TARGET):
         values["tgt"] = None
         # Like Config.source_only, so that both are the same run.

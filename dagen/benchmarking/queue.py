@@ -53,11 +53,11 @@ class Queue:
     def take(self) -> Cell | None:
         """The next cell that can run now; None if there is none, or none yet."""
         for cell in list(self._waiting):
-            if cell.needs in self._failed:
+            failed = next((name for name in cell.needs if name in self._failed), None)
+            if failed is not None:
                 self._waiting.remove(cell)
-                needed = self._failed[cell.needs].label
-                self._fail(cell, f"it starts from {needed}, which failed.")
-            elif cell.needs is None or not self._open(cell.needs):
+                self._fail(cell, f"it starts from {self._failed[failed].label}, which failed.")
+            elif not any(map(self._open, cell.needs)):
                 self._waiting.remove(cell)
                 self._running.add(cell.config.name)
                 self._watcher.begins(cell)

@@ -109,7 +109,7 @@ def test_records_made_elsewhere_can_be_trusted_but_a_network_that_is_needed_cann
     (tmp_path / "small.jsonl").write_text("".join(line + "\n" for line in rest))
     run_benchmark(make(), elsewhere, tmp_path, runner=fake.good, trust_records=True)
     (continued,) = (cell for cell in make().cells if cell.row == "continued")
-    assert set(fake.ran(elsewhere.runs)) == {continued.config.name, continued.needs}
+    assert set(fake.ran(elsewhere.runs)) == {continued.config.name, *continued.needs}
 
 
 def test_what_cannot_run_is_refused_before_anything_runs(

@@ -62,7 +62,7 @@ def test_a_row_that_starts_from_another_comes_after_it(make: Make) -> None:
     assert "continued/enet/binary/s1" not in labels  # the row is restricted to seed 0
     continued = next(cell for cell in cells if cell.row == "continued")
     needed = next(cell for cell in cells if cell.row == "source-only")
-    assert continued.needs == needed.config.name
+    assert continued.needs == (needed.config.name,)
     assert continued.config.init == f"run:{needed.config.name}"
 
 
@@ -182,6 +182,53 @@ def test_a_row_that_pre_trains_takes_no_setting_of_scores(make: Make) -> None:
     cells = {cell.row: cell for cell in make(base=base, rows=rows).cells}
     start, after = cells["start"].config, cells["after"]
     assert (start.empty, start.candidates, start.score) == (None, 1, ())
-    assert after.needs == start.name and after.config.init == f"run:{start.name}"
+    assert after.needs == (start.name,) and after.config.init == f"run:{start.name}"
     assert (after.config.empty, after.config.candidates) == ("folder", 3)
     check([cells["start"]])
+
+
+TAUGHT = """
+    [[row]]
+    name = "taught"
+    model = "enet"
+    method = "distill"
+    distill.teacher = "row:large"
+    init = "row:start"
+    [[row]]
+    name = "large"
+    model = "icnet"
+    method = "teacher"
+    teacher.maps = ["u2netp", "row:plain"]
+    [[row]]
+    name = "start"
+    method = "features"
+    [[row]]
+    name = "plain"
+    method = "minent"
+"""
+
+
+def test_rows_may_be_taught_by_rows_of_another_network(make: Make) -> None:
+    made = make(rows=TAUGHT, grid="[grid]\nmodel = ['enet', 'icnet']\nseed = [0, 1]")
+    for seed in (0, 1):
+        cells = {c.label: c for c in made.cells if c.config.seed == seed}
+        taught, large = (
+            cells[f"taught/enet/material/s{seed}"],
+            cells[f"large/icnet/material/s{seed}"],
+        )
+        start, plain = cells[f"start/enet/material/s{seed}"], cells[f"plain/icnet/material/s{seed}"]
+        assert taught.needs == (start.config.name, large.config.name)
+        assert taught.config.init == f"run:{start.config.name}"
+        assert taught.config.parts == {"distill": {"teacher": f"run:{large.config.name}"}}
+        assert large.config.parts["teacher"]["maps"] == ["u2netp", f"run:{plain.config.name}"]
+        assert large.needs == (plain.config.name,)
+        found = made.only(f"taught/*/s{seed}")
+        assert {cell.config.name for cell in found} == {
+            cell.config.name for cell in (taught, large, start, plain)
+        }
+
+
+def test_a_teacher_that_is_no_row_is_refused(make: Make) -> None:
+    for teacher, message in (("row:b", "unknown row to start from 'b'"), ("row:a", "each other")):
+        with pytest.raises(UsageError, match=message):
+            make(rows=f"[[row]]\nname = 'a'\nmethod = 'distill'\ndistill.teacher = '{teacher}'")

@@ -14,8 +14,10 @@ class MirroredMap(Map):
     """The maps of another kind, made from mirrored images.
 
     A network that is right mostly finds the same object in the mirrored image; where it does not,
-    its map is mostly wrong. For U2-Net-p the IoU of both answers correlates 0.75 with the true IoU
-    (measured by hand on 105 photographs).
+    its map is mostly wrong. U2-Net-p on TACO's 105 training photographs (by hand, waste IoU over
+    all pixels): 63.3 % alone, 67.6 % as the mean of both answers, 69.2 % on the 98 % of the pixels
+    that are not disputed. The 74 photographs with an agreement of at least 0.6 have a mean IoU of
+    71 %, the others 23 %.
     """
 
     def __init__(self, kind: Map) -> None:
