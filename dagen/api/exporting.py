@@ -16,7 +16,9 @@ def export(
     format: Literal["onnx", "openvino", "litert"] = "onnx",
     uint8: bool = False,
     int8: bool = False,
+    fp16: bool = False,
     calibrate: str | None = None,
+    max_drop: float | None = None,
     images: Path | str | None = None,
     licence: str | None = None,
     runs: Path | str = "runs",
@@ -39,8 +41,12 @@ def export(
         uint8: whether the input is uint8 in 0 to 255, and not float32 in [0, 1].
         int8: whether convolutions compute in 8 bits. How far that is from PyTorch is measured and
             told, and does not decide whether the file is kept.
+        fp16: whether weights have half precision: the file halves, and computes in float32 still.
         calibrate: data set whose unlabelled training images set the ranges of int8; None is the
             run's target.
+        max_drop: points of agreement with float32 that int8 may lose, measured on training images
+            without labels (see :mod:`dagen.deploy.agreement`); the most sensitive layers then stay
+            in float32. None puts all layers into 8 bits.
         images: folder of images for the comparison; None takes training images of the run's data
             sets, or generated images if none of them is here.
         licence: licence of the weights, for the file's metadata.
@@ -53,17 +59,20 @@ def export(
             else in the other runtime; no file is written then.
     """
     from dagen.deploy import export as exporting
+    from dagen.deploy import refusals
     from dagen.runs.finding import file_of
 
     file = file_of(str(model), Path(runs))
-    exporting.check_format(format)
+    refusals.check_format(format)
     return exporting.export(
         file,
-        file.with_suffix(exporting.ENDINGS[format]) if out is None else Path(out),
+        file.with_suffix(refusals.ENDINGS[format]) if out is None else Path(out),
         format=format,
         kind="uint8" if uint8 else "float32",
         int8=int8,
+        fp16=fp16,
         calibrate=calibrate,
+        max_drop=max_drop,
         images=None if images is None else Path(images),
         data_root=None if data_root is None else Path(data_root),
         licence=exporting.UNSTATED if licence is None else licence,

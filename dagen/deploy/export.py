@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from dagen.deploy.activations import with_maximum
 from dagen.deploy.checking import TOLERANCE, Comparison, compare, summary
-from dagen.deploy.facts import MARK, Facts, as_written, seal, to_metadata
+from dagen.deploy.facts import Facts, as_written, seal, to_metadata
+from dagen.deploy.half import with_half_weights
 from dagen.deploy.pictures import Pictures, data_of, pictures
+from dagen.deploy.refusals import Format, check_format, check_out, check_precision
 from dagen.deploy.runtimes.onnx import OnnxRuntime
 from dagen.deploy.to_onnx import to_onnx, with_metadata, without_choices
-from dagen.errors import DagenError, UsageError, short, unknown
+from dagen.errors import DagenError, short
 from dagen.models.base import Network
 from dagen.models.deployed import cost
 from dagen.models.deployed.card import Card
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dagen")
 
 UNSTATED = "not stated"
-Format = Literal["onnx", "openvino", "litert"]
-ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
-"""The suffix of the file of each format that can be written."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def export(
     format: Format = "onnx",
     kind: Literal["float32", "uint8"] = "float32",
     int8: bool = False,
+    fp16: bool = False,
     calibrate: str | None = None,
+    max_drop: float | None = None,
     images: Path | None = None,
     data_root: Path | None = None,
     licence: str = UNSTATED,
@@ -77,8 +79,12 @@ def export(
         int8: whether convolutions compute in 8 bits (see :mod:`dagen.deploy.quantise`). The
             float32 network is compared with PyTorch first; how far int8 is from it is measured
             and written into the file, and does not decide whether the file is kept.
+        fp16: whether weights have half precision; the network computes in float32 still.
         calibrate: data set whose unlabelled training images set the ranges of int8; None is the
             target of the network's run.
+        max_drop: points of agreement with float32 that int8 may lose on other training images of
+            that data set (see :mod:`dagen.deploy.agreement`); the most sensitive layers then stay
+            in float32. None puts all layers into 8 bits.
         images: folder of images for the comparison with PyTorch; see
             :func:`dagen.deploy.pictures.pictures`.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
@@ -91,60 +97,35 @@ def export(
             else than in PyTorch; no file is written then.
     """
     check_format(format)
-    _check_out(out, format)
-    if int8 and format != "onnx":
-        raise UsageError(f"int8 is written as onnx only, and format is {format}; omit one of them.")
-    if calibrate is not None and not int8:
-        raise UsageError("calibrate sets the ranges of int8; give int8 too, or omit calibrate.")
+    check_out(out, format)
+    check_precision(int8, fp16, calibrate, max_drop)
     network, card = load_deployed(model)
     require_scored(model, card)
     found = pictures(card, images, data_root)
     tried = facts_of(network, card, kind, licence)
-    traced, checked = _checked(network, tried, found.images)
+    traced, checked = _checked(network, tried, found.images, format)
     facts = replace(tried, dynamic=checked.dynamic, checked=checked.told(found.told))
     make_folder(out.parent)
+    plain = traced if format == "openvino" and not int8 else without_choices(traced)
+    if int8:
+        from dagen.deploy.int8 import int8 as in_8_bits
+
+        plain, facts = in_8_bits(plain, facts, format, calibrate, max_drop, data_root)
+    elif fp16:
+        facts = replace(facts, precision="float16")
     if format == "openvino":
         from dagen.deploy.to_openvino import to_openvino
 
-        written = to_openvino(traced, facts, network, found, out)
+        written = to_openvino(plain, facts, network, found, out)
         size = out.stat().st_size + out.with_suffix(".bin").stat().st_size
         return Exported(out, size, as_written(written))
-    plain = without_choices(traced)
-    if int8:
-        plain, facts = _quantised(network, plain, facts, found, calibrate, data_root)
+    if fp16:
+        plain = with_half_weights(plain)
+    if int8 or fp16:
+        facts = _measured(network, plain, facts, found)
     content = seal(with_metadata(plain, to_metadata(facts)))
     write_atomically(out, content)
     return Exported(out, len(content), as_written(facts))
-
-
-def check_format(format: str) -> None:
-    """Refuse a format that cannot be written.
-
-    Raises:
-        UsageError: see :func:`export`.
-    """
-    if format == "litert":
-        raise UsageError(
-            "litert is not written: its converter, the package litert-torch, needs torch below "
-            "2.15 and some forty packages that dagen does not use; convert the ONNX file with a "
-            "tool of your own, such as onnx2tf."
-        )
-    if format not in ENDINGS:
-        raise unknown("format", format, [*ENDINGS, "litert"])
-
-
-def _check_out(out: Path, format: str) -> None:
-    """Refuse a file to write, before any work."""
-    if out.suffix != ENDINGS[format]:
-        raise UsageError(
-            f"{short(out, 200)} is the file to write, and {format} needs a name that ends in "
-            f"{ENDINGS[format]}."
-        )
-    if out.exists() and (not out.is_file() or MARK not in out.read_bytes()):
-        raise UsageError(
-            f"{short(out, 200)} exists, and dagen export did not write it; move it away, or give "
-            "another file with --out."
-        )
 
 
 def facts_of(
@@ -176,24 +157,12 @@ def facts_of(
     )
 
 
-def _quantised(
-    network: Network,
-    model: onnx.ModelProto,
-    facts: Facts,
-    found: Pictures,
-    calibrate: str | None,
-    data_root: Path | None,
-) -> tuple[onnx.ModelProto, Facts]:
-    """The int8 model, and how far it is from PyTorch."""
-    from dagen.deploy.quantise import calibration, quantise
-
-    chosen = calibration(facts, calibrate, data_root)
-    small = quantise(model, chosen.inputs)
-    now = replace(facts, precision="int8", calibration=chosen.told)
-    runtime = OnnxRuntime(seal(with_metadata(small, to_metadata(now))))
+def _measured(network: Network, model: onnx.ModelProto, facts: Facts, found: Pictures) -> Facts:
+    """The facts of a model that is not exact, with how far it is from PyTorch."""
+    runtime = OnnxRuntime(seal(with_metadata(model, to_metadata(facts))))
     measured = summary(compare(network, runtime, None, found.images), found.told)
     made_by = {**facts.made_by, "onnxruntime": metadata.version("onnxruntime")}
-    return small, replace(now, checked={**measured, "in": runtime.name}, made_by=made_by)
+    return replace(facts, checked={**measured, "in": runtime.name}, made_by=made_by)
 
 
 @torch.inference_mode()
@@ -211,12 +180,16 @@ class _Checked:
         return {**summary(self.comparisons, images), "in": self.runtime}
 
 
-def _checked(network: Network, facts: Facts, images: list[Image]) -> tuple[Any, _Checked]:
+def _checked(
+    network: Network, facts: Facts, images: list[Image], format: str
+) -> tuple[Any, _Checked]:
     """The ONNX model, with free height and width if that computes the same, and its comparison."""
     problem = ""
     for dynamic in (True, False):
         try:
             model = to_onnx(network, facts.input, facts.card.size, dynamic=dynamic)
+            if format == "onnx":
+                model = with_maximum(model)
             tried = replace(facts, dynamic=dynamic)
             runtime, probing = (
                 OnnxRuntime(seal(with_metadata(each, to_metadata(tried))))

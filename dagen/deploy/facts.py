@@ -38,7 +38,8 @@ class Facts:
         card: the card of the deployed file; its size is the input size.
         input: type of the input: ``float32``, RGB in [0, 1], or ``uint8``, RGB in 0 to 255;
             (B, 3, H, W) in both cases.
-        precision: what most of the network computes in: ``float32`` or ``int8``.
+        precision: ``float32``; ``float16`` for weights of half precision, which compute in float32;
+            or ``int8``, in which most layers compute.
         dynamic: whether height and width may be any multiples of ``multiple``; otherwise they are
             those of the card. The batch is always free.
         multiple: sides of the input are multiples of this.
@@ -50,13 +51,14 @@ class Facts:
         licence: licence of the weights, as whoever exported them stated it.
         data: the data sets that the network was trained with.
         checked: the comparison with PyTorch, see ``dagen.deploy.checking``.
-        calibration: for int8, the images that set its ranges.
+        calibration: for int8, the images that set its ranges, and the loss of agreement with
+            float32 (see :mod:`dagen.deploy.agreement`).
         made_by: versions of the programs that wrote the file.
     """
 
     card: Card
     input: Literal["float32", "uint8"]
-    precision: Literal["float32", "int8"]
+    precision: Literal["float32", "float16", "int8"]
     dynamic: bool
     multiple: int
     stride: int

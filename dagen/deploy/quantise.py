@@ -1,16 +1,18 @@
 """Post-training quantisation to int8: static ranges from unlabelled training images.
 
 Convolutions and matrix products compute in 8 bits (weights per channel, symmetric; activations
-unsigned per tensor, ranges from the smallest to the largest value seen), written as QDQ pairs by
-ONNX Runtime's own tool. Everything between them stays float32: with sums, activations and resizing
-in 8 bits too, ENet's masks were further from PyTorch's.
+unsigned per tensor), written as QDQ pairs by ONNX Runtime's own quantiser. An activation's range
+runs from the mean over the images of its smallest value to that of its largest: single images with
+extreme values coarsen all others. Everything between the layers stays float32: with sums,
+activations and resizing in 8 bits too, ENet's masks were further from PyTorch's.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 COUNT = 64
 """Images that set the ranges."""
+JUDGES = 32
+"""Images on which the loss of agreement is measured."""
 _KINDS = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
 
 
@@ -35,6 +39,9 @@ class Calibration(NamedTuple):
 
     inputs: list[Array]
     told: dict[str, Any]
+    judges: list[Array]
+    """Other images of the same data set, to measure the loss of agreement on; the same images if
+    there are too few."""
 
 
 def calibration(facts: Facts, name: str | None, data_root: Path | None) -> Calibration:
@@ -57,61 +64,120 @@ def calibration(facts: Facts, name: str | None, data_root: Path | None) -> Calib
         )
     dataset = open_dataset(chosen, "train", facts.card.kind, data_root)
     require_images(dataset, chosen)
-    count = min(COUNT, len(dataset))
-    images = [dataset.image(k * len(dataset) // count) for k in range(count)]
+    total = len(dataset)
+    places = [k * total // min(COUNT, total) for k in range(min(COUNT, total))]
+    others = [place for place in range(total) if place not in set(places)]
+    if len(others) < JUDGES:
+        others = list(range(total))
+    count = min(JUDGES, len(others))
+    judged = [others[k * len(others) // count] for k in range(count)]
+
+    def inputs(wanted: list[int]) -> list[Array]:
+        return [as_input(dataset.image(k), facts) for k in wanted]
+
+    told = {
+        "data": chosen, "split": "train", "images": len(places), "method": "mean min-max",
+        "labels": 0,
+    }  # fmt: skip
+    return Calibration(inputs(places), told, inputs(judged))
+
+
+def as_input(image: Array, facts: Facts) -> Array:
+    """The input that an exported file gets for an image, (1, 3, H, W)."""
     size = facts.card.size
-    sizes = [cover(i.shape[:2], size, facts.multiple) if facts.dynamic else size for i in images]
-    return Calibration(
-        [to_input(resize(i, s), facts.input) for i, s in zip(images, sizes, strict=True)],
-        {"data": chosen, "split": "train", "images": count, "method": "min-max", "labels": 0},
-    )
+    shape = (image.shape[0], image.shape[1])
+    fitted = cover(shape, size, facts.multiple) if facts.dynamic else size
+    return to_input(resize(image, fitted), facts.input)
 
 
-def quantise(model: onnx.ModelProto, inputs: Sequence[Array]) -> onnx.ModelProto:
-    """The model with int8 convolutions and matrix products.
+class Quantiser:
+    """A float32 model whose ranges are known; it gives models with some of its layers in int8.
 
-    Args:
-        model: a float32 model with the input ``image``.
-        inputs: batches of one image that set the ranges.
+    Attributes:
+        plain: the float32 model with batch norms folded into convolutions.
+        layers: names of the layers that can compute in 8 bits, in order.
     """
-    import onnx
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._left: Iterator[Array] = iter(inputs)
+    def __init__(
+        self, model: onnx.ModelProto, inputs: Sequence[Array], *, outputs: bool = True
+    ) -> None:
+        """Find the ranges.
 
-        def get_next(self) -> dict[Literal["image"], Array] | None:
-            image = next(self._left, None)
-            return None if image is None else {"image": image}
+        Args:
+            model: a float32 model with the input ``image``.
+            inputs: batches of one image that set the ranges.
+            outputs: whether a layer's output is rounded to 8 bits too. ONNX Runtime needs that to
+                compute the layer in 8 bits; OpenVINO does not, and is then more exact.
+        """
+        import onnx
+        from onnxruntime.quantization import CalibrationDataReader, create_calibrator
+        from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            given, plain, done = (Path(folder) / f"{name}.onnx" for name in ("a", "b", "c"))
+        class Reader(CalibrationDataReader):  # type: ignore[misc]
+            def __init__(self) -> None:
+                self._left: Iterator[Array] = iter(inputs)
+
+            def get_next(self) -> dict[Literal["image"], Array] | None:
+                image = next(self._left, None)
+                return None if image is None else {"image": image}
+
+        self._outputs = outputs
+        with _quiet(), tempfile.TemporaryDirectory() as folder:
+            given, plain, inner = (Path(folder) / f"{name}.onnx" for name in ("a", "b", "c"))
             # As a file: of a model in memory, it puts small constants where it does not find them.
             onnx.save(model, given)
             # Its symbolic shapes fail where sides are free; ONNX's own inference is enough.
             quant_pre_process(str(given), str(plain), skip_symbolic_shape=True)
-            quantize_static(
-                str(plain),
-                str(done),
-                Reader(),
-                quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=_KINDS,
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
+            self.plain: onnx.ModelProto = onnx.load(plain)
+            calibrator = create_calibrator(
+                plain, _KINDS, str(inner), extra_options={"moving_average": True}
             )
-            quantised = onnx.load(done)
+            calibrator.collect_data(Reader())
+            self._ranges = calibrator.compute_data()
+        constants = {each.name for each in self.plain.graph.initializer}
+        self.layers = [
+            node.name
+            for node in self.plain.graph.node
+            if node.op_type in _KINDS and node.input[1] in constants
+        ]
+
+    def __call__(self, floats: Collection[str] = ()) -> onnx.ModelProto:
+        """The model with all layers in int8 but these.
+
+        Args:
+            floats: names of layers that stay in float32; not all of them.
+        """
+        import onnx
+        from onnxruntime.quantization import QDQQuantizer, QuantType
+
+        copy = onnx.ModelProto()
+        copy.CopyFrom(self.plain)
+        options = {} if self._outputs else {"OpTypesToExcludeOutputQuantization": _KINDS}
+        with _quiet():
+            quantizer = QDQQuantizer(
+                copy,
+                per_channel=True,
+                reduce_range=False,
+                weight_qType=QuantType.QInt8,
+                activation_qType=QuantType.QUInt8,
+                tensors_range=self._ranges,
+                nodes_to_quantize=[name for name in self.layers if name not in set(floats)],
+                nodes_to_exclude=[],
+                op_types_to_quantize=_KINDS,
+                extra_options=options,
+            )
+            quantizer.quantize_model()
+        found: onnx.ModelProto = quantizer.model.model
+        strip(found)
+        return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantiser's advice off the terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
     finally:
         logging.disable(before)
-    strip(quantised)
-    return quantised

@@ -16,7 +16,7 @@ from dagen.deploy import checking
 from dagen.deploy import export as exporting
 from dagen.deploy.export import export
 from dagen.deploy.facts import seal, to_metadata
-from dagen.deploy.quantise import calibration, quantise
+from dagen.deploy.quantise import Quantiser, calibration
 from dagen.deploy.runtimes.onnx import OnnxRuntime
 from dagen.deploy.to_onnx import with_metadata
 from dagen.errors import DagenError, UsageError
@@ -71,7 +71,7 @@ def test_every_network_can_be_quantised(
     root = tmp_path_factory.mktemp("int8")
     tiny.make_taco(root, train=2, val=1)
     images = calibration(exported.facts, "taco", root).inputs
-    model = quantise(onnx.load(exported.file), images)
+    model = Quantiser(onnx.load(exported.file), images)()
     convolutions = [n for n in model.graph.node if n.op_type in ("Conv", "ConvTranspose")]
     dequantised = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
     assert convolutions and all(set(n.input[:2]) <= dequantised for n in convolutions)

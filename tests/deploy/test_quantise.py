@@ -34,6 +34,8 @@ def test_convolutions_have_8_bits_and_scales_per_channel(deployed: Path, data: P
     assert found.facts.precision == "int8"
     told = found.facts.calibration
     assert (told["data"], told["split"], told["images"], told["labels"]) == ("taco", "train", 6, 0)
+    assert (told["layers"], told["floats"], told["judges"]) == (2, 0, 6)
+    assert 0 < told["agreement_loss"] < 20
     small = weights(out)
     eights = [name for name, array in small.items() if array.dtype == np.int8 and array.ndim == 4]
     assert len(eights) == 2, "stem and head"
@@ -78,11 +80,47 @@ def test_a_fixed_uint8_network_is_quantised_too(tmp_path: Path, data: Path) -> N
     assert dagen.load(out)(photograph(50, 90)).shape == (5, 50, 90)
 
 
+def test_openvino_gets_int8_too(deployed: Path, data: Path, tmp_path: Path) -> None:
+    """Its layers' outputs are not rounded: it is at least as near to float32."""
+    pytest.importorskip("openvino")
+    found = export(deployed, tmp_path / "net.xml", format="openvino", int8=True, data_root=data)
+    assert found.facts.precision == "int8" and "OpenVINO" in found.facts.checked["in"]
+    assert 'element_type="i8"' in found.file.read_text() or "i8" in found.file.read_text()
+    image = photograph(*SIZE)
+    ours, theirs = dagen.load(found.file)(image), dagen.load(deployed, device="cpu")(image)
+    assert (ours.argmax(0) == theirs.argmax(0)).mean() > 0.9 and np.abs(ours - theirs).max() > 0
+    theirs_loss = export(deployed, tmp_path / "net.onnx", int8=True, data_root=data)
+    loss = found.facts.calibration["agreement_loss"]
+    assert loss <= theirs_loss.facts.calibration["agreement_loss"] + 1
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_half_weights_halve_the_file(
+    deployed: Path, exported: Path, tmp_path: Path, format: str
+) -> None:
+    if format == "openvino":
+        pytest.importorskip("openvino")
+    out = tmp_path / ("net.onnx" if format == "onnx" else "net.xml")
+    found = export(deployed, out, format=format, fp16=True)  # type: ignore[arg-type]
+    assert found.facts.precision == "float16"
+    if format == "onnx":
+        halves = [a for a in weights(out).values() if a.dtype == np.float16]
+        assert sum(a.size for a in halves) >= 8 * 3 * 16
+    image = photograph(*SIZE)
+    ours, theirs = dagen.load(out)(image), dagen.load(exported)(image)
+    assert 0 < np.abs(ours - theirs).max() < 0.05
+    assert found.facts.checked["same"] > 0.98
+
+
 def test_what_cannot_be_is_said_in_one_line(deployed: Path, data: Path) -> None:
-    with pytest.raises(UsageError, match="onnx only"):
-        export(deployed, data / "x.xml", format="openvino", int8=True)
-    with pytest.raises(UsageError, match="calibrate sets the ranges of int8"):
+    with pytest.raises(UsageError, match="calibrate is for int8"):
         export(deployed, data / "x.onnx", calibrate="taco")
+    with pytest.raises(UsageError, match="max_drop is for int8"):
+        export(deployed, data / "x.onnx", max_drop=1)
+    with pytest.raises(UsageError, match="max_drop is -1; it is in points"):
+        export(deployed, data / "x.onnx", int8=True, max_drop=-1)
+    with pytest.raises(UsageError, match="int8 and fp16 are two precisions"):
+        export(deployed, data / "x.onnx", int8=True, fp16=True)
     with pytest.raises(UsageError, match="unknown data set"):
         export(deployed, data / "x.onnx", int8=True, calibrate="tacco", data_root=data)
     assert not (data / "x.onnx").exists()
