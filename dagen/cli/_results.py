@@ -123,7 +123,9 @@ def comparison(pair: Comparison, runs: Path | None) -> None:
 def _unlabelled(seen: Unlabelled, target: str, method: str) -> None:
     """Print what is known of a target without labels; nothing of it is a score."""
     console = Console()
-    table = Table(title=f"{target}, without labels: validators' own scores", title_justify="left")
+    # Not the table's own title, which a narrow table would break.
+    print_line(f"{target}, without labels: validators' own scores; higher is better for each")
+    table = Table()
     for column in ("", "before", method, "change"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for name, values in seen.validators.items():
@@ -133,11 +135,11 @@ def _unlabelled(seen: Unlabelled, target: str, method: str) -> None:
         table.add_row(name, *cells, both or "–")
     console.print(table)
     if seen.changed is not None:
-        console.print(
-            f"{method} gives {figures.percent(seen.changed)} % of the pixels of {seen.images} "
-            f"images of {target} another class. Without labels nothing says whether it is better; "
-            "look at the images.",
-            soft_wrap=True,
+        images = "1 image" if seen.images == 1 else f"{seen.images} images"
+        print_line(
+            f"{method} gives {figures.percent(seen.changed)} % of the pixels of {images} of "
+            f"{target} another class. Without labels nothing says whether it is better; look at "
+            "the images."
         )
 
 

@@ -56,7 +56,11 @@ class Settings:
     ] = None
     task: Annotated[
         str | None,
-        typer.Option("--task", help="material, binary or classes.", show_default="material"),
+        typer.Option(
+            "--task",
+            help="material, binary or classes (those of the source; usual for your own data).",
+            show_default="material",
+        ),
     ] = None
     size: Annotated[
         str | None, typer.Option(help="Height x width in pixels.", show_default="224x448")

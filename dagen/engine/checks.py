@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dagen import plugins
 from dagen.datasets.base import Dataset
+from dagen.datasets.loading import few_labels
 from dagen.datasets.loading.empty import EmptyScenes, open_empty
 from dagen.datasets.loading.opening import open_dataset, open_scored, require
 from dagen.datasets.reading.files import Files
@@ -32,14 +33,18 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
     Raises:
         DagenError: the run that ``init`` names is not finished, or its file is damaged.
         UsageError: ``init`` has another network, or source and target are the same.
-        DataError: a data set to score is missing, which would otherwise show only after training;
-            a data set has no class of the task, or a teacher is missing or damaged.
+        DataError: a data set to score is missing, or target labels to use are, which would
+            otherwise show only after training; a data set has no class of the task, or a teacher
+            is missing or damaged.
     """
     check_start(runtime.located(plan.config), plan.task, plan.parts.needs_checkpoint)
     for name in (*plan.held_out, *plan.config.extra_src, *plan.config.extra_tgt):
         require(name, runtime.data_root)
     if (empty := plan.config.empty) is not None:
         require(empty, runtime.data_root)
+    if plan.config.tgt is not None and plan.config.target_labels:
+        images = open_dataset(plan.config.tgt, "train", plan.task, runtime.data_root)
+        few_labels.choose(images, plan.config.target_labels, plan.config.seed, plan.config.tgt)
     if plan.config.extra_tgt:
         check_extra_targets(plan, runtime.data_root)
     for kind in open_maps(plan, runtime.runs).values():

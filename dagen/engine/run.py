@@ -74,6 +74,7 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
             )
         if runtime.fresh or results.intact(runtime.runs / config.name) is None:
             check_files(plan, runtime)  # before the baseline is trained in vain
+        _check_strategy(config)
         source_free = config.init is not None and not plan.reads_source
         if source_free:
             baseline = score_init(plan, runtime, place)
@@ -81,6 +82,16 @@ def run_pair(config: Config, runtime: Runtime) -> Comparison:
             alone = plan_run(config.source_only(), place.size, runtime.data_root)
             baseline = _run(alone, runtime, place)
         return Comparison(baseline, _run(plan, runtime, place, baseline), source_free)
+
+
+def _check_strategy(config: Config) -> None:
+    alike = ("tgt", "score", "batch_norm", "select", "candidates")
+    kept = {name: getattr(config, name) for name in alike}
+    if replace(config.source_only(), **kept) == config:  # not even labels of the target
+        raise UsageError(
+            "adapting needs a strategy; give --method, such as --method best (`dagen list methods` "
+            "names all), or train on the source alone with `dagen train`."
+        )
 
 
 def pretrain(config: Config, runtime: Runtime) -> RunResult:

@@ -126,7 +126,10 @@ def _sides(
     for name in names:
         dataset = open_dataset(name, split, task, data_root)
         if not dataset.has_labels:
-            raise DataError(f"{name} {split} has no labels here; figures of errors need them.")
+            raise DataError(
+                f"{name} {split} has no labels here, and figures of errors need them: give "
+                "another data set, or look at the predictions that `dagen adapt` drew in its run."
+            )
         labelled = dataset.labelled
         chosen = [labelled[place] for place in sampling.evenly(len(labelled), images)]
         sides.append(Side(name, dataset, chosen))

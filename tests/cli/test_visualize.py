@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from dagen import cli
+from dagen.errors import DataError
 from dagen.runs.history import read_records
 from dagen.runs.log import RunLog
+from dagen.types import Task
+from dagen.visualization import gallery
 from tests import tiny
+from tests.own import make_masks
 from tests.visualization.tiny_survey import deployed
 
 FILES = {
@@ -119,3 +123,9 @@ def test_networks_that_cannot_share_a_map_are_named(
     ):
         code, _, err = call(monkeypatch, capsys, *args, "--data-root", data, "--quiet")
         assert code != 0 and message in err and "Traceback" not in err
+
+
+def test_a_target_without_labels_is_one_line(tmp_path: Path) -> None:
+    root = make_masks(tmp_path / "site", "splits = {val = 0.4}\n", labels=False)
+    with pytest.raises(DataError, match=r"site val has no labels here.*: give another data set"):
+        gallery._sides(("taco-synth", str(root)), "val", Task.BINARY, 2, None)

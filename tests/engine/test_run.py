@@ -95,6 +95,18 @@ def test_a_missing_target_is_an_error_before_source_only_is_trained(
     assert not runtime.runs.exists() or not list(runtime.runs.iterdir())
 
 
+@pytest.mark.parametrize("more", [{}, {"batch_norm": "shared"}, {"select": "source-val"}])
+def test_adapting_without_a_strategy_is_refused(runtime: Runtime, more: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"needs a strategy; give --method, such as --method best"):
+        run_pair(small(method="supervised", **more), runtime)
+    assert not runtime.runs.exists()
+
+
+def test_labels_of_the_target_are_a_strategy(runtime: Runtime) -> None:
+    pair = run_pair(small(method="supervised", target_labels=2), runtime)
+    assert pair.adapted.weights != pair.baseline.weights
+
+
 def test_a_finished_run_is_returned_and_fresh_starts_over(runtime: Runtime) -> None:
     config = small(tgt=None, method="supervised")
     first = run(config, runtime)

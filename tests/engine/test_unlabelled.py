@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from dagen.cli._results import comparison
 from dagen.datasets.loading.opening import open_dataset
 from dagen.engine.run import run_pair
+from dagen.errors import DataError
 from dagen.runs import results
 from dagen.runs.config import from_mapping
 from dagen.runs.results import sheet_of
@@ -19,7 +21,9 @@ from dagen.tracking.recording import figures
 from tests.own import make_masks
 
 
-def test_an_unlabelled_target_gives_feedback(tmp_path: Path, capsys: object) -> None:
+def test_an_unlabelled_target_gives_feedback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     toml = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
     make_masks(tmp_path / "mybelt", toml)
     make_masks(tmp_path / "site", "splits = {val = 0.4}\n", labels=False)
@@ -55,9 +59,10 @@ def test_an_unlabelled_target_gives_feedback(tmp_path: Path, capsys: object) -> 
         assert picture.width > width  # one column more: the truth
 
     comparison(pair, tmp_path / "runs")
-    told = capsys.readouterr().out  # type: ignore[attr-defined]
+    told = capsys.readouterr().out
     assert told.endswith(f"Compare runs: dagen ui --runs {tmp_path / 'runs'}\n")
-    assert "site, without labels" in told and "of the pixels of 2 images of site" in told
+    assert "site, without labels: validators' own scores; higher is better for each\n" in told
+    assert "of the pixels of 2 images of site" in told
 
 
 def test_a_target_may_be_a_plain_folder_of_photographs(tmp_path: Path) -> None:
@@ -76,3 +81,16 @@ def test_a_target_may_be_a_plain_folder_of_photographs(tmp_path: Path) -> None:
     found = run_pair(config, runtime).adapted
     assert found.unlabelled is not None and found.unlabelled.images == 5
     assert str(photos) not in found.scores and sheet_of(found.folder, str(photos)).exists()
+
+
+def test_labels_of_a_target_that_has_none_are_refused_before_any_training(tmp_path: Path) -> None:
+    toml = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
+    make_masks(tmp_path / "mybelt", toml)
+    make_masks(tmp_path / "site", "splits = {val = 0.4}\n", labels=False)
+    runtime = Runtime(
+        runs=tmp_path / "runs", data_root=tmp_path, device="cpu", workers=0, track=False, quiet=True
+    )
+    config = from_mapping({"src": "mybelt", "tgt": "site", "method": "minent", "target_labels": 2})
+    with pytest.raises(DataError, match="target_labels is 2, but site has no labels here"):
+        run_pair(config, runtime)
+    assert not (tmp_path / "runs").exists()

@@ -91,13 +91,14 @@ def read_card(path: Path) -> Card:
         DagenError: the file is missing, damaged, or not written by dagen.
     """
     try:
-        is_file = path.is_file()
+        is_file, is_folder = path.is_file(), path.is_dir()
     except OSError:  # a name that is too long
-        is_file = False
+        is_file = is_folder = False
     if not is_file:
-        raise DagenError(
-            f"{short(path, 200)} is not a file; give a deployed network, such as model.safetensors."
-        )
+        told = f"{short(path, 200)} is not a file; give a deployed network, such as"
+        if is_folder:
+            raise DagenError(f"{told} the file model.safetensors in this folder, if it is a run's.")
+        raise DagenError(f"{told} model.safetensors.")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -84,6 +84,8 @@ def test_foreign_and_broken_files_are_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     with pytest.raises(DagenError, match="is not a file"):
         load_deployed(path)
+    with pytest.raises(DagenError, match=r"is not a file; .* model\.safetensors in this folder"):
+        load_deployed(tmp_path)
     path.write_bytes(b"nonsense")
     with pytest.raises(DagenError, match="not a complete safetensors"):
         load_deployed(path)
