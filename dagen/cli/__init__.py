@@ -24,7 +24,7 @@ from dagen.cli import (
     visualize,
 )
 from dagen.cli._messages import Commands
-from dagen.errors import DagenError
+from dagen.errors import DagenError, short
 from dagen.system.memory import keep_freed_memory
 from dagen.version import __version__
 
@@ -82,6 +82,15 @@ def main() -> None:
             raise
         typer.echo(f"dagen: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # of a file that no message of its own is about
+        if _debug or error.filename is None or error.strerror is None:
+            raise
+        typer.echo(
+            f"dagen: {short(str(error.filename), 200)}: {error.strerror.lower()}; check the path, "
+            "and whether you may read it.",
+            err=True,
+        )
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if _debug or error.name is None or error.name.partition(".")[0] == "dagen":
             raise

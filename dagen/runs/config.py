@@ -28,6 +28,10 @@ _Images = Annotated[int | Literal["all"], PlainValidator(values.images)]
 _Temperature = Annotated[float | Literal["off"], PlainValidator(values.temperature)]
 
 
+_LONGEST = 255  # bytes in the name of a folder
+_Rate = Annotated[float, Field(gt=0, le=1e6)]
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a run's result; the machine it runs on is not part of it.
@@ -113,7 +117,7 @@ class Config:
     )
     candidates: Annotated[int, Field(ge=1, le=100)] = 1
     select: str = "last"
-    lr: Positive = 2e-3
+    lr: _Rate = 2e-3
     weight_decay: NotNegative = 1e-2
     warmup: _Steps = 50
     power: NotNegative = 0.9
@@ -128,9 +132,12 @@ class Config:
     def name(self) -> str:
         """Name of the run's folder: readable, and unique by a hash of the whole configuration."""
         digest = hashlib.blake2b(self.to_json().encode(), digest_size=4).hexdigest()
-        where = "-".join(plain_name(name) for name in (self.src, self.tgt) if name is not None)
+        where = [plain_name(name) for name in (self.src, self.tgt) if name is not None]
         method = "+".join(self.method) if len(self.method) < 5 else f"{self.method[0]}+more"
-        return f"{where}-{self.model}-{method}-{self.task}-s{self.seed}-{digest}"
+        rest = f"{self.model}-{method}-{self.task}-s{self.seed}-{digest}"
+        if len(os.fsencode("-".join([*where, rest]))) > _LONGEST:
+            where = [name[:16] for name in where]
+        return "-".join([*where, rest])
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, as stored in checkpoints and MLflow.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,14 @@ RUN = "run:"
 """Prefix of an ``init`` that names a run instead of a path: ``run:NAME``."""
 
 
+_LONGEST = 200  # bytes; a whole file name has 255
+
+
 def sheet_of(folder: Path, dataset: str) -> Path:
     """The prediction sheet of a data set in a run's folder."""
     name = plain_name(dataset)
+    if len(os.fsencode(name)) > _LONGEST:
+        name = name[:40]
     if name != dataset:  # a path: another one may have the same folder's name
         name += f"-{hashlib.blake2b(dataset.encode(), digest_size=2).hexdigest()}"
     return folder / f"predictions-{name}.png"

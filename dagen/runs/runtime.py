@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagen.errors import unknown
+from dagen.errors import UsageError, quoted, unknown
 from dagen.runs import results
 
 if TYPE_CHECKING:
@@ -70,13 +70,16 @@ class Runtime:
         """Turn strings into paths.
 
         Raises:
-            UsageError: an unknown precision.
+            UsageError: an unknown precision, or a number that is out of range.
         """
         for name in ("runs", "data_root", "parent"):
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(given))
         if self.precision not in _PRECISIONS:
-            raise unknown("precision", self.precision, _PRECISIONS)
+            raise unknown("precision", str(self.precision), _PRECISIONS)
+        if self.workers is not None:
+            _require_whole("workers", self.workers, 0)
+        _require_whole("save_every", self.save_every, 1)
 
     def located(self, config: Config) -> Config:
         """``config`` with the path of the file behind ``init``.
@@ -90,3 +93,8 @@ class Runtime:
         """Whether convolutions and matrix products use bfloat16 on this device."""
         on_gpu = self.precision == "auto" and device.type == "cuda"
         return self.precision == "bfloat16" or on_gpu
+
+
+def _require_whole(name: str, number: object, least: int) -> None:
+    if not isinstance(number, int) or number < least:
+        raise UsageError(f"{name} is {quoted(number)}; give a whole number, {least} or above.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dagen.errors import UsageError
+from dagen.errors import UsageError, quoted
 
 
 def describe(device: torch.device) -> str:
@@ -37,7 +37,9 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"unknown device '{name}'. Allowed: auto, cpu, cuda, cuda:N.") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise UsageError(f"unknown device {quoted(name)}. Allowed: auto, cpu, cuda, cuda:N.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device {name} was asked for, but torch sees no GPU; use --device cpu.")
     return device

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,3 +100,19 @@ def test_paths_of_a_runtime_may_be_strings() -> None:
     assert dagen.Runtime() == dagen.Runtime("runs", None)
     with pytest.raises(UsageError, match=r"precision 'half'.* Allowed: auto"):
         dagen.Runtime(precision="half")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"workers": -1},
+        {"workers": 1.5},
+        {"workers": "2"},
+        {"save_every": 0},
+        {"save_every": None},
+        {"precision": None},
+    ],
+)
+def test_a_wrong_value_of_a_runtime_is_one_line(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} .*(whole number|Allowed)"):
+        dagen.Runtime(**wrong)

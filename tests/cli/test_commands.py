@@ -123,6 +123,10 @@ def test_only_a_finished_run_is_said_to_be_one(call: Call, data: Path) -> None:
         (["--data-root", "nowhere"], 1, "resortit"),
         (["--device", "tpu9"], 2, "device"),
         (["--batch-norm", "both"], 2, "batch_norm"),
+        (["--lr", "1e39"], 2, "lr is 1e+39"),
+        (["--workers", "-1"], 2, "workers is -1"),
+        (["--runs", "r" * 300], 1, "file name too long; check the path"),
+        (["--data-root", "d" * 300], 1, "file name too long; check the path"),
     ],
 )
 def test_bad_input_is_one_line_and_an_exit_code(

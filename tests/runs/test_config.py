@@ -1,4 +1,6 @@
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -9,6 +11,7 @@ from dagen import plugins
 from dagen.errors import UsageError
 from dagen.methods.base import Method
 from dagen.runs.config import Config, from_mapping
+from dagen.runs.results import sheet_of
 from dagen.runs.sizes import parse_size
 
 
@@ -51,6 +54,21 @@ def test_the_name_changes_with_every_setting() -> None:
     others = [from_mapping({"lr": 1e-4}), from_mapping({"seed": 1}), from_mapping({"zoom": 1.5})]
     assert len({base.name, *(other.name for other in others)}) == 4
     assert from_mapping(base.to_dict()).name == base.name
+
+
+def test_every_name_of_a_run_and_a_sheet_is_one_that_a_file_can_have() -> None:
+    usual = from_mapping({"src": "b" * 80, "tgt": "c" * 80})
+    assert usual.name.startswith(f"{'b' * 80}-{'c' * 80}-enet")
+    for letter in "bü📷":
+        long = letter * (255 // len(letter.encode()))
+        method = ["adaptsegnet", "colour-transfer", "mean-teacher", "object-paste"]
+        names = [
+            from_mapping({"src": long, "tgt": f"./{long}", "method": method, "lr": lr}).name
+            for lr in (1e-3, 1e-4)
+        ]
+        sheets = [sheet_of(Path(), name).name for name in (long, f"./{long}", f"{long}/x")]
+        assert len({*names}) == 2 and len({*sheets}) == 3
+        assert all(len(os.fsencode(name)) <= 255 for name in (*names, *sheets))
 
 
 def test_source_only_keeps_the_budget_and_drops_the_target() -> None:

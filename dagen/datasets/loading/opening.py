@@ -42,9 +42,11 @@ def place(name: str, data_root: Path | None = None) -> Path:
         UsageError: there is no data set of that name.
         DataError: neither folder is given.
     """
+    base = base_folder(data_root)
+    if not _is_possible(name):
+        raise unknown("data set", name, [*plugins.names("datasets"), *own_names(base)])
     if is_path(name):
         return Path(name).expanduser()
-    base = base_folder(data_root)
     if name not in plugins.names("datasets"):
         own = own_names(base)
         if base is not None and (name in own or is_plain(base / name)):
@@ -56,6 +58,17 @@ def place(name: str, data_root: Path | None = None) -> Path:
             f"holds {name}/, and {how_to_get(name)}."
         )
     return base / name
+
+
+def _is_possible(name: str) -> bool:
+    """Whether a folder can have the name; the system raises errors about the others."""
+    parts = name.replace("\\", "/").split("/")
+    return (
+        bool(name)
+        and "\0" not in name
+        and all(len(part.encode(errors="replace")) < 256 for part in parts)
+        and len(name.encode(errors="replace")) < 4096
+    )
 
 
 def own_names(base: Path | None) -> list[str]:

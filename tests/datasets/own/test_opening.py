@@ -169,6 +169,11 @@ def test_names_that_are_nothing_get_one_line(tmp_path: Path) -> None:
         ("mybelr", UsageError, "did you mean 'mybelt'"),
         ("plain", DataError, "dagen data new"),
         ("./nowhere", DataError, "there is no folder nowhere"),
+        ("", UsageError, "unknown data set ''"),
+        ("a\0", UsageError, "unknown data set 'a"),
+        ("a" * 300, UsageError, "unknown data set 'aaa"),
+        ("./" + "a" * 300, UsageError, "unknown data set './aaa"),
+        ("./" + "a/" * 3000, UsageError, "unknown data set './a"),
     ):
         with pytest.raises(DagenError, match=message) as error:
             opening.open_dataset(name, "train", Task.BINARY, tmp_path)
