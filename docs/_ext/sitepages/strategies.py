@@ -115,6 +115,8 @@ def _command(name: str) -> str:
     if name == "supervised":
         return "dagen train --src resortit"
     asks = "".join(f" --set {name}.{field}=RUN" for field in _asked(method))
+    if method.pretrains:
+        return f"dagen pretrain --src resortit --tgt taco --method {name}"
     if "target" in {d for part in parts for d in part.streams} or method.online:
         return f"dagen adapt --src resortit --tgt taco --method {name}{init}{asks}"
     return f"dagen train --src resortit --score taco --method {name}{asks}"
