@@ -113,6 +113,9 @@ def list_images(folder: Path) -> list[str]:
     """Sorted names of the image files below ``folder``, with ``/``; [] if it is missing.
 
     Files in sub-folders count, hidden files and folders do not.
+
+    Raises:
+        DataError: the system refuses to read a folder.
     """
     return sorted(name for name in _files(folder) if PurePosixPath(name).suffix.lower() in SUFFIXES)
 
@@ -123,9 +126,13 @@ def list_unread(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Names of the files below ``folder``, without hidden ones; links to folders are followed."""
+    """Names of the files below ``folder``, without hidden ones; links to folders are followed.
+
+    Raises:
+        DataError: the system refuses to read a folder: its files would be missing without a word.
+    """
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=_refused, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:  # a link that leads back to a folder above it
             folders.clear()
@@ -134,8 +141,25 @@ def _files(folder: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         inner = Path(place).relative_to(folder)
         for name in files:
-            if not name.startswith(".") and (Path(place) / name).is_file():
+            if not name.startswith(".") and _is_file(Path(place) / name):
                 yield (inner / name).as_posix()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        _refused(error)
+        return False
+
+
+def _refused(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):  # no folder has no files
+        return
+    raise DataError(
+        f"{error.filename} cannot be read: {str(error.strerror).lower()}; make it readable, or "
+        "move it away."
+    ) from error
 
 
 def stamp(path: Path) -> str:

@@ -1,5 +1,7 @@
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -72,3 +74,38 @@ def test_stamp_changes_with_the_file(tmp_path: Path) -> None:
     assert len({first, second, stamp(path)}) == 3
     with pytest.raises(DataError, match="missing"):
         stamp(tmp_path / "y")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+@pytest.mark.parametrize("mode", [0o000, 0o400])
+def test_a_folder_without_permission_is_one_line(tmp_path: Path, mode: int) -> None:
+    _locked(tmp_path).chmod(mode)
+    try:
+        with pytest.raises(DataError, match=r"locked.* cannot be read: permission denied; make it"):
+            list_images(tmp_path)
+    finally:
+        (tmp_path / "locked").chmod(0o700)
+
+
+def test_a_folder_that_the_system_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without this its images would be missing from training and scores without a word."""
+    locked, usual = _locked(tmp_path), os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path) == locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=r"locked cannot be read: permission denied; make it"):
+        list_images(tmp_path)
+    assert list_images(tmp_path / "missing") == list_images(tmp_path / "a.jpg") == []
+
+
+def _locked(root: Path) -> Path:
+    (root / "locked").mkdir()
+    for name in ("a.jpg", "locked/b.jpg"):
+        (root / name).write_bytes(b"x")
+    return root / "locked"
