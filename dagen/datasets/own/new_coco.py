@@ -12,7 +12,7 @@ from dagen.datasets.own.layout import WORDS, splits_line
 from dagen.datasets.own.patterns import SPLIT
 from dagen.datasets.reading import coco_json
 from dagen.datasets.reading.coco_entries import role_of
-from dagen.datasets.reading.paths import list_images
+from dagen.datasets.reading.paths import folded, list_images
 from dagen.errors import DataError
 
 _WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(WORDS, key=len, reverse=True))})(?![a-z])", re.I)
@@ -44,6 +44,7 @@ def guess(path: Path) -> tuple[Path, str] | None:
         "# `dagen data check`, which opens every file.",
         'kind = "coco"',
         f'images = "{_WORD.sub(SPLIT, images) if several else images}"  # a guess',
+        *_missing(root, images, text, read[first]),
         f'annotations = "{pattern if several else text}"',
         "# The classes are the background and these categories (with their numbers of objects):",
         *_categories(read),
@@ -90,6 +91,21 @@ def _images(given: Path, file: Path, found: coco_json.Annotations) -> tuple[Path
         if end in known
     )
     return roots[0], max(heads, key=lambda head: heads[head], default="images")
+
+
+def _missing(root: Path, images: str, file: str, found: coco_json.Annotations) -> Iterator[str]:
+    """A line if pictures that a file names are not there."""
+    head = "" if images == "." else f"{images}/"
+    there = {folded(name) for name in list_images(root)}
+    gone = [name for name in found.images if folded(f"{head}{name}") not in there]
+    total = len(found.images)
+    if gone:
+        yield (
+            f"# No picture of the {total} that {file} names is there, such as {head}{gone[0]}."
+            if len(gone) == total
+            else f"# {len(gone)} of the {total} pictures that {file} names are not there, such as "
+            f"{head}{gone[0]}."
+        )
 
 
 def _endings(path: str) -> Iterator[str]:

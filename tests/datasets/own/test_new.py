@@ -300,3 +300,23 @@ def test_guessed_names_follow_ids_and_colours_and_are_told(tmp_path: Path) -> No
             assert sum("names that were guessed" in each for each in sentences) == 1
             assert any(f"({', '.join(task.classes[1:])})" in each for each in sentences)
         assert not [*opening.open_dataset(name, "val", task, tmp_path).label_remarks()]
+
+
+def test_pictures_of_a_coco_file_that_are_not_there_are_told(tmp_path: Path) -> None:
+    root = _bare(make_roboflow(tmp_path / "r"))
+    assert "are not there" not in write(root).read_text()
+    _bare(root)
+    for k in (1, 2):
+        (root / "train" / f"r{k}.jpg").unlink()
+    text = write(root).read_text()
+    named = "2 of the 3 pictures that train/_annotations.coco.json names are not there, such as"
+    assert f"# {named} train/r1.jpg." in text
+    _bare(root)
+    for folder in ("train", "valid"):
+        (root / folder / "r0.jpg").unlink()
+    for k in (1, 2):
+        (root / "valid" / f"r{k}.jpg").unlink()
+    assert (
+        "# No picture of the 3 that train/_annotations.coco.json names is there, such as"
+        in write(root).read_text()
+    )
