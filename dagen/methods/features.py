@@ -7,8 +7,9 @@ networks collapse under self-supervision and learn from a teacher's features (Fa
 
 The teacher's maps at strides 8 and 16, standardised by channel, are compared with the student's
 at two places: in the encoder, where the deepest map that is at least as fine is taken, and before
-the classifier, so that the decoder starts as well. Both are averaged to the coarser grid, and a 1x1
-convolution, which is thrown away, gives the student's the teacher's channels. Two terms:
+the classifier, so that the decoder starts as well. Both are averaged to the coarser grid, and 1x1
+convolutions, which are thrown away, give the student's the teacher's channels. Two terms, each with
+convolutions of its own:
 
 * regression: the squared error (FitNets' hints);
 * similarity: the KL divergence between the rows of the two self-similarity matrices.
@@ -102,8 +103,14 @@ class Features(Method):
         with torch.no_grad(), evaluating(student), outputs_of(student, self.names) as found:
             out: SegOut = student(blank)
         ours = self._maps(found, out, setting.size[0])
+        sizes = {key: (x.shape[1], theirs[s].shape[1]) for key, (s, x) in ours.items()}
+        # Each term has its own: a cosine has no scale, and would move the other's.
         self.projections = nn.ModuleDict(
-            {key: _projection(x.shape[1], theirs[s].shape[1]) for key, (s, x) in ours.items()}
+            {
+                f"{term}-{key}": _projection(*size, near_mean=term == "regression")
+                for term in _terms(config)
+                for key, size in sizes.items()
+            }
         )
         self.optimizer = torch.optim.AdamW(self.projections.parameters(), lr=config.learning_rate)
 
@@ -131,27 +138,27 @@ class Features(Method):
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """The terms whose factors are above 0, the mean over strides and places.
 
-        Logs ``explained``: the share of the teacher's variance that the student explains.
+        Logs ``explained``, with regression: the share of the teacher's variance that is explained.
         """
         own = self.config
         image = ctx.target.image
         wanted = {s: standardised(x) for s, x in self.asked.encoder(image).items()}
         with outputs_of(ctx.student, self.names) as found:
             out = ctx.target_out
-        regressed, alike = [], []
+        each: dict[str, list[Tensor]] = {term: [] for term in _terms(own)}
         for key, (stride, x) in self._maps(found, out, image.shape[2]).items():
-            ours, theirs = on_one_grid(self.projections[key](x), wanted[stride])
-            regressed.append(regression(ours, theirs))
-            if own.similarity:
-                alike.append(similarity(ours, theirs, own.temperature))
-        error = torch.stack(regressed).mean()
-        ctx.metrics["explained"] = 1 - error.detach()
+            for term, losses in each.items():
+                ours, theirs = on_one_grid(self.projections[f"{term}-{key}"](x), wanted[stride])
+                if term == "regression":
+                    losses.append(regression(ours, theirs))
+                else:
+                    losses.append(similarity(ours, theirs, own.temperature))
+        means = {term: torch.stack(losses).mean() for term, losses in each.items()}
+        if "regression" in means:
+            ctx.metrics["explained"] = 1 - means["regression"].detach()
         # Head and auxiliary heads learn nothing, but have gradients, which DDP waits for.
         idle = 0.0 * sum(x.float().sum() for x in (out.logits, *out.aux))
-        terms = {"regression": own.regression * error + idle}
-        if own.similarity:
-            terms["similarity"] = own.similarity * torch.stack(alike).mean()
-        return terms
+        return {term: getattr(own, term) * mean + idle for term, mean in means.items()}
 
     def _maps(
         self, found: dict[str, Tensor], out: SegOut, height: int
@@ -166,12 +173,18 @@ class Features(Method):
         return maps
 
 
-def _projection(inputs: int, outputs: int) -> nn.Conv2d:
-    """A 1x1 convolution that begins near the mean: a random one would first be unlearnt."""
+def _terms(config: Features.Config) -> list[str]:
+    """The terms whose factors are above 0."""
+    return [name for name in ("regression", "similarity") if getattr(config, name)]
+
+
+def _projection(inputs: int, outputs: int, *, near_mean: bool) -> nn.Conv2d:
+    """A 1x1 convolution; one that begins near the mean of all features has no error to unlearn."""
     conv = nn.Conv2d(inputs, outputs, 1)
-    nn.init.normal_(conv.weight, std=0.01)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
+    if near_mean:
+        assert conv.bias is not None
+        nn.init.normal_(conv.weight, std=0.01)
+        nn.init.zeros_(conv.bias)
     return conv
 
 

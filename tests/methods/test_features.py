@@ -79,7 +79,8 @@ def test_regression_is_the_error_of_the_projected_maps_over_places_and_strides()
             wanted = standardised(theirs[k])
             pooled = nn.functional.adaptive_avg_pool2d(ours[2], size)
             for key, x in ((f"encoder{name}", ours[k]), (f"last{name}", pooled)):
-                errors.append(float((part.projections[key](x) - wanted).square().mean()))
+                ours_there = part.projections[f"regression-{key}"](x)
+                errors.append(float((ours_there - wanted).square().mean()))
     assert found == pytest.approx(sum(errors) / 4, rel=1e-3)
 
 
@@ -106,12 +107,27 @@ def test_what_the_places_reach_learns_and_the_head_never(
     assert float(metrics["features/explained"]) < 1
 
 
+@pytest.mark.parametrize("name", ["regression", "similarity"])
+def test_every_term_can_stand_alone_and_has_its_factor(name: str) -> None:
+    found = []
+    for factor in (1.0, 3.0):
+        factors: dict[str, object] = {"regression": 0.0, "similarity": 0.0, name: factor}
+        stack = build(None, **factors)
+        losses, metrics = stack(unlabelled(), 0)
+        assert list(losses) == [f"features/{name}"]
+        assert ("features/explained" in metrics) == (name == "regression")
+        assert all(key.startswith(name) for key in dict(part_of(stack).projections.items()))
+        found.append(float(losses[f"features/{name}"].detach()))
+    assert found[1] == pytest.approx(3 * found[0], rel=1e-5) and found[0] > 0
+
+
 def test_a_student_of_coarser_maps_is_compared_on_the_coarser_grid() -> None:
     stack = build(ToyNetwork(2), strides=[2, 4])  # its one map has stride 4
     layers = part_of(stack).projections.named_parameters()
     shapes = {name: tuple(p.shape[:2]) for name, p in layers if p.ndim > 1}
     assert {name.removesuffix(".weight"): shape for name, shape in shapes.items()} == {
-        "encoder2": (9, 8), "last2": (9, 8), "encoder4": (10, 8), "last4": (10, 8),
+        "regression-encoder2": (9, 8), "regression-last2": (9, 8),
+        "regression-encoder4": (10, 8), "regression-last4": (10, 8),
     }  # fmt: skip
     losses, _ = stack(unlabelled(), 0)
     assert all(torch.isfinite(term) for term in losses.values())
