@@ -8,7 +8,7 @@ from dagen import plugins
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
 from dagen.datasets.loading.empty import EmptyScenes, open_empty
-from dagen.datasets.loading.opening import open_dataset, open_scored, require
+from dagen.datasets.loading.opening import open_dataset, open_scored, require, require_labels
 from dagen.datasets.reading.files import Files
 from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
@@ -33,15 +33,18 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
     Raises:
         DagenError: the run that ``init`` names is not finished, or its file is damaged.
         UsageError: ``init`` has another network, or source and target are the same.
-        DataError: a data set to score is missing, or target labels to use are, which would
-            otherwise show only after training; a data set has no class of the task, or a teacher
-            is missing or damaged.
+        DataError: a data set to score is missing, or labels of source or target that are to be
+            used are, which would otherwise show only after training; a data set has no class of the
+            task, or a teacher is missing or damaged.
     """
     check_start(runtime.located(plan.config), plan.task, plan.parts.needs_checkpoint)
     for name in (*plan.held_out, *plan.config.extra_src, *plan.config.extra_tgt):
         require(name, runtime.data_root)
     if (empty := plan.config.empty) is not None:
         require(empty, runtime.data_root)
+    if plan.reads_source:
+        for name in (plan.config.src, *plan.config.extra_src):
+            require_labels(open_dataset(name, "train", plan.task, runtime.data_root), name)
     if plan.config.tgt is not None and plan.config.target_labels:
         images = open_dataset(plan.config.tgt, "train", plan.task, runtime.data_root)
         few_labels.choose(images, plan.config.target_labels, plan.config.seed, plan.config.tgt)

@@ -94,3 +94,7 @@ def test_labels_of_a_target_that_has_none_are_refused_before_any_training(tmp_pa
     with pytest.raises(DataError, match="target_labels is 2, but site has no labels here"):
         run_pair(config, runtime)
     assert not (tmp_path / "runs").exists()
+    bare = from_mapping({"src": "site", "tgt": "mybelt", "method": "minent", "task": "binary"})
+    with pytest.raises(DataError, match="site has no labels in its split 'train', and a source"):
+        run_pair(bare, runtime)
+    assert not (tmp_path / "runs").exists()  # nor is a folder of the refused run left
