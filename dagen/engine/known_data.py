@@ -1,8 +1,8 @@
 """The data that a run has seen: the same command on other data is not taken for the same run.
 
 A run's name says which data sets it uses, not what is in them. Its folder keeps a signature of each
-split (``Dataset.signature``: names and sizes of files, and the declaration). Other images to learn
-from are refused; other images or labels to score on are scored.
+split (``Dataset.signature``: names and sizes of files, and the declaration) and a digest of its
+labels. Other images to learn from are refused; other images or labels to score on are scored.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dagen.datasets.loading.empty import open_empty
 from dagen.datasets.loading.opening import open_dataset, open_scored
@@ -23,7 +24,7 @@ FILE = "data.json"
 """The signatures of a run's data, in the run's folder."""
 
 Signatures = Mapping[str, Mapping[str, str]]
-"""By role (``train`` or ``val``) and data set, the signature of its split."""
+"""By role (``train`` or ``val``, and their labels) and data set, the signature of its split."""
 
 logger = logging.getLogger("dagen")
 
@@ -52,17 +53,20 @@ def signatures(plan: Plan, data_root: Path | None, *, training: bool = True) -> 
     if (pasting := plan.parts.pasting) is not None and pasting.empty is not None:
         learnt.setdefault(pasting.empty, False)
 
-    def of(name: str, labels: bool) -> str:
-        return open_dataset(name, "train", plan.task, data_root).signature(labels)
-
+    trained = {
+        name: open_dataset(name, "train", plan.task, data_root)
+        for name in (learnt if training else ())
+    }
     scored = {name: open_scored(name, plan.task, data_root) for name in plan.scored}
     measured = {name: dataset.signature(True) for name, dataset in scored.items()}
     if config.empty is not None:
         scenes = open_empty(config.empty, "val", plan.task, data_root)
         measured[config.empty] = scenes.signature(False)
     return {
-        "train": {name: of(name, labels) for name, labels in learnt.items()} if training else {},
+        "train": {name: each.signature(learnt[name]) for name, each in trained.items()},
         "val": measured,
+        "train labels": {n: each.label_digest() for n, each in trained.items() if learnt[n]},
+        "val labels": {name: dataset.label_digest() for name, dataset in scored.items()},
     }
 
 
@@ -121,10 +125,19 @@ def settle_data(folder: Path, plan: Plan, data_root: Path | None, *, training: b
 
 
 def _read(path: Path) -> Signatures:
-    return read_record(
-        path, "the images and labels", lambda v: {role: dict(v[role]) for role in ("train", "val")}
-    )
+    def parse(values: Mapping[str, Any]) -> Signatures:
+        known = {role: dict(values[role]) for role in ("train", "val")}
+        # The first versions of this file did not look into labels.
+        return known | {role: dict(values.get(role, {})) for role in ("train labels", "val labels")}
+
+    return read_record(path, "the images and labels", parse)
 
 
 def _changed(before: Signatures, now: Signatures, role: str) -> list[str]:
-    return [name for name, one in now[role].items() if before[role].get(name) != one]
+    labels = before[f"{role} labels"]
+    return [
+        name
+        for name, one in now[role].items()
+        if before[role].get(name) != one
+        or labels.get(name) not in (None, now[f"{role} labels"].get(name))
+    ]

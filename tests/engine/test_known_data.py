@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dagen.datasets.loading.opening import open_dataset
 from dagen.engine import known_data
 from dagen.engine.run import run, run_pair
 from dagen.errors import DagenError, UsageError
@@ -73,6 +74,43 @@ def test_a_file_of_another_size_is_other_data_and_another_time_is_not(tmp_path: 
         Image.effect_noise((40, 40), 90).convert("RGB").save(path)
     with pytest.raises(UsageError, match="--fresh"):
         run(_config(), _runtime(tmp_path))
+
+
+def test_other_labels_of_the_same_size_are_other_data(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Uncompressed masks, or one digit in an annotation file: the size stays."""
+    root = make_masks(tmp_path / "belt", TOML)
+    for path in (root / "drawn").iterdir():
+        with Image.open(path) as mask:
+            mask.save(path.with_suffix(".bmp"))
+        path.unlink()
+    first = run(_config(), _runtime(tmp_path))
+    assert run(_config(), _runtime(tmp_path)).earlier
+    scored = open_dataset("belt", "val", _plan(tmp_path).task, tmp_path)
+    names = {Path(scored.name(k)).stem for k in range(len(scored))}
+
+    def change(of_scored: bool) -> None:
+        for path in (root / "drawn").iterdir():
+            if (path.stem in names) == of_scored:
+                size = path.stat().st_size
+                with Image.open(path) as mask:
+                    swapped = mask.point(lambda value: {128: 255, 255: 128}.get(value, value))
+                swapped.save(path)
+                assert path.stat().st_size == size
+
+    change(of_scored=True)
+    again = run(_config(), _runtime(tmp_path))
+    assert "belt val have changed" in caplog.text
+    assert not again.earlier and again.weights == first.weights and again.scores != first.scores
+    change(of_scored=False)
+    with pytest.raises(UsageError, match=r"learnt from other data: .* belt have changed since"):
+        run(_config(), _runtime(tmp_path))
+    # Older versions kept no digest of labels: their runs are still finished.
+    path = first.folder / known_data.FILE
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps({role: known[role] for role in ("train", "val")}))
+    assert run(_config(), _runtime(tmp_path)).earlier
 
 
 def test_a_finished_run_is_read_without_its_data(tmp_path: Path) -> None:

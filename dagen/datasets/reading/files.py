@@ -149,16 +149,33 @@ class Files(Dataset):
             lines.append(f"{name}|{_bytes(self._path(index))}|{label and _bytes(label)}")
         return digest_of(lines)
 
+    def label_digest(self) -> str:
+        """See :meth:`Dataset.label_digest`; a file of several labels counts once."""
+        found = [self._label_file(index) for index in self.labelled]
+        files = dict.fromkeys(file for file in found if file is not None)
+        return digest_of(_content(file) for file in files) if files else ""
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the names and file contents of the split's images, in order."""
         total = hashlib.sha256()
         for index, name in enumerate(self._names):
             path = self._path(index)
             stamp(path)  # raises a clear error for a missing file
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{name}\0{content}\n".encode())
+            total.update(f"{name}\0{_content(path)}\n".encode())
         return total.hexdigest()
+
+
+def _content(path: Path) -> str:
+    """SHA-256 (hex) of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {str(error.strerror).lower()}.") from None
 
 
 def _bytes(path: Path) -> int | None:
