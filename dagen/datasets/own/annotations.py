@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +24,17 @@ class OwnCoco(_Coco):
 
     @classmethod
     def _task_of(cls, root: Path, names: list[str]) -> Task:
-        return own_task([BACKGROUND, *names], cls._declaration_of(root), root)
+        declared = cls._declaration_of(root)
+        others = cls._other_names(root) if declared.map else ()
+        return own_task([BACKGROUND, *names], declared, root, others)
+
+    @classmethod
+    def _other_names(cls, root: Path) -> Iterator[str]:
+        """Categories that only other splits have: they are no classes, but can be renamed."""
+        for file in dict.fromkeys(cls._file_of(root, split) for split in cls.splits):
+            if file.is_file() and file != cls._first_file(root):
+                with suppress(DataError):  # told when the file is read
+                    yield from coco_json.categories(file)
 
     @classmethod
     def _declaration_of(cls, root: Path) -> Declaration:

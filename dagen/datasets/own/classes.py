@@ -41,20 +41,23 @@ def meaning(name: str, declared: Declaration) -> str:
     return role_of(found) or found
 
 
-def own_task(names: Iterable[str], declared: Declaration, root: Path) -> Task:
+def own_task(
+    names: Iterable[str], declared: Declaration, root: Path, others: Iterable[str] = ()
+) -> Task:
     """The classes of a data set as a task of their own, the background first.
 
     Args:
         names: names of the classes in masks or annotations, in the order of their ids.
         declared: what ``dagen.toml`` says.
         root: the folder of ``dagen.toml``, for errors.
+        others: further names that the keys of ``dagen.toml`` may mean, no classes of their own.
 
     Raises:
         TooManyClasses: there are more than 255.
         DataError: there is no class besides the background, or a key names no class.
     """
     names = list(names)
-    _check_names(names, declared, root)
+    _check_names([*names, *others], declared, root)
     known: dict[str, tuple[str, str]] = {}  # by folded name: the name, and the first original one
     for name in names:
         found = meaning(name, declared)

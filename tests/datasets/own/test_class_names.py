@@ -106,6 +106,11 @@ def test_categories_that_only_another_file_has_are_told(
     assert task is not None
     told = check(str(root), task)
     assert _sound(told) and any("objects of glass" in each.problem for each in told.warnings)
+    # The table [map] can rename it, as the remark says.
+    toml = root / "dagen.toml"
+    toml.write_text(toml.read_text() + '[map]\nglass = "bag"\n')
+    assert opening.declared(str(root)) == task and not [*_own(root, "val").class_remarks()]
+    assert {*np.unique(_own(root, "val").label(0)).tolist()} == {0, 1, 2}
     names = 'ids = {"0" = "background", "128" = "waste", "255" = "glass"}\n'
     glassy = make_masks(tmp_path / "glassy", names + SHARES)
     predictor = Runtime()
