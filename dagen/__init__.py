@@ -19,6 +19,7 @@ __all__ = [
     "__version__",
     "adapt",
     "benchmark",
+    "compress",
     "evaluate",
     "export",
     "load",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from dagen.api.compressing import compress
     from dagen.api.exporting import export
     from dagen.api.networks import evaluate, load, predict, profile
     from dagen.api.pictures import report, visualize
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from dagen.scoring.predictor import Prediction, Predictor
 else:
     _HOMES = {
+        "dagen.api.compressing": ("compress",),
         "dagen.api.exporting": ("export",),
         "dagen.api.networks": ("evaluate", "load", "predict", "profile"),
         "dagen.api.pictures": ("report", "visualize"),

@@ -11,6 +11,7 @@ import typer
 
 from dagen.cli import (
     benchmark,
+    compress,
     data,
     evaluate,
     export,
@@ -41,6 +42,7 @@ benchmark.add_to(app)
 evaluate.add_to(app)
 predict.add_to(app)
 export.add_to(app)
+compress.add_to(app)
 visualize.add_to(app)
 app.add_typer(data.app, name="data")
 app.add_typer(lists.app, name="list")

@@ -62,6 +62,7 @@ def export(
     fp16: bool = False,
     calibrate: str | None = None,
     max_drop: float | None = None,
+    size: tuple[int, int] | None = None,
     images: Path | None = None,
     data_root: Path | None = None,
     licence: str = UNSTATED,
@@ -85,6 +86,7 @@ def export(
         max_drop: points of agreement with float32 that int8 may lose on other training images of
             that data set (see :mod:`dagen.deploy.agreement`); the most sensitive layers then stay
             in float32. None puts all layers into 8 bits.
+        size: height and width in pixels of the file's input; None is the network's own.
         images: folder of images for the comparison with PyTorch; see
             :func:`dagen.deploy.pictures.pictures`.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
@@ -101,6 +103,7 @@ def export(
     check_precision(int8, fp16, calibrate, max_drop)
     network, card = load_deployed(model)
     require_scored(model, card)
+    card = card if size is None else replace(card, size=size)
     found = pictures(card, images, data_root)
     tried = facts_of(network, card, kind, licence)
     traced, checked = _checked(network, tried, found.images, format)
@@ -117,8 +120,8 @@ def export(
         from dagen.deploy.to_openvino import to_openvino
 
         written = to_openvino(plain, facts, network, found, out)
-        size = out.stat().st_size + out.with_suffix(".bin").stat().st_size
-        return Exported(out, size, as_written(written))
+        total = out.stat().st_size + out.with_suffix(".bin").stat().st_size
+        return Exported(out, total, as_written(written))
     if fp16:
         plain = with_half_weights(plain)
     if int8 or fp16:
