@@ -86,16 +86,19 @@ def compress(
 
 
 def _show(found: Compressed, cap: int, max_drop: float) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from dagen.deploy.compression.telling import COLUMNS, SCORE, cells
 
     scored = any(each.waste_iou is not None for each in found.tried)
-    table = Table(title=f"Loss of agreement in points, on {found.told}; {found.threads} thread(s)")
+    title = f"Loss of agreement in points, on {found.told}; {found.threads} thread(s)"
+    # Narrow: no figure may be cut at 80 columns.
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for name in [*COLUMNS, *([SCORE] if scored else []), "front"]:
         left = name in COLUMNS[:3]
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
     for each in found.tried:
         table.add_row(*cells(each), "yes" if each in found.front else "")
     Console().print(table)
