@@ -150,7 +150,9 @@ def check(cells: Iterable[Cell], data_root: Path | None = None) -> None:
 
     Raises:
         UsageError: a cell cannot run; the message names the first one and the reason.
+        DataError: a folder that a cell names is no data set.
     """
+    from dagen.datasets.loading.opening import check_name
     from dagen.engine.checks import check_start
     from dagen.runs.plan import plan_run
 
@@ -159,8 +161,12 @@ def check(cells: Iterable[Cell], data_root: Path | None = None) -> None:
         if (alike := replace(cell.config, seed=0, init=cell.config.init and "")).name in seen:
             continue
         seen.add(alike.name)
+        own = cell.config
         try:
-            check_start(cell.config, plan_run(cell.config, data_root=data_root).task)
+            for name in (own.src, own.tgt, *own.score, *own.extra_src, *own.extra_tgt):
+                if name is not None:
+                    check_name(name, data_root)
+            check_start(own, plan_run(own, data_root=data_root).task)
         except UsageError as error:
             raise UsageError(f"{cell.label}: {error}") from None
 

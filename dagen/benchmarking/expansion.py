@@ -190,16 +190,10 @@ def _scored(shared: _Table, src: str, tgt: str | None) -> list[str]:
 
 
 def _know(config: Config) -> None:
-    """Refuse an unknown name; the rest is checked before the first step."""
+    """Refuse an unknown strategy or network; the rest is checked before the first step."""
     recipes.check(config.method)
-    named: list[tuple[str, plugins.Kind, tuple[str | None, ...]]] = [
-        ("network", "models", (config.model,)),
-        ("data set", "datasets", (config.src, config.tgt, *config.score)),
-    ]
-    for what, kind, given in named:
-        for name in given:
-            if name is not None and name not in plugins.names(kind):
-                raise unknown(what, name, plugins.names(kind))
+    if config.model not in plugins.names("models"):
+        raise unknown("network", config.model, plugins.names("models"))
 
 
 def _stack(method: str | Sequence[str]) -> tuple[str, ...]:

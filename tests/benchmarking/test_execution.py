@@ -13,7 +13,8 @@ from dagen.runs.history import read_records
 from dagen.runs.runtime import Runtime
 from tests import tiny
 from tests.benchmarking import fake
-from tests.benchmarking.conftest import GRID, Make
+from tests.benchmarking.conftest import BASE, GRID, Make
+from tests.own import make_masks
 
 
 def test_results_are_remade_and_a_second_call_does_nothing(
@@ -124,9 +125,23 @@ def test_what_cannot_run_is_refused_before_anything_runs(
         with pytest.raises(UsageError, match=message) as error:
             run_benchmark(make(rows=rows), runtime, tmp_path / "out", runner=fake.good)
         assert str(error.value).startswith("x/enet/binary/s0: ")
+    with pytest.raises(UsageError, match=r"binary/s0: unknown data set 'tacco'"):
+        base = BASE.replace("taco", "tacco")
+        run_benchmark(make(base=base), runtime, tmp_path / "out", runner=fake.good)
     assert not runtime.runs.exists() and not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="jobs is 0"):
         run_benchmark(make(), runtime, tmp_path, jobs=0, runner=fake.good)
+
+
+def test_data_sets_of_ones_own_are_named_by_their_paths(
+    make: Make, runtime: Runtime, tmp_path: Path
+) -> None:
+    ids = 'ids = {"0" = "background", "128" = "can", "255" = "bag"}\nsplits = {val = 0.4}\n'
+    belt, site = (make_masks(tmp_path / name, ids) for name in ("belt", "site"))
+    base = BASE.replace('"resortit"', f'"{belt}"').replace('"taco"', f'"{site}"')
+    rows = "[[row]]\nname = 'source-only'\ntgt = 'none'\n[[row]]\nname = 'x'\nmethod = 'adabn'"
+    outcome = run_benchmark(make(base=base, rows=rows), runtime, tmp_path, runner=fake.good)
+    assert not outcome.failures and {one.target for one in outcome.records} == {str(site)}
 
 
 def test_a_plan_runs_nothing_and_knows_what_is_left(

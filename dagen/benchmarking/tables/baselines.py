@@ -13,6 +13,7 @@ from dagen.benchmarking.tables.protocol import Rows
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
+from dagen.runs.config import plain_name
 
 _TITLES = {"icnet": "ICNet", "bisenet": "BiSeNet", "enet": "ENet"}
 _MATERIALS = {
@@ -97,7 +98,7 @@ def _notes(networks: dict[str, list[Record]]) -> Iterable[str]:
     first = next(iter(networks.values()))[0]
     many = any(len(records) > 1 for records in networks.values())
     yield (
-        f"IoU in % on {first.domain} val, trained on {first.source} train"
+        f"IoU in % on {plain_name(first.domain)} val, trained on {plain_name(first.source)} train"
         f"{'; mean over seeds ± 95 % t-interval' if many else ''}. Foreground classes only; with "
         "the background, mIoU is "
         + ", ".join(

@@ -18,6 +18,7 @@ from dagen.benchmarking.tables.statistics import (
 )
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures, seen
+from dagen.runs.config import plain_name
 from dagen.types import PRESETS
 
 _MOST = 8
@@ -93,7 +94,8 @@ def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
         mean = means[row]
         return row in CEILINGS, math.inf if math.isnan(mean) else -mean, row
 
-    where = f"{source} to {domain}" if source != domain else domain
+    at = plain_name(domain)
+    where = f"{plain_name(source)} to {at}" if source != domain else at
     return Section(
         title=", ".join(part for part in (model, task, where, extra) if part),
         headline=headline,
@@ -189,7 +191,7 @@ def _score(figure: str, dataset: str | None, better: int) -> Column:
     def value(row: str, records: Sequence[Record]) -> Value:
         return in_percent(_mean(records, figure, dataset))
 
-    return Column(f"{dataset} {name}" if dataset else name, value, better)
+    return Column(f"{plain_name(dataset)} {name}" if dataset else name, value, better)
 
 
 def _mean(records: Sequence[Record], figure: str, dataset: str | None = None) -> Estimate:
@@ -228,8 +230,8 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
     first = section.first
     many = any(len(records) > 1 for records in section.rows.values())
     yield (
-        f"In % on {first.domain} val, at the labels' own resolution, of the file that would be "
-        f"deployed{'; mean over seeds ± 95 % t-interval' if many else ''}. MB are 1,000,000 "
+        f"In % on {plain_name(first.domain)} val, at the labels' own resolution, of the file that "
+        f"would be deployed{'; mean over seeds ± 95 % t-interval' if many else ''}. MB are 1,000,000 "
         "bytes; s are seconds of training."
     )
     yield from alarms.notes(section.rows)

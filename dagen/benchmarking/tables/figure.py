@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.runs import figures
+from dagen.runs.config import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def _panel(axes: Axes, section: Section) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_title(section.title, loc="left", fontsize=10)
-    where = section.first.domain
+    where = plain_name(section.first.domain)
     many = any(len(records) > 1 for records in section.rows.values())
     told = " (bars: 95 % t-interval, ticks: seeds)" if many else " (one seed)"
     axes.set_xlabel(f"{figures.title(section.headline)} on {where} val, %{told}")

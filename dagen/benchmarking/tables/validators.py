@@ -12,6 +12,7 @@ from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
+from dagen.runs.config import plain_name
 from dagen.runs.selection import Pick, kept_as
 
 _LAST, _ORACLE = "last", "oracle"
@@ -45,8 +46,8 @@ def table(section: Section) -> Table | None:
         columns=("", *picks),
         rows=tuple(rows),
         notes=(
-            f"In % on {section.first.domain} val, of the checkpoint with the highest score of the "
-            "validator, which reads no target label. The oracle picks by the labels; a regret is "
+            f"In % on {plain_name(section.first.domain)} val, of the checkpoint with the highest "
+            "score of the validator, which reads no target label. The oracle picks by the labels; a regret is "
             "what its pick is better by, in points, over the runs that every pick has judged.",
         ),
     )

@@ -60,6 +60,17 @@ def place(name: str, data_root: Path | None = None) -> Path:
     return base / name
 
 
+def check_name(name: str, data_root: Path | None = None) -> None:
+    """Refuse the name of a data set that does not exist; see :func:`place`.
+
+    Raises:
+        UsageError: there is no data set of that name.
+        DataError: a folder of that name is no data set.
+    """
+    if name not in plugins.names("datasets"):
+        place(name, data_root)
+
+
 def _is_possible(name: str) -> bool:
     """Whether a folder can have the name; the system raises errors about the others."""
     parts = name.replace("\\", "/").split("/")
