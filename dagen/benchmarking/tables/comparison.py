@@ -231,8 +231,8 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
     many = any(len(records) > 1 for records in section.rows.values())
     yield (
         f"In % on {plain_name(first.domain)} val, at the labels' own resolution, of the file that "
-        f"would be deployed{'; mean over seeds ± 95 % t-interval' if many else ''}. MB are 1,000,000 "
-        "bytes; s are seconds of training."
+        f"would be deployed{'; mean over seeds ± 95 % t-interval' if many else ''}. MB are "
+        "1,000,000 bytes; s are seconds of training."
     )
     yield from alarms.notes(section.rows)
     yield budget

@@ -47,8 +47,9 @@ def table(section: Section) -> Table | None:
         rows=tuple(rows),
         notes=(
             f"In % on {plain_name(section.first.domain)} val, of the checkpoint with the highest "
-            "score of the validator, which reads no target label. The oracle picks by the labels; a regret is "
-            "what its pick is better by, in points, over the runs that every pick has judged.",
+            "score of the validator, which reads no target label. The oracle picks by the labels; "
+            "a regret is what its pick is better by, in points, over the runs that every pick has "
+            "judged.",
         ),
     )
 
