@@ -44,7 +44,7 @@ def place(name: str, data_root: Path | None = None) -> Path:
     """
     base = base_folder(data_root)
     if not _is_possible(name):
-        raise unknown("data set", name, [*plugins.names("datasets"), *own_names(base)])
+        raise _no_such(name, None, own_names(base))
     if is_path(name):
         return Path(name).expanduser()
     if name not in plugins.names("datasets"):
