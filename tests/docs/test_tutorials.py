@@ -72,7 +72,7 @@ def test_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             (tmp_path / "mybelt" / "dagen.toml").write_text(edited)
     adapted = outputs[4]
     assert "bag" in adapted and "of the pixels of 1 image of ./site2 another class" in adapted
-    (first,) = Path("runs").glob("mybelt-site2-*photometric*")
+    (first,) = Path("runs").glob("mybelt-site2-*colour-transfer*")
     assert len([*first.glob("predictions-site2-*.png")]) == 1
     assert len(list(Path("marked").iterdir())) == 10  # a mask and an overlay of each picture
 
