@@ -1,5 +1,7 @@
 """No strategy lets a label of the target reach the checkpoint: whole runs, from files to file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,6 +120,29 @@ def test_calibration_sees_neither_labels_nor_evaluation_images(
     assert set(seen) == {"train"}
 
 
+_Opened = tuple[str, str, str]
+
+
+@contextmanager
+def _opened() -> Iterator[set[_Opened]]:
+    """What is opened of people's own data sets: the set's name, image or label, the split."""
+    found: set[_Opened] = set()
+    honest = OwnFolder.image, OwnFolder.label
+
+    def image(data: OwnFolder, index: int) -> Image:
+        found.add((data.root.name, "image", data.split))
+        return honest[0](data, index)
+
+    def label(data: OwnFolder, index: int) -> Label:
+        found.add((data.root.name, "label", data.split))
+        return honest[1](data, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OwnFolder, "image", image)
+        patch.setattr(OwnFolder, "label", label)
+        yield found
+
+
 @pytest.mark.parametrize("name", ["minent", "teacher", "adabn"])
 def test_extra_targets_give_no_label_and_no_evaluation_image(
     name: str, parts: Parts, tmp_path: Path
@@ -126,8 +151,7 @@ def test_extra_targets_give_no_label_and_no_evaluation_image(
         "src": "belt", "tgt": "site", "extra_tgt": ["more"], "model": "toy", "method": name,
         "size": [32, 64], "steps": 4, "batch": 4, "warmup": 1, "parts": parts.get(name, {}),
     }  # fmt: skip
-    files, seen = {}, set()
-    honest = OwnFolder.image, OwnFolder.label
+    files, seen = {}, set[_Opened]()
     for kind in _KINDS:
         root = tmp_path / kind
         toml = 'ids = {"0" = "background", "1" = "can"}\nsplits = {val = 0.4}\n'
@@ -139,19 +163,9 @@ def test_extra_targets_give_no_label_and_no_evaluation_image(
         runtime = Runtime(
             runs=root / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
         )
-        with pytest.MonkeyPatch.context() as patch:
-
-            def image(data: OwnFolder, index: int) -> Image:
-                seen.add((data.root.name, "image", data.split))
-                return honest[0](data, index)
-
-            def label(data: OwnFolder, index: int) -> Label:
-                seen.add((data.root.name, "label", data.split))
-                return honest[1](data, index)
-
-            patch.setattr(OwnFolder, "image", image)
-            patch.setattr(OwnFolder, "label", label)
+        with _opened() as opened:
             files[kind] = run(from_mapping(values), runtime).model.read_bytes()
+        seen |= opened
     assert files["honest"] == files["noise"] == files["deleted"]
     assert {each[1:] for each in seen if each[0] == "more"} == {("image", "train")}
     assert ("site", "label", "train") not in seen
@@ -206,8 +220,7 @@ def test_labels_of_an_own_target_cannot_reach_the_checkpoint(
 
 @pytest.mark.parametrize("name", [n for n in plugins.names("methods") if n not in SCORED])
 def test_pre_training_opens_no_label_and_no_evaluation_image(name: str, tmp_path: Path) -> None:
-    files, seen = {}, set()
-    honest = OwnFolder.image, OwnFolder.label
+    files, seen = {}, set[_Opened]()
     for kind in _KINDS:
         root = tmp_path / kind
         toml = 'ids = {"0" = "background", "1" = "can"}\nsplits = {val = 0.4}\n'
@@ -223,20 +236,10 @@ def test_pre_training_opens_no_label_and_no_evaluation_image(name: str, tmp_path
         runtime = Runtime(
             runs=root / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
         )
-        with pytest.MonkeyPatch.context() as patch:
-
-            def image(data: OwnFolder, index: int) -> Image:
-                seen.add((data.root.name, "image", data.split))
-                return honest[0](data, index)
-
-            def label(data: OwnFolder, index: int) -> Label:
-                seen.add((data.root.name, "label", data.split))
-                return honest[1](data, index)
-
-            patch.setattr(OwnFolder, "image", image)
-            patch.setattr(OwnFolder, "label", label)
+        with _opened() as opened:
             result = run(from_mapping(values), runtime)
             files[kind] = result.model.read_bytes()
             assert result.scores == {}
+        seen |= opened
     assert files["honest"] == files["noise"] == files["deleted"]
     assert seen == {(data, "image", "train") for data in ("belt", "site", "more")}

@@ -37,13 +37,14 @@ def result_table(rows: dict[str, RunResult]) -> None:
             table.add_column(column, justify="right" if column else "left", no_wrap=True)
         if len(rows) > 1:
             table.add_column("change", justify="right")
-        leading = figures.summary(first.config["task"], [scores])
+        task = first.config["task"]
+        leading = figures.summary(task, [scores])
         for figure in (*leading, *figures.classes([scores])):
             values = [run.scores.get(dataset, {}).get(figure) for run in rows.values()]
             cells = [percent(value) for value in values]
             if len(rows) > 1:
                 cells.append(points(values[-1], values[0]))
-            table.add_row(figures.title(figure), *cells)
+            table.add_row(figures.title(figure, task), *cells)
         console.print(table)
     shown: set[Path] = set()
     for name, run in rows.items():
@@ -102,9 +103,10 @@ def comparison(pair: Comparison, runs: Path | None) -> None:
     console = Console()
     if target in pair.adapted.scores and target in pair.baseline.scores:
         scores = pair.adapted.scores[target]
-        figure = figures.headline(pair.adapted.config["task"], [scores])
+        task = pair.adapted.config["task"]
+        figure = figures.headline(task, [scores])
         gain = points(*(run.scores[target].get(figure) for run in (pair.adapted, pair.baseline)))
-        named = figures.title(figure)
+        named = figures.title(figure, task)
         console.print(f"{method} changes {named} on {target} by {gain} points.")
     if (stream := pair.adapted.stream) is not None and stream.changed is not None:
         console.print(

@@ -44,7 +44,7 @@ def evaluate(
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name in figures.ordered(predictor.task.name, scores):
-        table.add_row(figures.title(name), figures.percent(scores[name]))
+        table.add_row(figures.title(name, predictor.task.name), figures.percent(scores[name]))
     console = Console()
     console.print(table)
     if "ece" in scores:

@@ -69,8 +69,15 @@ def ordered(task: str, scores: Scores) -> list[str]:
     return [figure for figure in (*first, *rest) if figure in scores]
 
 
-def title(figure: str) -> str:
-    """A figure's name in tables and sentences; a class's IoU has the class's name."""
+def title(figure: str, task: str) -> str:
+    """A figure's name in tables and sentences; a class's IoU has the class's name.
+
+    Args:
+        figure: its key.
+        task: name of the task; under ``classes`` the foreground need not be waste.
+    """
+    if figure == "waste_iou" and task == "classes":
+        return "foreground IoU"
     return _TITLES.get(figure, figure.removeprefix(_CLASS))
 
 

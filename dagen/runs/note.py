@@ -50,10 +50,11 @@ def headline(result: RunResult, dataset: str, baseline: RunResult | None) -> str
     scores = result.scores[dataset]
     before = baseline.scores.get(dataset, {}) if baseline is not None else {}
     facts = []
-    for figure in figures.summary(result.config["task"], [scores]):
+    task = result.config["task"]
+    for figure in figures.summary(task, [scores]):
         if figure not in scores:
             continue
-        text = f"{figures.title(figure)} {percent(scores[figure])} %"
+        text = f"{figures.title(figure, task)} {percent(scores[figure])} %"
         if figure in before:
             text += f" ({points(scores[figure], before[figure])})"
         facts.append(text)
@@ -73,7 +74,8 @@ def _table(result: RunResult, name: str, role: str, baseline: RunResult | None) 
         f"| | {' | '.join(heads)} |",
         "|---|" + "---:|" * len(heads),
     ]
-    leading = figures.summary(result.config["task"], [scores])
+    task = result.config["task"]
+    leading = figures.summary(task, [scores])
     for figure in (*leading, *figures.classes([scores])):
         value = scores.get(figure)
         cells = [percent(value)]
@@ -81,5 +83,5 @@ def _table(result: RunResult, name: str, role: str, baseline: RunResult | None) 
             old = before.get(figure)
             cells = [percent(old), percent(value), points(value, old)]
         mark = "**" if figure in leading else ""
-        lines.append(f"| {mark}{figures.title(figure)}{mark} | {' | '.join(cells)} |")
+        lines.append(f"| {mark}{figures.title(figure, task)}{mark} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -28,7 +28,7 @@ def table(selection: Selection, task: str) -> tuple[list[str], dict[str, list[st
         ]
         for name, pick in selection.picks.items()
     }
-    return ["step", "its own score", *map(figures.title, worth)], rows
+    return ["step", "its own score", *(figures.title(figure, task) for figure in worth)], rows
 
 
 def told(selection: Selection) -> list[str]:

@@ -22,6 +22,7 @@ from dagen.runs import checks, recipes
 from dagen.runs.config import Config
 from dagen.runs.parts import SUPERVISED, Parts, arrange, resolve
 from dagen.runs.results import RUN, located
+from dagen.runs.starts import is_start
 from dagen.types import Domain, Task
 
 
@@ -127,7 +128,7 @@ def plan_run(
         seed=config.seed,
         source_images=share - share // 2 if config.target_labels else share,
     )
-    starts = any(plugins.get("methods", name).pretrains for name in config.method)
+    starts = is_start({"method": config.method})
     checks.check_images(config, network.multiple)
     checks.check_extra_sources(config, reads_source or starts)
     checks.check_labels(config, reads_source, processes)

@@ -108,7 +108,7 @@ def _told(survey: Survey, picture: Picture) -> str:
     for checkpoint, found in zip(survey.checkpoints, picture.scores, strict=True):
         known = found.to_dict()
         values = (
-            f"{figures.title(figure)} {figures.percent(known.get(figure))} %"
+            f"{figures.title(figure, survey.task.name)} {figures.percent(known.get(figure))} %"
             for figure in figures.of_foreground(survey.task.name, [known])
         )
         scores.append(f"{checkpoint.title}: {', '.join(values)}")

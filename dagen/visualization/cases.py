@@ -58,7 +58,7 @@ def cases(survey: Survey, count: int) -> list[Cases]:
         p for p in survey.pictures if p.domain == 1 and int(p.scores[0].confusion[first:].sum())
     ]
     known = [p.scores[0].to_dict() for p in pictures]
-    figure = figures.title(figures.headline(survey.task.name, known))
+    figure = figures.title(figures.headline(survey.task.name, known), survey.task.name)
     rank = sorted(pictures, key=lambda p: (*quality(p.scores[-1]), p.index))
     # No image is in both lists: with few images the lists are short.
     half = min(count, max(1, len(rank) // 2))

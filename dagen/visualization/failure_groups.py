@@ -104,11 +104,12 @@ def _recall(scores: Scores, class_: int) -> float:
 
 def draw(survey: Survey, path: Path) -> list[Path]:
     """Write the figure as PNG and SVG: a panel for each way of grouping the target's images."""
-    headline = figures.headline(survey.task.name, [survey.scores(0, 1).to_dict()])
+    task = survey.task.name
+    headline = figures.headline(task, [survey.scores(0, 1).to_dict()])
     kinds = [
-        ("by scene (images)", f"{figures.title(headline)}, %", figures.title("waste_iou"),
-         by_scene(survey)),
-        ("by object size (objects)", "pixels found as waste, %", "of the right class",
+        ("by scene (images)", f"{figures.title(headline, task)}, %",
+         figures.title("waste_iou", task), by_scene(survey)),
+        ("by object size (objects)", "pixels found as foreground, %", "of the right class",
          by_size(survey)),
         ("by class (images)", "IoU, %", "recall", by_class(survey)),
     ]  # fmt: skip

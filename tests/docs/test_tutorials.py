@@ -71,6 +71,7 @@ def test_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             assert {*written.pop("ids")} == {*shown.pop("ids")} and written == shown
             (tmp_path / "mybelt" / "dagen.toml").write_text(edited)
     adapted = outputs[4]
+    assert "foreground IoU" in adapted and "waste" not in adapted
     assert "bag" in adapted and "of the pixels of 1 image of ./site2 another class" in adapted
     (first,) = Path("runs").glob("mybelt-site2-*colour-transfer*")
     assert len([*first.glob("predictions-site2-*.png")]) == 1

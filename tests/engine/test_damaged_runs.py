@@ -3,7 +3,6 @@
 import json
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from dagen.runs.config import Config, from_mapping
 from dagen.runs.history import LOG
 from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
-from tests import tiny
 
 SMALL = {
     "src": "resortit", "tgt": "taco", "model": "enet", "width": 0.25, "task": "binary",
@@ -31,16 +29,6 @@ DAMAGES = {
 
 def small(**values: object) -> Config:
     return from_mapping({**SMALL, **values})
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    root = tmp_path / "data"
-    tiny.make_resortit(root, train=4, val=2)
-    tiny.make_taco(root, train=4, val=2)
-    return Runtime(
-        runs=tmp_path / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
-    )
 
 
 @pytest.fixture

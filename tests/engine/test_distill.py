@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from dagen.engine import loop
-from dagen.engine.loop import schedule
 from dagen.engine.run import run
 from dagen.errors import DagenError, UsageError
 from dagen.models.base import create_network
@@ -20,16 +18,15 @@ from dagen.runs.runtime import Runtime
 from dagen.system.sealing import unsealed
 from dagen.types import Task
 from tests import tiny
+from tests.engine.interrupting import interrupted
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
+def data(tmp_path: Path) -> Path:
     root = tmp_path / "data"
     tiny.make_resortit(root, train=4, val=1)
     tiny.make_folder(root, train=5, val=2)
-    return Runtime(
-        runs=tmp_path / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
-    )
+    return root
 
 
 def write(path: Path, seed: int = 0, task: Task = Task.MATERIAL, model: str = "icnet") -> Path:
@@ -66,20 +63,11 @@ def test_digest_and_what_the_teacher_has_seen_stand_in_the_record(
 
 
 def test_a_run_resumes_to_the_bit_and_refuses_another_teacher(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, tmp_path: Path
 ) -> None:
     teacher = write(tmp_path / "model.safetensors")
-    plain = schedule
-
-    def stopped(step: int, config: Config) -> float:
-        if step == 2:
-            raise KeyboardInterrupt
-        return plain(step, config)
-
-    monkeypatch.setattr(loop, "schedule", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(2):
         run(small(teacher), replace(runtime, save_every=1))
-    monkeypatch.setattr(loop, "schedule", plain)
     content = teacher.read_bytes()
     write(teacher, seed=1)
     with pytest.raises(UsageError, match=r"began with another file of the teacher .*--fresh"):

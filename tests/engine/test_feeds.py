@@ -11,11 +11,9 @@ from PIL import Image
 
 from dagen import plugins
 from dagen.datasets.maps import salience
-from dagen.engine import loop
 from dagen.engine.build import build_network, build_stack
 from dagen.engine.feeds import open_feeds
 from dagen.engine.finishing import Job
-from dagen.engine.loop import schedule
 from dagen.engine.run import run
 from dagen.engine.training_run import TrainingRun
 from dagen.errors import DagenError, UsageError
@@ -26,6 +24,7 @@ from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.system.distributed import world
 from tests import tiny
+from tests.engine.interrupting import interrupted
 from tests.own import make_masks
 
 _plain = salience.salience
@@ -47,13 +46,6 @@ def data(tmp_path: Path) -> Path:
     tiny.make_folder(root, train=5, val=1)
     tiny.make_taco(root, train=5, val=1)
     return root
-
-
-@pytest.fixture
-def runtime(tmp_path: Path, data: Path) -> Runtime:
-    return Runtime(
-        runs=tmp_path / "runs", data_root=data, device="cpu", workers=0, track=False, quiet=True
-    )
 
 
 @dataclass
@@ -161,22 +153,13 @@ def test_oracle_and_source_train_on_both(runtime: Runtime) -> None:
 
 
 def test_interrupted_and_resumed_gives_the_same_weights_to_the_bit(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, tmp_path: Path
 ) -> None:
     config = small(method="object-paste", target_labels=3, rare_class_sampling=0.05)
     whole = trained(config, replace(runtime, workers=2), tmp_path / "whole")
-    plain = schedule
-
-    def stopped(step: int, config: Config) -> float:
-        if step == 2:
-            raise KeyboardInterrupt
-        return plain(step, config)
-
-    monkeypatch.setattr(loop, "schedule", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(2):
         trained(config, replace(runtime, save_every=1), tmp_path / "parts")
     assert (tmp_path / "parts" / "state-00000002.pt").is_file()
-    monkeypatch.setattr(loop, "schedule", plain)
     assert trained(config, runtime, tmp_path / "parts") == whole
 
 

@@ -15,7 +15,6 @@ from dagen.engine.run import run, run_pair
 from dagen.errors import DagenError
 from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
-from tests import tiny
 
 CONFIG = from_mapping(
     {
@@ -33,14 +32,8 @@ FILES = (
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
-    root = tmp_path / "data"
-    tiny.make_resortit(root, train=4, val=2)
-    tiny.make_taco(root, train=4, val=2)
-    return Runtime(
-        runs=tmp_path / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True,
-        save_every=1,
-    )  # fmt: skip
+def runtime(runtime: Runtime) -> Runtime:
+    return replace(runtime, save_every=1)
 
 
 @contextmanager

@@ -10,9 +10,7 @@ import torch
 
 import dagen
 from dagen.datasets.folder import Folder
-from dagen.engine import loop
 from dagen.engine.build import build_network
-from dagen.engine.loop import schedule
 from dagen.engine.run import pretrain, run, run_pair
 from dagen.errors import DagenError, UsageError
 from dagen.models.deployed.file import load_deployed, read_card
@@ -22,16 +20,15 @@ from dagen.runs.reading import load
 from dagen.runs.runtime import Runtime
 from dagen.types import Image, Task
 from tests import tiny
+from tests.engine.interrupting import interrupted
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
+def data(tmp_path: Path) -> Path:
     root = tmp_path / "data"
     tiny.make_resortit(root, train=4, val=1)
     tiny.make_folder(root, train=5, val=2)
-    return Runtime(
-        runs=tmp_path / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
-    )
+    return root
 
 
 def small(**values: object) -> Config:
@@ -160,20 +157,9 @@ def test_further_targets_may_not_hold_what_a_later_run_scores(
         pretrain(small(extra_tgt=[str(photos)]), runtime)
 
 
-def test_a_stopped_run_resumes_to_the_bit(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = schedule
-
-    def stopped(step: int, config: Config) -> float:
-        if step == 2:
-            raise KeyboardInterrupt
-        return plain(step, config)
-
-    monkeypatch.setattr(loop, "schedule", stopped)
-    with pytest.raises(KeyboardInterrupt):
+def test_a_stopped_run_resumes_to_the_bit(runtime: Runtime) -> None:
+    with interrupted(2):
         pretrain(small(), replace(runtime, save_every=1))
-    monkeypatch.setattr(loop, "schedule", plain)
     resumed = pretrain(small(), runtime)
     whole = pretrain(small(), replace(runtime, runs=runtime.runs.with_name("again")))
     assert resumed.model.read_bytes() == whole.model.read_bytes()

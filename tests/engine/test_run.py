@@ -31,21 +31,6 @@ def small(**values: object) -> Config:
     return from_mapping({**SMALL, **values})
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    root = tmp_path / "data"
-    tiny.make_resortit(root, train=4, val=2)
-    tiny.make_taco(root, train=4, val=2)
-    return root
-
-
-@pytest.fixture
-def runtime(tmp_path: Path, data: Path) -> Runtime:
-    return Runtime(
-        runs=tmp_path / "runs", data_root=data, device="cpu", workers=0, track=False, quiet=True
-    )
-
-
 def weights(config: Config, runtime: Runtime) -> bytes:
     result = run(config, replace(runtime, fresh=True))
     return result.model.read_bytes()

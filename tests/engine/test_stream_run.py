@@ -56,13 +56,6 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, data: Path) -> Runtime:
-    return Runtime(
-        runs=tmp_path / "runs", data_root=data, device="cpu", workers=0, track=False, quiet=True
-    )
-
-
-@pytest.fixture
 def init(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "given.safetensors"

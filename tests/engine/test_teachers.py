@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from dagen.datasets.maps.teachers.onnx_file import OnnxMap
-from dagen.engine import loop
-from dagen.engine.loop import schedule
 from dagen.engine.run import run
 from dagen.errors import DagenError, DataError, UsageError
 from dagen.runs import results
@@ -19,6 +17,7 @@ from dagen.runs.history import read_records
 from dagen.runs.runtime import Runtime
 from dagen.system.sealing import unsealed
 from tests import tiny
+from tests.engine.interrupting import interrupted
 from tests.teachers import write_onnx
 
 
@@ -28,13 +27,26 @@ def teacher(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Runtime:
+def data(tmp_path: Path) -> Path:
     root = tmp_path / "data"
     tiny.make_resortit(root, train=4, val=1)
     tiny.make_folder(root, train=5, val=3)
-    return Runtime(
-        runs=tmp_path / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
-    )
+    return root
+
+
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the images that teachers are shown; the cache of maps is empty."""
+    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
+    names: list[str] = []
+    plain = OnnxMap.make
+
+    def make(self: OnnxMap, image: np.ndarray, name: str) -> np.ndarray:
+        names.append(name)
+        return plain(self, image, name)
+
+    monkeypatch.setattr(OnnxMap, "make", make)
+    return names
 
 
 def small(teacher: object, **values: object) -> Config:
@@ -63,20 +75,9 @@ def test_the_teachers_digest_stands_in_the_record(teacher: Path, runtime: Runtim
     assert json.loads(tags["teachers"]) == known
 
 
-def test_another_file_under_the_same_name_is_refused(
-    teacher: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = schedule
-
-    def stopped(step: int, config: Config) -> float:
-        if step == 2:
-            raise KeyboardInterrupt
-        return plain(step, config)
-
-    monkeypatch.setattr(loop, "schedule", stopped)
-    with pytest.raises(KeyboardInterrupt):
+def test_another_file_under_the_same_name_is_refused(teacher: Path, runtime: Runtime) -> None:
+    with interrupted(2):
         run(small(teacher), replace(runtime, save_every=1))
-    monkeypatch.setattr(loop, "schedule", plain)
     content = teacher.read_bytes()
     write_onnx(teacher, scale=0.5)
     with pytest.raises(UsageError, match=r"began with another file of the teacher .*--fresh"):
@@ -88,17 +89,8 @@ def test_another_file_under_the_same_name_is_refused(
 
 
 def test_only_training_images_are_shown_to_the_teacher(
-    teacher: Path, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teacher: Path, runtime: Runtime, seen: list[str]
 ) -> None:
-    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
-    seen: list[str] = []
-    plain = OnnxMap.make
-
-    def watched(self: OnnxMap, image: np.ndarray, name: str) -> np.ndarray:
-        seen.append(name)
-        return plain(self, image, name)
-
-    monkeypatch.setattr(OnnxMap, "make", watched)
     run(small(teacher, candidates=2, select="combined"), runtime)
     assert len(seen) == 5 and all("/train/" in name for name in seen)  # each once
     run(small(teacher, seed=1, size=[64, 64]), runtime)
@@ -142,17 +134,8 @@ def test_what_is_wrong_with_a_teacher_comes_before_any_work(
 
 
 def test_every_photograph_is_shown_mirrored_once_more_and_both_maps_are_kept(
-    teacher: Path, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teacher: Path, runtime: Runtime, seen: list[str]
 ) -> None:
-    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
-    seen: list[str] = []
-    plain = OnnxMap.make
-
-    def watched(self: OnnxMap, image: np.ndarray, name: str) -> np.ndarray:
-        seen.append(name)
-        return plain(self, image, name)
-
-    monkeypatch.setattr(OnnxMap, "make", watched)
     result = run(small(teacher, own={"mirrored": True}), runtime)
     assert len(seen) == 10 and all("/train/" in name for name in seen)
     known = result.teachers

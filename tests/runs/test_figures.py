@@ -16,7 +16,7 @@ def test_every_figure_of_the_scores_has_a_title(task: Task) -> None:
     scores.update(torch.eye(task.num_classes)[:, None], torch.arange(task.num_classes)[None])
     known = scores.to_dict()
     assert figures.classes([known]) == [f"iou/{name}" for name in task.classes]
-    titles = [figures.title(key) for key in known]
+    titles = [figures.title(key, task.name) for key in known]
     assert titles[: len(task.classes)] == list(task.classes)
     assert not any("_" in title or "/" in title for title in titles)
     assert set(figures.summary(task.name, [known])) <= set(known)
@@ -27,8 +27,13 @@ def test_every_figure_of_the_scores_has_a_title(task: Task) -> None:
 
 
 def test_titles_are_the_fields_own_words() -> None:
-    assert [figures.title(key) for key in (*figures.SUMMARY, "iou/paper")] == [
+    keys = (*figures.SUMMARY, "iou/paper")
+    assert [figures.title(key, "material") for key in keys] == [
         "foreground mIoU", "waste IoU", "mIoU", "paper"
+    ]  # fmt: skip
+    # The foreground of a data set of one's own need not be waste.
+    assert [figures.title(key, "classes") for key in keys] == [
+        "foreground mIoU", "foreground IoU", "mIoU", "paper"
     ]  # fmt: skip
 
 

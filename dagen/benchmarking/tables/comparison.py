@@ -57,6 +57,11 @@ class Section:
         return _mean(self.rows[row], self.headline)
 
     @property
+    def headline_title(self) -> str:
+        """The headline's name in words."""
+        return figures.title(self.headline, self.first.task)
+
+    @property
     def ceiling(self) -> str | None:
         """The better ceiling; None if there is none."""
         tops = [row for row in CEILINGS if row in self.rows]
@@ -141,16 +146,16 @@ def _columns(section: Section) -> list[Column]:
     first = section.first
     columns = [Column("seeds", lambda _, records: Value(len(records), digits=0))]
     for figure in _shown(section):
-        columns.append(_score(figure, None, 1))
+        columns.append(_score(figure, None, 1, first.task))
         if figure == section.headline:
             columns.append(
                 Column("gap closed", lambda row, _: in_percent(_gap(section, row), 0), 1)
             )
-    columns += [_score("pixel_accuracy", None, 0), _score("ece", None, -1)]
+    columns += [_score("pixel_accuracy", None, 0, first.task), _score("ece", None, -1, first.task)]
     if section.background:
         columns.append(Column("false alarms", lambda _, records: alarms.share(records), -1))
     if first.source != first.domain:
-        columns.append(_score(section.headline, first.source, 0))
+        columns.append(_score(section.headline, first.source, 0, first.task))
     if any(record.seen for records in section.rows.values() for record in records):
         columns.append(Column("seen besides", lambda _, records: seen.text(records[0].seen)))
     return [
@@ -185,8 +190,8 @@ def _shown(section: Section) -> tuple[str, ...]:
     return (*means, *(classes if len(classes) <= _MOST else ()))
 
 
-def _score(figure: str, dataset: str | None, better: int) -> Column:
-    name = figures.title(figure)
+def _score(figure: str, dataset: str | None, better: int, task: str) -> Column:
+    name = figures.title(figure, task)
 
     def value(row: str, records: Sequence[Record]) -> Value:
         return in_percent(_mean(records, figure, dataset))
@@ -265,7 +270,7 @@ def _differences(section: Section) -> Iterable[str]:
         above = [r for r in rivals if r != SOURCE_ONLY and _clear(section, r, SOURCE_ONLY)]
         told += f"; clearly different from source-only: {', '.join(above) or 'no row'}"
     yield (
-        f"Differences in {figures.title(section.headline)} are clear if a paired t-test over the "
+        f"Differences in {section.headline_title} are clear if a paired t-test over the "
         f"seeds says so (p < 0.05): {told}."
     )
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
-from dagen.runs import figures
 from dagen.runs.config import plain_name
 
 if TYPE_CHECKING:
@@ -67,5 +66,5 @@ def _panel(axes: Axes, section: Section) -> None:
     where = plain_name(section.first.domain)
     many = any(len(records) > 1 for records in section.rows.values())
     told = " (bars: 95 % t-interval, ticks: seeds)" if many else " (one seed)"
-    axes.set_xlabel(f"{figures.title(section.headline)} on {where} val, %{told}")
+    axes.set_xlabel(f"{section.headline_title} on {where} val, %{told}")
     axes.spines[["top", "right"]].set_visible(False)

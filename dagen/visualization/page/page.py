@@ -130,7 +130,7 @@ def _headlines(subjects: Sequence[Subject]) -> list[str]:
         known = {s.title: s.result.scores.get(name, {}) for s in subjects}
         figure = figures.headline(last.config["task"], known.values())
         values = "; ".join(f"{t} {percent(one.get(figure))} %" for t, one in known.items())
-        sentences.append(f"{figures.title(figure)} on {name} val: {values}.")
+        sentences.append(f"{figures.title(figure, last.config['task'])} on {name} val: {values}.")
     return sentences
 
 
@@ -138,9 +138,10 @@ def _curves(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
     """Charts of the values logged in training, the loss first, then scores by checkpoint."""
     names = curves.shown([subject.curves for subject in subjects])
     last = subjects[-1].result
+    task = last.config["task"]
     shown = {name: curves.title(name) for name in names} | {
-        f"candidates/{figure}": f"{figures.title(figure)} on the target, by checkpoint"
-        for figure in figures.summary(last.config["task"], last.scores.values())
+        f"candidates/{figure}": f"{figures.title(figure, task)} on the target, by checkpoint"
+        for figure in figures.summary(task, last.scores.values())
     }
     titles = {k: subject.title for k, subject in enumerate(subjects)}
     found = []

@@ -56,12 +56,13 @@ def scores(subjects: Sequence[Subject]) -> list[ScoreTable]:
 
 def _scores(subjects: Sequence[Subject], dataset: str, role: str) -> ScoreTable:
     columns = [subject.result.scores.get(dataset, {}) for subject in subjects]
-    leading = figures.summary(subjects[-1].result.config["task"], columns)
+    task = subjects[-1].result.config["task"]
+    leading = figures.summary(task, columns)
     rows = []
     for figure in (*leading, *figures.classes(columns)):
         values = [column.get(figure) for column in columns]
         if any(value is not None for value in values):
-            rows.append((figures.title(figure), figure not in leading, _cells(values)))
+            rows.append((figures.title(figure, task), figure not in leading, _cells(values)))
     return ScoreTable(dataset, role, rows)
 
 
@@ -173,7 +174,10 @@ def streams(subjects: Sequence[Subject]) -> list[tuple[str, str, list[str], list
             config = subject.result.config
             leading = figures.summary(config["task"], rows.values())
             lines = [
-                (figures.title(figure), [percent(rows[row].get(figure)) for row in rows])
+                (
+                    figures.title(figure, config["task"]),
+                    [percent(rows[row].get(figure)) for row in rows],
+                )
                 for figure in (*leading, *figures.classes(rows.values()))
             ]
             found.append((subject.title, str(config["tgt"]), list(rows), lines))

@@ -33,7 +33,7 @@ _MAIN_JOB_CONFIG = {"steps": 200, "batch": 4, "size": [224, 448]}
 
 
 SCORE = "score is " + " or ".join(
-    f"{figures.title(figures.headline(task.name))} ({task})" for task in PRESETS
+    f"{figures.title(figures.headline(task.name), task.name)} ({task})" for task in PRESETS
 )
 """Caption of a column with each task's own figure."""
 
@@ -149,7 +149,7 @@ class Line:
     @property
     def headline(self) -> str:
         """The figure's name in words."""
-        return figures.title(self.section.headline)
+        return self.section.headline_title
 
     def weight(self, figure: str) -> float:
         """Mean of a figure of the deployed file, NaN if it was not measured."""
