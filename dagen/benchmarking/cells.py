@@ -54,6 +54,7 @@ class Benchmark:
         note: a paragraph below the title.
         rows: names of the rows in the order of the file.
         cells: every run, seed by seed, each after the run that it needs.
+        references: known teachers that are scored as they come.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Benchmark:
     note: str
     rows: tuple[str, ...]
     cells: tuple[Cell, ...]
+    references: tuple[str, ...] = ()
 
     def only(self, pattern: str | None) -> list[Cell]:
         """The cells that match a shell pattern, and those that they need; all without one.

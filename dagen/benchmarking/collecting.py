@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from dagen.benchmarking import references
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.tables.records import Record
 from dagen.runs import results
@@ -23,6 +24,7 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
         before: records of an earlier file. Records of cells that are not done here are kept; those
             of cells that no longer exist (their settings have changed) are not.
     """
+    before = list(before)
     known = {(record.row, record.run): record for record in before}
     found = {}
     for cell in benchmark.cells:
@@ -31,7 +33,7 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
             found[key] = record(cell, result)
         elif key in known:
             found[key] = known[key]
-    return list(found.values())
+    return [*found.values(), *references.kept(benchmark, before)]
 
 
 def record(cell: Cell, result: RunResult) -> Record:
@@ -91,7 +93,8 @@ class Costs:
         Cells with other budgets are scaled by their number of images; None if no cell of the
         network is done.
         """
-        same = [r for r in self.done if (r.model, r.task) == (cell.config.model, cell.config.task)]
+        task = (cell.config.model, cell.config.task)
+        same = [r for r in self.done if (r.model, r.task) == task and not r.as_it_comes]
         alike = [r for r in same if r.row == cell.row] or same
         if not alike:
             return None

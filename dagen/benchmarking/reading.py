@@ -3,6 +3,7 @@
 ::
 
     title = "What adapts a tiny network to litter?"
+    references = ["u2netp"]     # known teachers, scored as they come, below the rows
 
     [base]                      # settings of all cells, as in a file for --config
     src = "resortit"
@@ -33,12 +34,13 @@ from typing import Any
 
 from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.expansion import expand
+from dagen.datasets.maps.teachers.known import known
 from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs.config import Config
 from dagen.runs.reading import read_toml
 from dagen.runs.values import names
 
-_KEYS = ("title", "note", "base", "grid", "row")
+_KEYS = ("title", "note", "references", "base", "grid", "row")
 _SETTINGS = tuple(f.name for f in fields(Config) if f.name != "recipe")
 _NAMES = ("src", "tgt", "model", "task", "select", "init")
 _Table = dict[str, Any]
@@ -87,7 +89,21 @@ def load(file: Path) -> Benchmark:
     except UsageError as error:
         raise UsageError(f"{file}, {error}") from None
     title, note = (str(values.get(key, "")).strip() for key in ("title", "note"))
-    return Benchmark(file.stem, title or file.stem, note, tuple(rows), cells)
+    references = _references(file, values.get("references", []))
+    return Benchmark(file.stem, title or file.stem, note, tuple(rows), cells, references)
+
+
+def _references(file: Path, given: object) -> tuple[str, ...]:
+    """The names of known teachers, each once."""
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise UsageError(
+            f"{file}: references is {quoted(given)}; give a list of known teachers, such as "
+            '["u2netp"].'
+        )
+    try:
+        return tuple(known(name).name for name in dict.fromkeys(given))
+    except UsageError as error:
+        raise UsageError(f"{file}, references: {error}") from None
 
 
 def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], dict[str, _Table]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dagen.benchmarking.tables import alarms, protocol
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
@@ -34,12 +34,14 @@ class Section:
         headline: the task's headline score.
         rows: the records by row, the best row first and the ceilings last.
         gaps: share of the gap that each row closed; None if not defined.
+        references: records of networks that are scored as they come, by row.
     """
 
     title: str
     headline: str
     rows: Rows
     gaps: dict[str, float | None]
+    references: Rows = field(default_factory=dict)
 
     @property
     def first(self) -> Record:
@@ -80,14 +82,20 @@ class Section:
 def sections(records: Iterable[Record]) -> list[Section]:
     """One section for each network, task and point on the other axes."""
     groups: dict[tuple[str, ...], dict[str, list[Record]]] = {}
+    records = list(records)
     for record in records:
+        if record.as_it_comes:
+            continue
         extra = ", ".join(f"{name} {value}" for name, value in sorted(record.axes.items()))
         key = (record.task, record.model, record.source, record.domain, extra)
         groups.setdefault(key, {}).setdefault(record.row, []).append(record)
-    return [_section(key, rows) for key, rows in groups.items()]
+    scored = [record for record in records if record.as_it_comes]
+    return [_section(key, rows, scored) for key, rows in groups.items()]
 
 
-def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
+def _section(
+    key: tuple[str, ...], rows: dict[str, list[Record]], scored: Sequence[Record]
+) -> Section:
     task, model, source, domain, extra = key
     known = (r.scores.get(r.domain, {}) for records in rows.values() for r in records)
     headline = figures.headline(task, known)
@@ -106,6 +114,9 @@ def _section(key: tuple[str, ...], rows: dict[str, list[Record]]) -> Section:
         headline=headline,
         rows={row: rows[row] for row in sorted(rows, key=place)},
         gaps={row: gap_closed(mean, below, top) for row, mean in means.items()},
+        references={
+            r.row: [r] for r in scored if (r.task, r.source, r.domain) == (task, source, domain)
+        },
     )
 
 
@@ -119,6 +130,8 @@ def table(section: Section) -> Table:
         rows.append([name, *(column.value(row, records) for column in columns)])
     for i, column in enumerate(columns, 1):
         _mark_best(rows, i, column.better, list(section.rows))
+    for row, records in section.references.items():
+        rows.append([row, *(column.value(row, records) for column in columns)])
     return Table(
         title=section.title,
         columns=("", *(column.head for column in columns)),
@@ -144,7 +157,7 @@ class Column:
 
 def _columns(section: Section) -> list[Column]:
     first = section.first
-    columns = [Column("seeds", lambda _, records: Value(len(records), digits=0))]
+    columns = [Column("seeds", lambda _, records: _seeds(records))]
     for figure in _shown(section):
         columns.append(_score(figure, None, 1, first.task))
         if figure == section.headline:
@@ -156,7 +169,8 @@ def _columns(section: Section) -> list[Column]:
         columns.append(Column("false alarms", lambda _, records: alarms.share(records), -1))
     if first.source != first.domain:
         columns.append(_score(section.headline, first.source, 0, first.task))
-    if any(record.seen for records in section.rows.values() for record in records):
+    every = [*section.rows.values(), *section.references.values()]
+    if any(record.seen for records in every for record in records):
         columns.append(Column("seen besides", lambda _, records: seen.text(records[0].seen)))
     return [
         *columns,
@@ -168,7 +182,7 @@ def _columns(section: Section) -> list[Column]:
 
 def _gap(section: Section, row: str) -> Estimate | None:
     """The share of the gap that a row closed, with its interval over the seeds."""
-    share, top = section.gaps[row], section.ceiling
+    share, top = section.gaps.get(row), section.ceiling
     if share is None or top is None:
         return None
     seeds = section.by_seed(row, SOURCE_ONLY, top)
@@ -208,7 +222,13 @@ def _weight(records: Sequence[Record], figure: str, unit: float, digits: int) ->
 
 
 def _seconds(records: Sequence[Record]) -> Value:
-    return Value(estimate(record.seconds for record in records).mean, digits=0)
+    trained = (math.nan if r.as_it_comes else r.seconds for r in records)
+    return Value(estimate(trained).mean, digits=0)
+
+
+def _seeds(records: Sequence[Record]) -> Value:
+    """The number of seeds; a reference has none."""
+    return Value(math.nan if records[0].as_it_comes else len(records), digits=0)
 
 
 def _mark_best(
@@ -241,6 +261,8 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
     )
     yield from alarms.notes(section.rows)
     yield budget
+    if section.references:
+        yield f"Not trained here, and no rival: {', '.join(section.references)}."
     if (chosen := protocol.checkpoints(section.rows)) is not None:
         yield chosen
     if first.target is None:

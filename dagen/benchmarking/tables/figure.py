@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
+from dagen.benchmarking.tables.statistics import estimate
 from dagen.runs.config import plain_name
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Okabe & Ito (2008): distinguishable with every kind of colour vision, and in grey.
 _METHOD, _BASELINE, _CEILING, _SEED = "#0072B2", "#555555", "#D55E00", "#999999"
+_REFERENCE = "#009E73"
 _LINE = 0.28  # inches per row
 
 
@@ -28,7 +30,7 @@ def draw(sections: Sequence[Section]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    heights = [len(section.rows) for section in sections]
+    heights = [len(section.rows) + len(section.references) for section in sections]
     margins = 1.0 * len(sections)
     picture = Figure(figsize=(7.5, _LINE * sum(heights) + margins), layout="constrained")
     FigureCanvasAgg(picture)
@@ -43,13 +45,16 @@ def draw(sections: Sequence[Section]) -> bytes:
 
 
 def _panel(axes: Axes, section: Section) -> None:
-    rows = list(section.rows)
+    every = {**section.rows, **section.references}
+    rows = list(every)
     for position, row in enumerate(rows):
         colour = _CEILING if row in CEILINGS else _BASELINE if row == SOURCE_ONLY else _METHOD
         marker = "^" if row in CEILINGS else "s" if row == SOURCE_ONLY else "o"
-        known = [r.score(section.headline) for r in section.rows[row]]
+        if row in section.references:
+            colour, marker = _REFERENCE, "D"
+        known = [r.score(section.headline) for r in every[row]]
         seeds = [100 * value for value in known if value is not None]
-        mean = section.headline_of(row)
+        mean = estimate(known)
         if math.isnan(mean.mean):
             continue
         axes.plot(seeds, [position] * len(seeds), "|", color=_SEED, markersize=9, zorder=1)

@@ -26,7 +26,7 @@ class Record(Findings):
         target: the target of the whole table, or None.
         axes: the point on the benchmark's other axes.
         run: the run's name; it ends with a hash of the configuration.
-        config: the resolved configuration.
+        config: the resolved configuration; empty for a reference.
         commit: commit of the code that trained it, or ``unknown``.
         torch: version of torch.
         hardware: hardware in words.
@@ -58,6 +58,11 @@ class Record(Findings):
         for f in fields(Findings):
             del own[f.name]
         return {**own, "extra": self.findings()}
+
+    @property
+    def as_it_comes(self) -> bool:
+        """Whether it is a reference: a network that was not trained here, but scored as it is."""
+        return not self.config
 
     @property
     def domain(self) -> str:

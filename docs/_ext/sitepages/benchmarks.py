@@ -110,7 +110,8 @@ def _figures(results: list[Results], name: str, heading: str) -> Iterator[str]:
         caption = (
             f"{heading}: {task}, {where}; {rows[0].headline} on {domain} val, "
             f"{_seeds(seeds)}. {_budget(rows)} The stair joins the rows that no other "
-            "row beats; ceilings, which saw target labels, are grey."
+            "row beats; ceilings, which saw target labels, are grey. Networks that are scored as "
+            "they come are named so."
         )
         figures = "".join(
             f'<div class="chart">{drawn}</div>'
@@ -138,7 +139,9 @@ def _seeds(seeds: list[int]) -> str:
 def _budget(rows: list[Line]) -> str:
     """The budget of all, or that the tables tell it."""
     records = {
-        f"{line.results.name} {line.first.model} {line.row}": list(line.records) for line in rows
+        f"{line.results.name} {line.first.model} {line.row}": list(line.records)
+        for line in rows
+        if not line.reference
     }
     told, others = protocol.budgets(records)
     return told if not others else "Budgets differ between rows; the tables tell them."

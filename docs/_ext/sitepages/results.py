@@ -117,7 +117,7 @@ class Line:
     @property
     def records(self) -> tuple[Record, ...]:
         """The row's runs, one per seed."""
-        return tuple(self.section.rows[self.row])
+        return tuple({**self.section.rows, **self.section.references}[self.row])
 
     @property
     def first(self) -> Record:
@@ -130,6 +130,11 @@ class Line:
         return tuple(n for n in self.first.config.get("method", ()) if n != "supervised")
 
     @property
+    def reference(self) -> bool:
+        """Whether the network was not trained here, but scored as it comes."""
+        return self.first.as_it_comes
+
+    @property
     def ceiling(self) -> bool:
         """Whether the row has seen target labels."""
         return self.row in CEILINGS
@@ -137,12 +142,12 @@ class Line:
     @property
     def score(self) -> Estimate:
         """The task's headline figure, a fraction."""
-        return self.section.headline_of(self.row)
+        return estimate(record.score(self.section.headline) for record in self.records)
 
     @property
     def change(self) -> float | None:
         """Points above source-only, as a fraction; None without such a row."""
-        if SOURCE_ONLY not in self.section.rows or self.row == SOURCE_ONLY:
+        if self.reference or SOURCE_ONLY not in self.section.rows or self.row == SOURCE_ONLY:
             return None
         return self.score.mean - self.section.headline_of(SOURCE_ONLY).mean
 
@@ -157,8 +162,14 @@ class Line:
 
 
 def lines(results: list[Results]) -> Iterator[Line]:
-    """Every row of every section of every file."""
+    """Every row of every section of every file; references once for each pair of data sets."""
+    seen = set()
     for one in results:
         for section in one.sections:
             for row in section.rows:
                 yield Line(one, section, row)
+            for row, (record, *_) in section.references.items():
+                key = (row, record.task, record.source, record.target)
+                if key not in seen:
+                    seen.add(key)
+                    yield Line(one, section, row)

@@ -152,16 +152,17 @@ def of_lines(
 
 
 def _line(line: Line, root: str) -> list[Cell]:
-    first, score, gap = line.first, line.score, line.section.gaps[line.row]
+    first, score, gap = line.first, line.score, line.section.gaps.get(line.row)
     where = f"{first.source} → {first.domain}" if first.source != first.domain else first.domain
     page = f"{root}benchmarks/{line.results.name}.html"
+    network = "teachers" if line.reference else f"networks/{first.model}"
     return [
         Cell(escape(line.row), line.row),
-        Cell(f'<a href="{root}networks/{first.model}.html">{escape(first.model)}</a>', first.model),
+        Cell(f'<a href="{root}{network}.html">{escape(first.model)}</a>', first.model),
         Cell(in_percent(score).text(), 100 * score.mean),
         Cell(points(line.change), math.nan if line.change is None else 100 * line.change),
         Cell(percent(gap, 0), math.nan if gap is None else 100 * gap),
-        _number(float(len(line.records)), 0),
+        _number(math.nan if line.reference else float(len(line.records)), 0),
         _number(line.weight("bytes") / 1e6, 2),
         _number(line.weight("macs") / 1e9, 2),
         Cell(first.task, first.task),
