@@ -149,3 +149,35 @@ def test_what_no_page_needs_any_more_goes(made: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "strategies/old.rst").exists()
     assert (tmp_path / "reference/commands.rst").exists()
     assert (tmp_path / "strategies/kept.rst").stat().st_mtime_ns == before  # not written again
+
+
+def test_an_axis_is_logarithmic_where_values_differ_by_factors(made: Any) -> None:
+    near, far = made.charts.scale([0.2, 0.7]), made.charts.scale([0.2, 0.7, 12.8])
+    assert not near.logarithmic and near.share(near.ticks[-1]) == 1
+    assert far.logarithmic and list(far.ticks) == pytest.approx([0.1, 1, 10, 100])
+    assert far.share(1) - far.share(0.1) == pytest.approx(far.share(100) - far.share(10))
+    assert 0 < far.share(0.2) < far.share(0.7) < far.share(12.8) < 1
+    assert not made.charts.scale([0.0, 12.8]).logarithmic
+
+
+def test_latencies_join_the_rows_of_their_network_and_size(made: Any, tmp_path: Path) -> None:
+    timed = {"precision": "float32", "bytes": 1, "macs": 1, "p95_ms": 9.0, "runs": 5}
+    rows = [
+        {**timed, "network": "enet", "size": [32, 64], "runtime": "PyTorch 2", "median_ms": 8.0},
+        {**timed, "network": "enet", "size": [32, 64], "runtime": "ONNX Runtime 1",
+         "median_ms": 2.0},
+        {**timed, "network": "u2netp", "size": [9, 9], "runtime": "ONNX Runtime 1",
+         "median_ms": 70.0},
+    ]  # fmt: skip
+    every = [{**row, "times_pytorch": None, "times_teacher": 1.0} for row in rows]
+    reference = record("u2netp as it comes", 0.6, model="u2netp", config={})
+    other = record("larger", 0.3, config={"steps": 2, "batch": 4, "size": [64, 64]})
+    committed(tmp_path, "grid", [r.to_dict() for r in (record("advent", 0.2), other, reference)])
+    file = tmp_path / "results" / "latency.json"
+    file.write_text(json.dumps({"hardware": "an abacus", "threads": 2, "rows": every}))
+    found = {
+        line.row: line.milliseconds
+        for line in made.results.lines(made.results.read_all(tmp_path, pytest.fail))
+    }
+    assert found["advent"] == 2.0 and found["u2netp as it comes"] == 70.0
+    assert found["larger"] != found["larger"]  # not measured at that size

@@ -44,12 +44,24 @@ def _index(results: list[Results]) -> str:
         "nothing. :doc:`How to read these numbers </protocol>`.",
         *_figures(results, "all", "All benchmarks in one figure"),
         raw(of_lines("all-rows", caption, every, root="../", facets=True)),
+        *_latency(results[0]),
         title("Each benchmark", "-"),
         "\n".join(
             f"* :doc:`{one.name}` (``{one.name}``), {len(one.records)} runs" for one in results
         ),
         toctree(one.name for one in results),
     )
+
+
+def _latency(any_results: Results) -> Iterator[str]:
+    """The table of latencies, if they were measured."""
+    found = any_results.latencies
+    if found.rows:
+        yield title("Latency", "-")
+        yield (
+            "The column ms above is the median of ONNX Runtime in float32 at the row's input size."
+        )
+        yield raw(report(found.table(), "latency"))
 
 
 def _best_first(line: Line) -> tuple[str, str, bool, float]:
@@ -91,7 +103,7 @@ def _page(one: Results) -> str:
 
 
 def _figures(results: list[Results], name: str, heading: str) -> Iterator[str]:
-    """Two Pareto figures for each task and pair of data sets, over all networks and benchmarks.
+    """Pareto figures for each task and pair of data sets, over all networks and benchmarks.
 
     Args:
         results: the files of results.
@@ -118,6 +130,7 @@ def _figures(results: list[Results], name: str, heading: str) -> Iterator[str]:
             for axis, cost, unit in (
                 ("bytes", lambda line: line.weight("bytes") / 1e6, "MB deployed"),
                 ("macs", lambda line: line.weight("macs") / 1e9, "GMAC per image"),
+                ("latency", lambda line: line.milliseconds, rows[0].results.latencies.unit),
             )
             if (
                 drawn := pareto(

@@ -12,6 +12,7 @@ from sitepages.results import Line
 _WIDTH, _HEIGHT = 520, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 22, 60
 _LETTER = 10  # width that one is given
+_MANY = 15  # times the smallest value, from which an axis is logarithmic
 _SHAPES = ("circle", "square", "diamond", "triangle", "cross")
 
 
@@ -51,12 +52,12 @@ def pareto(
         return ""
     best = front([p for p in points if not p.line.ceiling])
     networks = list(dict.fromkeys(p.line.first.model for p in points))
-    across, up = _ticks(max(p.x for p in points)), _ticks(max(p.y for p in points))
-    right, top = across[-1], up[-1]
+    across, up = scale([p.x for p in points]), _ticks(max(p.y for p in points))
+    top = up[-1]
 
     def place(p: Point) -> tuple[float, float]:
         return (
-            _LEFT + p.x / right * (_WIDTH - _LEFT - _RIGHT),
+            _LEFT + across.share(p.x) * (_WIDTH - _LEFT - _RIGHT),
             _HEIGHT - _BOTTOM - p.y / top * (_HEIGHT - _TOP - _BOTTOM),
         )
 
@@ -75,6 +76,35 @@ def pareto(
     return "\n".join(parts) + _legend(networks)
 
 
+@dataclass(frozen=True)
+class Scale:
+    """A horizontal axis.
+
+    Attributes:
+        ticks: its numbers, the first and the last at its ends.
+        logarithmic: whether equal steps are equal factors.
+    """
+
+    ticks: Sequence[float]
+    logarithmic: bool = False
+
+    def share(self, value: float) -> float:
+        """Place of a value between the ends, from 0 to 1."""
+        if self.logarithmic:
+            first, last = math.log(self.ticks[0]), math.log(self.ticks[-1])
+            return (math.log(value) - first) / (last - first)
+        return value / self.ticks[-1]
+
+
+def scale(values: Sequence[float]) -> Scale:
+    """An axis for these values: logarithmic where the largest is many times the smallest."""
+    smallest, largest = min(values), max(values)
+    if smallest <= 0 or largest < _MANY * smallest:
+        return Scale(_ticks(largest))
+    first, last = math.floor(math.log10(smallest / 1.1)), math.ceil(math.log10(largest * 1.1))
+    return Scale([10.0**power for power in range(first, last + 1)], logarithmic=True)
+
+
 def _ticks(largest: float) -> list[float]:
     """Round numbers from 0 to a little more than ``largest``, three to five of them."""
     wanted = max(largest * 1.08, 1e-9) / 4
@@ -83,15 +113,15 @@ def _ticks(largest: float) -> list[float]:
     return [round(i * step, 9) for i in range(math.ceil(4 * wanted / step) + 1)]
 
 
-def _axes(across: list[float], up: list[float], below: str, beside: str) -> list[str]:
+def _axes(across: Scale, up: list[float], below: str, beside: str) -> list[str]:
     bottom, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     parts = []
     for value in up:
         y = round(bottom - value / up[-1] * (bottom - _TOP), 1)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{end}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{_LEFT - 9}" y="{y + 5}" class="end">{value:g}</text>')
-    for value in across:
-        x = round(_LEFT + value / across[-1] * (end - _LEFT), 1)
+    for value in across.ticks:
+        x = round(_LEFT + across.share(value) * (end - _LEFT), 1)
         parts.append(f'<text x="{x}" y="{bottom + 22}" class="middle">{value:g}</text>')
     parts.append(
         f'<text class="middle axis" x="{(_LEFT + end) / 2}" y="{_HEIGHT - 10}">'

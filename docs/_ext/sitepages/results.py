@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from dagen.benchmarking.tables.statistics import Estimate, estimate
 from dagen.errors import DagenError
 from dagen.runs import figures
 from dagen.types import PRESETS
+from sitepages.latency import Latencies
 
 # Settings of `benchmarks/main_job.py`, whose lines are older than Record and lack them.
 _MAIN_JOB: dict[str, Any] = {
@@ -48,6 +49,7 @@ class Results:
         note: note of its benchmark.
         records: records of all runs.
         source: the file that describes the benchmark, if there is one.
+        latencies: what ``benchmarks/latency.py`` measured.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Results:
     note: str
     records: tuple[Record, ...]
     source: str | None
+    latencies: Latencies = field(default_factory=Latencies)
 
     @property
     def sections(self) -> list[Section]:
@@ -65,6 +68,7 @@ class Results:
 def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
     """Every file of ``folder/results`` that holds results of runs; others are not touched."""
     found = []
+    latencies = Latencies.read(folder / "results")
     for path in sorted((folder / "results").glob("*.jsonl")):
         try:
             records = _read(path)
@@ -72,7 +76,7 @@ def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
             warn(str(error))
             continue
         if records:
-            found.append(_described(folder, path.stem, records))
+            found.append(replace(_described(folder, path.stem, records), latencies=latencies))
     return found
 
 
@@ -155,6 +159,11 @@ class Line:
     def headline(self) -> str:
         """The figure's name in words."""
         return self.section.headline_title
+
+    @property
+    def milliseconds(self) -> float:
+        """Latency of the network at the row's input size, NaN if it was not measured."""
+        return self.results.latencies.of(self.first)
 
     def weight(self, figure: str) -> float:
         """Mean of a figure of the deployed file, NaN if it was not measured."""
