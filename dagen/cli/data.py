@@ -117,6 +117,45 @@ def new(
     typer.echo(f"\nThis is {file}. Correct it, then: dagen data check {_shown(file.parent)}")
 
 
+@app.command()
+def cache(
+    shrink: Annotated[
+        str | None,
+        typer.Option(help="Evict what was used least recently, down to this size, such as 5GB."),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove every entry.")] = False,
+) -> None:
+    """Show the cache of decoded images and maps, or make it smaller."""
+    from datetime import datetime
+
+    from rich.console import Console
+    from rich.filesize import decimal
+
+    from dagen.datasets.loading import cache_eviction
+    from dagen.datasets.loading.cache import default_folder
+    from dagen.errors import UsageError
+
+    if clear and shrink is not None:
+        raise UsageError("--clear removes everything; leave --shrink out.")
+    folder, limit = default_folder(), cache_eviction.limit()
+    if clear or shrink is not None:
+        most = 0 if shrink is None else cache_eviction.parse(shrink, "--shrink")
+        gone = cache_eviction.shrink(folder, most)
+        typer.echo(f"Evicted: {len(gone):,} entries, {decimal(sum(e.bytes for e in gone))}.")
+    found = sorted(cache_eviction.entries(folder))
+    total = decimal(sum(entry.bytes for entry in found))
+    console = Console(highlight=False)
+    console.print(f"{folder}: {len(found):,} entries, {total} of {decimal(limit)}.", soft_wrap=True)
+    if found:
+        first, last = (
+            datetime.fromtimestamp(e.used).strftime("%Y-%m-%d") for e in (found[0], found[-1])
+        )
+        console.print(
+            f"Last used between {first} and {last}; {cache_eviction.VARIABLE} sets the limit.",
+            soft_wrap=True,
+        )
+
+
 def _shown(folder: Path) -> str:
     """A folder as ``--src`` takes it: with a separator, which a plain name does not have."""
     text = str(folder)

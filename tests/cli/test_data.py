@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from pydantic import Field
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from dagen import cli, plugins
 from dagen.datasets.base import Dataset
+from dagen.datasets.loading.cache import DecodeCache
 from dagen.datasets.upkeep import check, download
 from dagen.errors import DagenError, UsageError
 from dagen.types import Task
@@ -225,3 +227,28 @@ def test_the_name_of_a_data_set_is_not_broken(tmp_path: Path) -> None:
     root = make_masks(tmp_path / "a-name-that-is-longer-than-its-table", "", labels=False)
     found = CliRunner().invoke(cli.app, ["data", "check", str(root), "--quiet"])
     assert f"{root}, no labels" in found.stdout.splitlines()
+
+
+def test_the_cache_is_shown_made_smaller_and_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: str) -> str:
+        found = CliRunner().invoke(cli.app, ["data", "cache", *words])
+        if isinstance(found.exception, DagenError):
+            raise found.exception
+        assert found.exit_code == 0, found.output
+        return found.stdout
+
+    assert "0 entries" in call()
+    for i in range(4):
+        DecodeCache().get(f"{i}", lambda: np.zeros(10_000, np.uint8))
+    assert "4 entries, 40.5 kB of 20.0 GB" in call()
+    assert "Evicted: 2 entries" in call("--shrink", "25kB")
+    assert "Evicted: 2 entries" in call("--clear") and "0 entries" in call()
+    with pytest.raises(UsageError, match=r"--shrink is 'little'"):
+        call("--shrink", "little")
+    with pytest.raises(UsageError, match="leave --shrink out"):
+        call("--clear", "--shrink", "1GB")

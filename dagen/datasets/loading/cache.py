@@ -8,8 +8,9 @@ the training resolution allows, and keeps one file per image::
 
 The file's name is the SHA-256 of everything that the array depends on: path, size and time of the
 image file, the resolution, and whether it is the image, its label under a task or a kind of map. An
-entry is therefore never wrong, only unused: nothing is ever evicted, and the folder, or only its
-older files (``find FOLDER -mtime +30 -delete``), may be deleted at any time. Files are written
+entry is therefore never wrong, only unused. What was used least recently is evicted at a limit
+(:mod:`~dagen.datasets.loading.cache_eviction`), and the folder may be deleted at any time
+(``dagen data cache``). Files are written
 under a temporary name, synced and renamed, so that several processes may share a folder without
 waiting for each other; at worst two make the same file. What a killed process leaves
 (``.*.tmp``) is removed by the next process that opens the cache. A file is checked when a
@@ -25,6 +26,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset, Image, Label
+from dagen.datasets.loading import cache_eviction
 from dagen.datasets.loading.wrappers import Wrapper
 from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.errors import DagenError
@@ -81,6 +84,7 @@ class DecodeCache:
         self.folder = folder or default_folder()
         self.writable = True
         self._sound: set[str] = set()
+        self._eviction = cache_eviction.Eviction(self.folder, cache_eviction.limit())
         _clean_once(self.folder)
 
     def get(self, key: str, make: Callable[[], NDArray[_T]]) -> NDArray[_T]:
@@ -110,6 +114,8 @@ class DecodeCache:
                 checksum = int.from_bytes(content[-_CHECKSUM:], "little")
                 if checksum != zlib.crc32(content[:-_CHECKSUM]):
                     return None
+                with suppress(OSError):  # a folder that can only be read
+                    os.utime(path)  # it is in use, and the last to be evicted
             array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
@@ -135,7 +141,8 @@ class DecodeCache:
                 stacklevel=2,
             )
             return array
-        stored = self._read(path)
+        stored = self._read(path)  # before it may be evicted
+        self._eviction.wrote(content.tell())
         return array if stored is None else stored
 
 
