@@ -74,7 +74,8 @@ def _show(outcome: Outcome, cells: int) -> None:
     for file in outcome.files:
         if file.suffix == ".md":
             typer.echo(file.read_text(encoding="utf-8"))
-    typer.echo(f"{len(outcome.records)} of {cells} cells are done.")
+    done = sum(not record.as_it_comes for record in outcome.records)
+    typer.echo(f"{done} of {cells} cells are done.")
     typer.echo(f"Results: {', '.join(map(str, outcome.files))}")
     if not outcome.failures:
         return

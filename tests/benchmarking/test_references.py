@@ -56,6 +56,9 @@ def test_a_reference_is_scored_once_and_stands_below_the_rows(
     assert found.scores["taco"]["waste_iou"] == pytest.approx(inside / union)
     assert found.profile["bytes"] == 4_574_861 and found.seen == ("DUTS-TR",)
     assert "| u2netp as it comes | – |" in (tmp_path / "out" / "small.md").read_text()
+    few = replace(here, runs=tmp_path / "few-runs")
+    run_benchmark(benchmark, few, tmp_path / "few", runner=fake.unlucky)
+    assert "8 of 11 cells are done" in (tmp_path / "few" / "small.md").read_text()
 
     def never(_: str) -> None:
         raise AssertionError("scored again")

@@ -60,6 +60,7 @@ def _page(name: str, title: str, note: str, tables: Sequence[Table], remarks: li
 
 def _remarks(name: str, records: Sequence[Record], cells: int) -> list[str]:
     remarks = [f"Remake it: `dagen benchmark {name}`. {protocol.provenance(records)}"]
-    if len(records) < cells:
-        remarks.insert(0, f"**Not complete**: {len(records)} of {cells} cells are done.")
+    done = sum(not record.as_it_comes for record in records)
+    if done < cells:
+        remarks.insert(0, f"**Not complete**: {done} of {cells} cells are done.")
     return remarks
