@@ -123,6 +123,8 @@ PRESETS = (Task.BINARY, Task.MATERIAL)
 
 MIRRORED = "mirrored:"
 """Prefix of a map's name: the same teacher's map of the mirrored image, mirrored back."""
+NAMED = "named:"
+"""Prefix of a map's name: the same teacher's regions, with the probabilities of all classes."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dagen.datasets.loading.wrappers import Joined, Pooled
 from dagen.datasets.maps.base import Map
 from dagen.datasets.reading.files import say_once
 from dagen.engine.sampling import sampling_of
-from dagen.engine.teachers import open_maps
+from dagen.engine.teachers import domains_of, open_maps
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 
@@ -53,7 +53,8 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
     if config.tgt is None:
         return feeds
     if "target" in streams:
-        unlabelled, maps = open_targets(plan, data_root), open_maps(plan, runs)
+        unlabelled = open_targets(plan, data_root)
+        maps = open_maps(plan, runs, domains_of(plan, data_root))
         paster = _paster(plan, unlabelled, maps, data_root)
         feeds["target"] = Feed(unlabelled, False, maps=maps, paster=paster)
     if config.target_labels:

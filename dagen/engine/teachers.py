@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
 from dagen import plugins
+from dagen.datasets.base import Dataset
 from dagen.datasets.loading.batches import Feed, drawn
+from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.maps.base import Map
 from dagen.engine.sampling import sampling_of
 from dagen.errors import UsageError
 from dagen.methods.base import Asked
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
+from dagen.scoring.naming.named import Domains
 from dagen.scoring.teachers import open_network, open_teacher
 from dagen.system.sealing import read_record, write_record
-from dagen.types import MIRRORED
+from dagen.types import MIRRORED, NAMED
 
 FILE = "teachers.json"
 """The teachers of a run and their digests, in the run's folder."""
 
 
-def open_maps(plan: Plan, runs: Path) -> dict[str, Map]:
+def open_maps(plan: Plan, runs: Path, domains: Domains | None = None) -> dict[str, Map]:
     """The kinds of maps that a run needs, by name.
+
+    Args:
+        plan: plan of the run.
+        runs: folder of all runs, for a teacher that is a run.
+        domains: what names of regions are learnt from; None to look only whether all is there.
 
     Raises:
         DagenError: a teacher is missing or damaged.
+        UsageError: regions are to be named, and the run has no source to learn names from.
     """
+    if _names_regions(plan) and not plan.reads_source:
+        raise UsageError(
+            "named: learns names from the source's labels, and this run reads no source; leave "
+            "named: out, or add a strategy that learns from the source."
+        )
     return {
-        name: open_teacher(name, plan.task, runs, prepared)
+        name: open_teacher(name, plan.task, runs, prepared, domains)
         for name, prepared in plan.parts.maps.items()
     }
+
+
+def domains_of(plan: Plan, data_root: Path | None) -> Domains | None:
+    """What names of regions are learnt from: training images alone; None if none are named.
+
+    Raises:
+        DagenError: a data set is missing or damaged.
+    """
+    if not _names_regions(plan):
+        return None
+
+    def opened(names: Iterable[str]) -> list[Dataset]:
+        return [open_dataset(name, "train", plan.task, data_root) for name in names]
+
+    config = plan.config
+    return Domains(opened((config.src, *config.extra_src)), opened(plan.unlabelled[-1]))
+
+
+def _names_regions(plan: Plan) -> bool:
+    return any(name.removeprefix(MIRRORED).startswith(NAMED) for name in plan.parts.maps)
 
 
 def open_networks(plan: Plan, runs: Path) -> dict[str, Asked]:

@@ -10,7 +10,9 @@ maps (Dwibedi et al., ICCV 2017): a small network soon knows 105 photographs by 
 ones are new each time. ``empty`` adds scenes without objects.
 
 A map of one channel has no materials: with several foreground classes their sum is learnt, as in
-``saliency``. The average of the student is scored (``mean-teacher``).
+``saliency``. ``named:`` before a teacher gives each of its regions the probabilities of all
+classes, by a probe that is learnt on the source (``dagen.scoring.naming``). The average of the
+student is scored (``mean-teacher``).
 
 Options: channel-wise distillation over space (Shu et al., ICCV 2021), on the log-odds of
 foreground; a soft Dice (Milletari et al., 3DV 2016) or Lovász loss (Berman et al., CVPR 2018) where
@@ -36,7 +38,12 @@ from dagen.methods.base import Context, Method, RunFacts
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.pseudo import enlarge, started
 from dagen.methods.shared.soft.channel_wise import channel_wise
-from dagen.methods.shared.soft.cross_entropy import foreground_logit, soft_cross_entropy
+from dagen.methods.shared.soft.cross_entropy import (
+    Foreground,
+    decided_cross_entropy,
+    foreground_logit,
+    soft_cross_entropy,
+)
 from dagen.methods.shared.soft.dice import soft_dice
 from dagen.methods.shared.soft.joining import Joined, Joining, foreground, join, outline_band
 from dagen.parameters import Fraction, NotNegative, Positive
@@ -56,10 +63,13 @@ class Teacher(Method):
         Attributes:
             maps: the teacher, or several: a known name (``dagen teacher list``), an ONNX file, a
                 folder of maps, a run (``run:NAME``), a deployed file, or a kind of map such as
-                ``salience``.
+                ``salience``; after ``named:``, its regions with the names of all classes.
             input: how an ONNX file's input is prepared, in place of the TOML file beside it.
             weight: factor of all loss terms.
             cross_entropy: factor of the cross-entropy against the map.
+            foreground: what the cross-entropy takes for the student's foreground where there are
+                several classes of it: their ``sum``, or the ``largest`` alone, which decides what
+                is segmented.
             channel_wise: factor of the channel-wise distillation over space (CIRKD's code: 3 for
                 logits).
             temperature: its temperature.
@@ -85,6 +95,7 @@ class Teacher(Method):
         input: dict[str, Any] = field(default_factory=dict)
         weight: NotNegative = 1.0
         cross_entropy: NotNegative = 1.0
+        foreground: Foreground = "sum"
         channel_wise: NotNegative = 0.0
         temperature: Positive = 4.0
         dice: NotNegative = 0.0
@@ -149,13 +160,15 @@ class Teacher(Method):
         taught = self.taught(ctx)
         logits = enlarge(ctx.target_out.logits, ctx.target.image)
         if taught.soft.ndim == 3:  # foreground against background, as a map of two classes
-            logits = torch.stack([torch.zeros_like(logits[:, 0]), foreground_logit(logits)], 1)
+            shown = foreground_logit(logits, own.foreground)
+            logits = torch.stack([torch.zeros_like(shown), shown], 1)
         soft = _classes(taught.soft)
         weight = taught.valid * taught.agreement[:, None, None]
         sure = (soft.amax(1) - 0.5 > own.sure) & taught.valid
         terms: dict[str, Tensor] = {}
         if own.cross_entropy:
-            terms["cross_entropy"] = own.cross_entropy * soft_cross_entropy(logits, soft, weight)
+            each = soft_cross_entropy if own.foreground == "sum" else decided_cross_entropy
+            terms["cross_entropy"] = own.cross_entropy * each(logits, soft, weight)
         if own.channel_wise:
             ours, theirs = _activations(logits), _activations(soft.clamp(min=_NEAREST).log())
             found = channel_wise(ours, theirs, own.temperature, taught.valid, taught.agreement)

@@ -15,11 +15,12 @@ from dagen import plugins
 from dagen.datasets.maps.teachers.known import all_known
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import read_card
+from dagen.models.layers.pretrained import EFFICIENTNET_LITE0
 from dagen.runs.config import Config
 from dagen.runs.finding import file_of
 from dagen.runs.plan import Plan
 from dagen.runs.results import located
-from dagen.types import MIRRORED
+from dagen.types import MIRRORED, NAMED
 
 
 def seen_besides(plan: Plan, runs: Path) -> tuple[str, ...]:
@@ -88,6 +89,9 @@ def _target_labels(run: Mapping[str, Any], tgt: str) -> Iterator[str]:
 def _of_map(name: str, runs: Path, config: Config) -> Iterator[str]:
     """What a teacher has seen; a map computed from the image alone has seen nothing."""
     name = name.removeprefix(MIRRORED)
+    if name.startswith(NAMED):
+        name = name.removeprefix(NAMED)
+        yield EFFICIENTNET_LITE0.data
     path = Path(located(name, runs) or name)
     if path.suffix == ".safetensors":
         yield from _of_card(read_card(path), config)

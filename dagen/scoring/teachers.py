@@ -30,9 +30,10 @@ from dagen.models.deployed.file import load_deployed, read_card
 from dagen.runs.finding import file_of
 from dagen.runs.results import RUN
 from dagen.runs.starts import require_scored
+from dagen.scoring.naming.named import Domains, NamedMap
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
-from dagen.types import MIRRORED, Image, Pixels, Task
+from dagen.types import MIRRORED, NAMED, Image, Pixels, Task
 
 DEPLOYED = ".safetensors"
 ONNX = ".onnx"
@@ -134,23 +135,30 @@ def open_network(name: str, facts: RunFacts, runs: Path, *, features: bool = Fal
 
 
 def open_teacher(
-    name: str, task: Task, runs: Path, prepared: Mapping[str, Any] | None = None
+    name: str,
+    task: Task,
+    runs: Path,
+    prepared: Mapping[str, Any] | None = None,
+    domains: Domains | None = None,
 ) -> Map:
     """A teacher by what a user wrote.
 
     Args:
         name: a run (``run:NAME``), a deployed file, or what
             :func:`~dagen.datasets.maps.teachers.opening.open_map` opens; after ``mirrored:``, its
-            maps of mirrored images.
+            maps of mirrored images; after ``named:``, its regions with names.
         task: what is taught.
         runs: folder of all runs.
         prepared: see there.
+        domains: what names are learnt from; without it, named maps can be checked but not made.
 
     Raises:
         DagenError: it is missing, damaged or segments other classes; nothing has that name.
     """
-    if name.startswith(MIRRORED):
-        return MirroredMap(open_teacher(name.removeprefix(MIRRORED), task, runs, prepared))
+    for prefix in (MIRRORED, NAMED):
+        if name.startswith(prefix):
+            kind = open_teacher(name.removeprefix(prefix), task, runs, prepared, domains)
+            return MirroredMap(kind) if prefix == MIRRORED else NamedMap(kind, task, domains)
     if name.startswith(RUN) or name.endswith(DEPLOYED):
         return NetworkMap(file_of(name, runs), task)
     return open_map(name, prepared)
