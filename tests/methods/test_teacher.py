@@ -45,6 +45,29 @@ def test_a_map_of_all_classes_is_learnt_class_by_class() -> None:
     assert loss == pytest.approx(float(-(soft * logits.log_softmax(1)).sum(1).mean()), rel=1e-4)
 
 
+@pytest.mark.parametrize("channels", [1, 5])
+def test_the_largest_class_may_decide_where(channels: int) -> None:
+    task = Task.MATERIAL
+    stack = stack_of(["teacher"], task, foreground="largest")
+    images = batch(task)
+    assert images.target is not None
+    soft = torch.rand(2, 5, 32, 32, generator=torch.Generator().manual_seed(0)).softmax(1)
+    map_ = soft if channels == 5 else 1 - soft[:, 0]
+    images = Batch(images.source, replace(images.target, maps={"u2netp": map_}))
+    ctx = step_of(stack, images=images)
+    part = stack.parts["teacher"]
+    assert isinstance(part, Teacher)
+    loss = float(part.losses(ctx)["cross_entropy"].detach())
+    logits = torch.nn.functional.interpolate(
+        ctx.target_out.logits.detach(), size=(32, 32), mode="bilinear"
+    ).double()
+    best = logits[:, 1:].amax(1) - logits[:, 0]
+    wanted = -((1 - soft[:, 0]) * best.sigmoid().log() + soft[:, 0] * (-best).sigmoid().log())
+    if channels == 5:
+        wanted = wanted - (soft[:, 1:] * logits[:, 1:].log_softmax(1)).sum(1)
+    assert loss == pytest.approx(float(wanted.mean()), rel=1e-4)
+
+
 def test_parameters_say_what_is_loaded() -> None:
     parts = arrange(["teacher"], {"teacher": {"maps": ["u2netp", "a.onnx"]}}, setting())
     assert parts.maps == {"u2netp": {}, "a.onnx": {}} and parts.pasting is None

@@ -29,7 +29,7 @@ def test_every_pixel_belongs_to_the_nearest_region(turned: bool) -> None:
     places = []
     for region in found:
         top, left, _, _ = region.box
-        places.append(np.argwhere(region.inside) + [top, left])
+        places.append(np.argwhere(region.inside) + np.array([top, left]))
     near = nearest(found, (20, 30))
     for row in range(20):
         for column in range(30):
