@@ -10,12 +10,14 @@ import torch
 
 from dagen import plugins
 from dagen.datasets.loading.opening import declared
+from dagen.datasets.maps.teachers.onnx_file import OnnxMap
 from dagen.datasets.own.masks import OwnFolder
 from dagen.datasets.taco import Taco
 from dagen.deploy.export import export
 from dagen.engine.run import run
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import save_deployed
+from dagen.models.layers.pretrained import EFFICIENTNET_LITE0
 from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
 from dagen.scoring import prediction_sheets
@@ -99,6 +101,33 @@ def test_target_labels_cannot_reach_the_checkpoint(
         files[kind], scores[kind] = result.model.read_bytes(), result.scores.get("taco")
     assert files["honest"] == files["noise"] == files["deleted"]
     assert scores["honest"] != scores["noise"] and scores["deleted"] is None
+
+
+@pytest.mark.skipif(EFFICIENTNET_LITE0.find() is None, reason="no ImageNet weights")
+def test_names_of_regions_come_from_the_source_alone(
+    roots: dict[str, Path], parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = parts["teacher"]["teacher"]["maps"]
+    values = {
+        "src": "resortit", "tgt": "taco", "model": "toy", "method": "teacher", "size": [32, 64],
+        "steps": 4, "batch": 2, "warmup": 1, "task": "material",
+        "parts": {"teacher": {"maps": f"named:{maps}", "paste": 0.5, "mirrored": True}},
+    }  # fmt: skip
+    seen: list[str] = []
+    honest = OnnxMap.make
+    monkeypatch.setattr(
+        OnnxMap, "make", lambda self, x, name: (seen.append(name), honest(self, x, name))[1]
+    )
+    files = {}
+    for kind in _KINDS:
+        monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / f"cache-{kind}"))
+        runtime = Runtime(
+            runs=tmp_path / kind, data_root=roots[kind], device="cpu", workers=0, track=False,
+            quiet=True,
+        )  # fmt: skip
+        files[kind] = run(from_mapping(values), runtime).model.read_bytes()
+    assert files["honest"] == files["noise"] == files["deleted"]
+    assert seen and all("batch_1/" in name for name in seen)  # val is batch_2
 
 
 def test_calibration_sees_neither_labels_nor_evaluation_images(

@@ -11,6 +11,7 @@ import pytest
 from dagen.datasets.maps.teachers.onnx_file import OnnxMap
 from dagen.engine.run import run
 from dagen.errors import DagenError, DataError, UsageError
+from dagen.models.layers.pretrained import EFFICIENTNET_LITE0
 from dagen.runs import results
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.history import read_records
@@ -145,3 +146,35 @@ def test_every_photograph_is_shown_mirrored_once_more_and_both_maps_are_kept(
     run(small(teacher, own={"mirrored": True}, seed=1), runtime)
     run(small(teacher), runtime)
     assert len(seen) == 10  # the plain maps are shared, too
+
+
+@pytest.fixture
+def needs_imagenet() -> None:
+    if EFFICIENTNET_LITE0.find() is None:
+        pytest.skip("the ImageNet weights are not installed")
+
+
+@pytest.mark.usefixtures("needs_imagenet")
+def test_named_regions_are_taught_with_all_classes(
+    teacher: Path, runtime: Runtime, seen: list[str]
+) -> None:
+    own = {"maps": f"named:{teacher}", "foreground": "largest"}
+    result = run(small(teacher, own=own, candidates=2, select="combined"), runtime)
+    assert len(seen) == 5 and all("/train/" in name for name in seen)  # where is asked once each
+    assert result.teachers is not None
+    digest = result.teachers[f"named:{teacher}"]
+    assert digest.startswith("named/1 ") and " of onnx/1 " in digest
+    assert result.seen == ("ImageNet", "teacher bright.onnx")
+    again = run(small(teacher, own=own | {"mirrored": True}, seed=1), runtime)
+    assert len(seen) == 10  # mirrored photographs; the plain maps are shared
+    assert again.teachers is not None and again.teachers[f"named:{teacher}"] == digest
+
+
+@pytest.mark.usefixtures("needs_imagenet")
+def test_what_has_no_names_is_refused_before_any_work(teacher: Path, runtime: Runtime) -> None:
+    own = {"maps": f"named:{teacher}"}
+    with pytest.raises(UsageError, match=r"segments background, waste; .* without named:"):
+        run(small(teacher, own=own, task="binary"), runtime)
+    with pytest.raises(DagenError, match="unknown teacher 'u2net'; did you mean 'u2netp'"):
+        run(small(teacher, own={"maps": "named:u2net"}), runtime)
+    assert not [*runtime.runs.glob("*/config.json")]
