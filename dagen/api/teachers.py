@@ -56,6 +56,7 @@ def show(
     *,
     split: str = "train",
     task: str = "binary",
+    src: str | None = None,
     out: Path | str = "maps",
     runs: Path | str = "runs",
     data_root: Path | str | None = None,
@@ -67,31 +68,40 @@ def show(
         data: the data set.
         maps: teachers, as in ``teacher.maps``.
         split: split of the data set.
-        task: task of a teacher that is a network of dagen.
+        task: task of a teacher that is a network of dagen, or whose regions are named.
+        src: data set from whose labels names are learnt, for teachers after ``named:``.
         out: folder of the sheets and of ``maps.csv``; made if missing.
         runs: folder of all runs, for a teacher that is a run.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         quiet: no progress display.
 
     Raises:
-        UsageError: no teacher, or an unknown teacher, data set, split or task.
+        UsageError: no teacher, names without ``src``, or an unknown teacher, data set, split or
+            task.
         DagenError: a teacher or a photograph is missing or damaged, or a file cannot be written.
     """
     from dagen.datasets.loading.cache import cached
     from dagen.datasets.loading.opening import open_dataset, require_images
     from dagen.scoring import map_sheets
     from dagen.scoring.map_report import look
+    from dagen.scoring.naming.named import Domains
     from dagen.scoring.teachers import open_teacher
     from dagen.system.progress import Progress
-    from dagen.types import Task
+    from dagen.types import NAMED, Task
 
     if not maps:
         raise UsageError("name at least one teacher, such as u2netp (--maps u2netp).")
     kind = Task.named(task)
-    teachers = {name: open_teacher(name, kind, Path(runs)) for name in maps}
+    root = None if data_root is None else Path(data_root)
+    domains = None
+    if src is None and any(NAMED in name for name in maps):
+        raise UsageError("named: learns names from a data set with labels; give it with --src.")
+    if src is not None:
+        both = (open_dataset(name, "train", kind, root) for name in (src, data))
+        domains = Domains(*([each] for each in both))
+    teachers = {name: open_teacher(name, kind, Path(runs), domains=domains) for name in maps}
     for teacher in teachers.values():
         teacher.ready()
-    root = None if data_root is None else Path(data_root)
     whole = open_dataset(data, split, kind, root)
     require_images(whole, data)
     dataset = cached(whole, _SIZE)

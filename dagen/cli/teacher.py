@@ -41,7 +41,8 @@ def list_() -> None:
         console.print(table)
     console.print(
         f"Without a file: {', '.join(plugins.names('maps'))}. An ONNX file, a folder of maps, a "
-        "deployed file and run:NAME are teachers too.",
+        "deployed file and run:NAME are teachers too. named:TEACHER names a teacher's regions, by "
+        "a probe that is learnt from the source's labels.",
         soft_wrap=True,
     )
 
@@ -61,7 +62,12 @@ def show(
     data: Annotated[str, typer.Argument(help="Data set of photographs.")],
     maps: Annotated[str, typer.Option(help="Teachers with commas, such as u2netp,other.onnx.")],
     split: Annotated[str, typer.Option(help="Split of the data set.")] = "train",
-    task: Annotated[str, typer.Option(help="Task of a teacher that is a network.")] = "binary",
+    task: Annotated[
+        str, typer.Option(help="Task of a teacher that is a network, or after named:.")
+    ] = "binary",
+    src: Annotated[
+        str | None, typer.Option(help="Data set whose labels name regions (named:TEACHER).")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the sheets and maps.csv.")] = Path("maps"),
     runs: options.Runs = Path("runs"),
     data_root: options.DataRoot = None,
@@ -78,7 +84,7 @@ def show(
 
     report = teachers.show(
         data, [name.strip() for name in maps.split(",") if name.strip()], split=split, task=task,
-        out=out, runs=runs, data_root=data_root, quiet=quiet,
+        src=src, out=out, runs=runs, data_root=data_root, quiet=quiet,
     )  # fmt: skip
     console = Console()
     for line in report.lines():

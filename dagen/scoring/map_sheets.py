@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset
-from dagen.datasets.maps.base import Map
+from dagen.datasets.maps.base import Array, Map
 from dagen.scoring.map_report import Look, Plane, unit
 from dagen.scoring.sheets import grid
 from dagen.system.files import make_folder, write_atomically
-from dagen.types import Image
+from dagen.types import Image, Task
 
 TABLE = "maps.csv"
 _ROWS = 12
@@ -52,9 +53,14 @@ def write(
         rows = []
         for one in some:
             image = dataset.image(one.index)
-            shown = [unit(dataset.map_of(one.index, kind)) for kind in maps.values()]
-            joined = [np.mean(shown, axis=0)] if len(shown) > 1 else []
-            rows.append([image, *(_tinted(image, plane) for plane in [*shown, *joined])])
+            made = [dataset.map_of(one.index, kind) for kind in maps.values()]
+            shown = [unit(each) for each in made]
+            tinted = [
+                _tinted(image, plane, _colours(each, dataset.task))
+                for plane, each in zip(shown, made, strict=True)
+            ]
+            joined = [_tinted(image, np.mean(shown, axis=0))] if len(shown) > 1 else []
+            rows.append([image, *tinted, *joined])
             on_image()
         titles = ["photograph", *maps, *(["mean"] if len(maps) > 1 else [])]
         lines = "\n".join(_line(one) for one in some)
@@ -81,8 +87,16 @@ def _table(looks: Sequence[Look], teachers: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def _tinted(image: Image, plane: Plane) -> Image:
-    """A grey picture in which the map is pink."""
+def _colours(made: Array, task: Task) -> NDArray[np.float32]:
+    """(H, W, 3) the colour of each pixel's likeliest class of objects, or pink without classes."""
+    if made.ndim == 2 or made.shape[2] != task.num_classes:
+        return _TINT
+    found = np.array(task.colours, np.float32)[1 + made[..., 1:].argmax(2)]
+    return np.asarray(found, np.float32)
+
+
+def _tinted(image: Image, plane: Plane, colours: NDArray[np.float32] = _TINT) -> Image:
+    """A grey picture in which the map is coloured."""
     grey = np.repeat(image.astype(np.float32).mean(2, keepdims=True), 3, 2)
     alpha = 0.7 * plane[..., None]
-    return np.asarray(np.round((1 - alpha) * grey + alpha * _TINT), np.uint8)
+    return np.asarray(np.round((1 - alpha) * grey + alpha * colours), np.uint8)

@@ -5,6 +5,8 @@ from typer.testing import CliRunner
 
 from dagen.cli import app
 from dagen.datasets.maps.teachers import known
+from dagen.errors import UsageError
+from dagen.models.layers.pretrained import EFFICIENTNET_LITE0
 from tests import tiny
 from tests.teachers import write_onnx
 
@@ -34,3 +36,19 @@ def test_show_flags_photographs(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "of the pixels of 3 photographs" in said and "doubtful" in said
     assert (tmp_path / "out" / "maps-01.png").is_file()
+
+
+@pytest.mark.skipif(EFFICIENTNET_LITE0.find() is None, reason="no ImageNet weights")
+def test_show_draws_names_that_are_learnt_from_a_source(tmp_path: Path) -> None:
+    tiny.make_taco(tmp_path / "data", train=3, val=1)
+    tiny.make_resortit(tmp_path / "data", train=4, val=1)
+    path = write_onnx(tmp_path / "bright.onnx", side=32)
+    words = (
+        "teacher", "show", "taco", "--maps", f"named:{path}", "--task", "material",
+        "--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "-q",
+    )  # fmt: skip
+    said = _said(*words, "--src", "resortit")
+    assert "of the pixels of 3 photographs" in said
+    assert (tmp_path / "out" / "maps-01.png").is_file()
+    without = CliRunner().invoke(app, list(words))
+    assert isinstance(without.exception, UsageError) and "--src" in str(without.exception)
