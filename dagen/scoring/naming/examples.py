@@ -82,13 +82,14 @@ def _of_image(
 
 def _changed(one: Example, draw: np.random.Generator) -> Example:
     """An example in other colours, mirrored and turned by right angles: no belt has all lights."""
-    values = one.image.astype(np.float32) * draw.uniform(1 - _GAIN, 1 + _GAIN, 3)
+    values = one.image.astype(np.float64) * draw.uniform(1 - _GAIN, 1 + _GAIN, 3)
     contrast, brightness = draw.uniform(_LOW, _HIGH, 2)
     values = ((values - values.mean()) * contrast + values.mean()) * brightness
     if draw.random() < _GREY:
         values = np.repeat(values.mean(2, keepdims=True), 3, 2)
     if draw.random() < _BLURRED:
-        values = cv2.GaussianBlur(values, (0, 0), float(draw.uniform(*_BLUR)))
+        sigma = float(draw.uniform(*_BLUR))
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float64)
     mirrored, turns = bool(draw.random() < 0.5), int(draw.integers(4))
 
     def moved(array: Pixels) -> Pixels:

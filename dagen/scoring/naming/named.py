@@ -156,7 +156,7 @@ class NamedMap(Map):
             return np.asarray(np.round(made.astype(np.float32) * scale).clip(0, 255), np.uint8)
 
         content = hashlib.sha256(f"{image.shape}|{name}".encode())
-        content.update(np.ascontiguousarray(image))
+        content.update(np.ascontiguousarray(image).tobytes())
         key = f"where|{self.where.digest}|{content.hexdigest()}"
         return self.cache.get(key, make)
 

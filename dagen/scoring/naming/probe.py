@@ -98,4 +98,5 @@ def fit(
 
 def _spread(features: Vectors) -> NDArray[np.float64]:
     spread = features.std(0, dtype=np.float64)
-    return np.maximum(spread, _FLAT * spread.mean() + np.finfo(np.float32).tiny)
+    least = _FLAT * spread.mean() + np.finfo(np.float32).tiny
+    return np.asarray(np.maximum(spread, least), np.float64)
