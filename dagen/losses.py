@@ -38,6 +38,7 @@ def cross_entropy(
             number of pixels, so that half the weight is half the loss.
     """
     logits = _fit(logits, label)
+    weight = None if weight is None else weight.to(logits.dtype)
     # 'none' and then a sum, because the reduced CUDA kernel is not deterministic.
     each = F.cross_entropy(logits, label, weight, ignore_index=IGNORE, reduction="none")
     if pixel_weight is not None:
@@ -91,6 +92,33 @@ def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
         errors, order = (truth - p[:, c]).abs().sort(descending=True)
         terms.append((errors * _jaccard_steps(truth[order])).sum())
     return torch.stack(terms).mean() if terms else logits.sum() * 0.0
+
+
+def tversky(
+    logits: Tensor, label: Tensor, alpha: float, beta: float, smooth: float = 0.0
+) -> Tensor:
+    """One minus the soft Tversky index over the batch (Salehi et al., MLMI 2017).
+
+    The mean over the classes that are present in ``label``; 0 if everything is ignored.
+
+    Args:
+        logits: (B, C, h, w).
+        label: (B, H, W).
+        alpha: weight of false positives.
+        beta: weight of false negatives; with 0.5 for both this is the Dice loss.
+        smooth: pixels added above and below the fraction.
+    """
+    p = _fit(logits, label).softmax(1).movedim(1, -1)
+    valid = label != IGNORE
+    p, known = p[valid], label[valid]
+    truth = F.one_hot(known, p.shape[1]).to(p.dtype)
+    hit = (p * truth).sum(0)
+    false_positives, false_negatives = p.sum(0) - hit, truth.sum(0) - hit
+    index = (hit + smooth) / (
+        hit + alpha * false_positives + beta * false_negatives + smooth
+    ).clamp(min=torch.finfo(p.dtype).tiny)
+    present = truth.any(0)
+    return (1 - index)[present].mean() if present.any() else logits.sum() * 0.0
 
 
 def _jaccard_steps(truth: Tensor) -> Tensor:
@@ -203,8 +231,9 @@ def mmd(
 
 
 def _fit(logits: Tensor, label: Tensor) -> Tensor:
-    """Float32 logits at the label's size."""
+    """Logits at the label's size, float32 unless they are float64."""
+    logits = logits if logits.dtype == torch.float64 else logits.float()
     size = (label.shape[-2], label.shape[-1])
     if logits.shape[-2:] == size:
-        return logits.float()
-    return F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=False)
+        return logits
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

@@ -1,9 +1,10 @@
-"""Strategies, networks, data sets, validators and maps are found by listing their folders.
+"""Strategies, networks, losses, data sets, validators and maps are found by listing their folders.
 
 The file's name is the plug-in's name: ``methods/advent.py`` is ``--method advent`` (an
 underscore in the file is a hyphen on the command line). A file whose name starts with an
 underscore, and ``base.py``, are not plug-ins. Other packages add theirs through the entry points
-``dagen.methods``, ``dagen.models``, ``dagen.datasets``, ``dagen.validators`` and ``dagen.maps``.
+``dagen.methods``, ``dagen.models``, ``dagen.losses``, ``dagen.datasets``, ``dagen.validators`` and
+``dagen.maps``.
 """
 
 import ast
@@ -16,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from dagen.errors import UsageError, unknown
 
-Kind = Literal["methods", "models", "datasets", "validators", "maps"]
+Kind = Literal["methods", "models", "losses", "datasets", "validators", "maps"]
 
 
 class _Shelf(NamedTuple):
@@ -28,6 +29,7 @@ class _Shelf(NamedTuple):
 _SHELVES: dict[Kind, _Shelf] = {
     "methods": _Shelf("dagen.methods", "Method", "method"),
     "models": _Shelf("dagen.models", "Network", "network"),
+    "losses": _Shelf("dagen.criteria", "Loss", "loss"),
     "datasets": _Shelf("dagen.datasets", "Dataset", "data set"),
     "validators": _Shelf("dagen.validators", "Validator", "validator"),
     "maps": _Shelf("dagen.datasets.maps", "Map", "kind of map"),

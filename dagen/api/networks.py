@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from dagen.api.settings import Size
-from dagen.errors import DataError, UsageError
+from dagen.errors import DataError, UsageError, quoted
 from dagen.runs import sizes
 
 if TYPE_CHECKING:
     from dagen.deploy.profiling import Measured
     from dagen.scoring.predictor import Prediction, Predictor
+    from dagen.scoring.starter import Geometry, Metric
     from dagen.types import Image
 
 
@@ -63,6 +64,9 @@ def evaluate(
     data_root: Path | str | None = None,
     device: str = "auto",
     quiet: bool = True,
+    metric: Metric = "dagen",
+    geometry: Geometry = "dagen",
+    metric_batch: int = 16,
 ) -> dict[str, float]:
     """Score a network on a data set, at the labels' own resolution.
 
@@ -75,10 +79,15 @@ def evaluate(
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: see :func:`load`; for a file only.
         quiet: no progress display.
+        metric: ``starter`` is that of the course's starter code, which flatters; see
+            :mod:`dagen.scoring.starter`.
+        geometry: ``starter`` scores the part of each image that the starter code shows.
+        metric_batch: images per batch of the starter code's metric.
 
     Returns:
         The scores of :class:`dagen.scoring.metrics.Scores`, as fractions of 1; with ``empty`` also
-        ``false_alarms``, the share of those scenes' pixels that are called foreground.
+        ``false_alarms``, the share of those scenes' pixels that are called foreground. The starter
+        code's are ``starter_miou`` and ``starter_iou/CLASS``.
 
     Raises:
         UsageError: an unknown data set or split, or an invalid size or device.
@@ -89,6 +98,7 @@ def evaluate(
     from dagen.engine.classes import meet
     from dagen.scoring.evaluation import evaluate as score
     from dagen.scoring.false_alarms import false_alarms
+    from dagen.scoring.starter import StarterGeometry, starter_scores
     from dagen.system.progress import Progress
 
     predictor = _opened(model, size, device)
@@ -100,9 +110,19 @@ def evaluate(
             f"{data} has no labels in its split '{split}', so nothing can be scored: add labels, "
             "or look at the predictions of `dagen predict`."
         )
+    for key, value in (("metric", metric), ("geometry", geometry)):
+        if value not in ("dagen", "starter"):
+            raise UsageError(f"{key} is {quoted(value)}; write dagen or starter.")
+    if metric_batch < 1:
+        raise UsageError(f"metric_batch is {metric_batch}; give at least 1.")
+    if geometry == "starter":
+        dataset = StarterGeometry(dataset)
     with Progress(quiet=quiet) as progress:
         bar = progress.task(f"scoring on {data}", len(dataset.labelled))
-        found = score(predictor, dataset, on_image=bar.advance).to_dict()
+        if metric == "starter":
+            found = starter_scores(predictor, dataset, batch=metric_batch, on_image=bar.advance)
+        else:
+            found = score(predictor, dataset, on_image=bar.advance).to_dict()
         if empty is not None:
             found["false_alarms"] = false_alarms(predictor, empty, root, progress).share
         return found

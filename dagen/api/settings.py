@@ -38,7 +38,12 @@ class Settings(TypedDict, total=False):
     batch_norm: Literal["shared", "source", "target", "separate"]
     freeze_batch_norm: float
     zoom: float
-    augment: Literal["none", "camera", "strong"]
+    augment: str | list[str | dict[str, Any]]
+    mirror: bool
+    random_window: bool
+    loss: str | dict[str, Any]
+    loss_options: dict[str, Any]
+    source_labels: int | Literal["all"]
     target_labels: int | Literal["all"]
     rare_class_sampling: float | Literal["off"]
     candidates: int

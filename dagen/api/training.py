@@ -89,7 +89,7 @@ def pretrain(
     runtime: Runtime | None = None,
     **settings: Unpack[Settings],
 ) -> RunResult:
-    """Make a start for other runs from unlabelled training images of both domains.
+    """Make a start for other runs from unlabelled training images of both domains, or of ``src``.
 
     No label is opened and nothing is scored. The same call resumes a run that was stopped.
 
@@ -100,13 +100,13 @@ def pretrain(
         config: see :func:`train`.
         runtime: folders and device; None is ``Runtime()``.
         **settings: fields of :class:`dagen.Config`; they override ``config``. ``method`` is
-            ``features`` if neither names one.
+            ``features`` if neither names one. Without ``tgt`` it learns from ``src`` alone.
 
     Returns:
         The run; it has no scores, and its file is for ``init``.
 
     Raises:
-        UsageError: no ``tgt``, a strategy that does not pre-train, or a setting that needs labels.
+        UsageError: a strategy that does not pre-train, or a setting that needs labels.
         DataError: a data set is missing or damaged.
         Stopped: SIGTERM or Ctrl-C came; the state is saved.
         DagenError: any other error that a user can fix, in one line.

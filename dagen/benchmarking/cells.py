@@ -55,6 +55,8 @@ class Benchmark:
         rows: names of the rows in the order of the file.
         cells: every run, seed by seed, each after the run that it needs.
         references: known teachers that are scored as they come.
+        columns: heads of the columns of the LaTeX tables; none means all.
+        command: the command that runs it, as it stands below the tables.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Benchmark:
     rows: tuple[str, ...]
     cells: tuple[Cell, ...]
     references: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    command: str | None = None
 
     def only(self, pattern: str | None) -> list[Cell]:
         """The cells that match a shell pattern, and those that they need; all without one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -25,15 +26,20 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
             of cells that no longer exist (their settings have changed) are not.
     """
     before = list(before)
-    known = {(record.row, record.run): record for record in before}
+    known = {_key(one.row, one.run, one.axes): one for one in before}
     found = {}
     for cell in benchmark.cells:
-        key = (cell.row, cell.config.name)
+        key = _key(cell.row, cell.config.name, cell.axes)
         if (result := results.intact(runs / cell.config.name)) is not None:
             found[key] = record(cell, result)
         elif key in known:
             found[key] = known[key]
     return [*found.values(), *references.kept(benchmark, before)]
+
+
+def _key(row: str, run: str, axes: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A record's key; rows may share a run, and so may points on an axis."""
+    return row, run, json.dumps(axes, sort_keys=True, default=list)
 
 
 def record(cell: Cell, result: RunResult) -> Record:

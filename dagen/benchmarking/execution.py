@@ -132,7 +132,14 @@ def _run(
     def outcome(failures: Sequence[Failure] = ()) -> Outcome:
         found = save()
         tables = writing.write(
-            out, benchmark.name, found, benchmark.title, benchmark.note, len(benchmark.cells)
+            out,
+            benchmark.name,
+            found,
+            benchmark.title,
+            benchmark.note,
+            len(benchmark.cells),
+            command=benchmark.command,
+            columns=benchmark.columns,
         )
         return Outcome(found, list(failures), [path, *tables])
 

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from dagen import plugins
+from dagen.benchmarking import axes
 from dagen.benchmarking.cells import Cell
 from dagen.errors import UsageError, listed, quoted, short, unknown
 from dagen.runs import reading, recipes, results
@@ -17,7 +18,10 @@ from dagen.runs.values import names
 NO_TARGET = "none"
 """Value of ``tgt`` in a row that never sees the target."""
 _ROW = "row:"
-_OF_SCORES = ("score", "empty", "candidates", "select")  # a row that pre-trains takes none of them
+# A row that pre-trains takes none of them.
+_OF_SCORES = ("score", "empty", "candidates", "select", "loss", "source_labels")
+TABLES = ("model_options", "loss")
+"""Settings that may be tables; an axis may be one of their names, and rows add to them."""
 _NAMED = ("model", "task", "seed", "src", "tgt")  # axes that all tables have
 _Table = dict[str, Any]
 _Grid = dict[str, list[Any]]
@@ -28,17 +32,16 @@ def expand(base: _Table, grid: _Grid, rows: dict[str, _Table]) -> Iterator[Cell]
 
     Args:
         base: settings of all cells.
-        grid: values by axis; an axis is a setting.
+        grid: values by axis; an axis is a setting, or ``table.name`` for one in a table.
         rows: settings that differ, by the row's name.
 
     Raises:
         UsageError: settings that cannot be run; the message names the row.
     """
-    axes = dict(grid)
-    axes.setdefault("seed", [base.get("seed", Config.seed)])
+    points = {"seed": [base.get("seed", Config.seed)], **grid}
     # Seeds vary slowest, so that a stopped benchmark has complete tables with fewer seeds.
-    order = sorted(axes, key=lambda axis: axis != "seed")
-    for values in product(*(axes[axis] for axis in order)):
+    order = sorted(points, key=lambda axis: axis != "seed")
+    for values in product(*(points[axis] for axis in order)):
         point = _Point(base, grid, rows, dict(zip(order, values, strict=True)))
         for name in rows:
             try:
@@ -57,7 +60,7 @@ class _Point:
 
     def __init__(self, base: _Table, grid: _Grid, rows: dict[str, _Table], at: _Table) -> None:
         self.cells: dict[str, Cell] = {}
-        self._base, self._shared = base, {**base, **at}
+        self._base, self._shared = base, axes.placed(base, at)
         self._grid, self._rows, self._at = grid, rows, at
 
     def add(self, name: str, waiting: tuple[str, ...] = ()) -> None:
@@ -68,7 +71,7 @@ class _Point:
         here = (*waiting, name)
         init = self._rows[name].get("init", self._shared.get("init"))
         start = self._linked(init, here, needs, start=True)
-        own = {key: value for key, value in self._rows[name].items() if key not in self._grid}
+        own = axes.without(self._rows[name], self._grid)
         for key in own.keys() & {*plugins.names("methods")}:
             own[key] = self._linked(own[key], here, needs)
         target = self._shared.get("tgt")
@@ -83,10 +86,9 @@ class _Point:
 
     def _has(self, name: str) -> bool:
         """Whether the row has this point: an axis that it names is restricted to its values."""
-        row = self._rows[name]
-        for axis in set(row) & set(self._grid):
+        row = axes.named(self._rows[name], self._grid)
+        for axis, given in row.items():
             points = self._grid[axis]
-            given = row[axis]
             # A list may itself be a value, such as a size.
             kept = given if isinstance(given, list) and given not in points else [given]
             if not kept:
@@ -136,9 +138,8 @@ class _Point:
 
     def _only_place(self, name: str) -> _Table | None:
         """The point of a row that has one value on each axis that it names; None if it has more."""
-        row, at = self._rows[name], dict(self._at)
-        for axis in set(row) & set(self._grid):
-            given = row[axis]
+        row, at = axes.named(self._rows[name], self._grid), dict(self._at)
+        for axis, given in row.items():
             one = given if isinstance(given, list) and given not in self._grid[axis] else [given]
             if len(one) != 1:
                 return None
@@ -148,6 +149,9 @@ class _Point:
 
 def _config(shared: _Table, own: _Table, start: Any) -> Config:
     values = {**shared, **own}
+    for table in TABLES:
+        if isinstance(shared.get(table), dict) and isinstance(own.get(table), dict):
+            values[table] = {**shared[table], **own[table]}
     # Parameters of strategies in [base] apply to the rows with these strategies; rows may override.
     common = {k: v for k, v in shared.items() if k in plugins.names("methods")}
     for name in common:
@@ -159,14 +163,16 @@ def _config(shared: _Table, own: _Table, start: Any) -> Config:
             del values[name]
     if start is not None:
         values["init"] = start
+    starts = is_start({"method": names("method", values.get("method", Config.method))})
     if values.get("tgt") in (None, NO_TARGET):
         values["tgt"] = None
-        # Like Config.source_only, so that both are the same run.
-        values["batch_norm"] = "source"
+        if not starts:
+            # Like Config.source_only, so that both are the same run.
+            values["batch_norm"] = "source"
         if "select" not in own:
             values["select"] = _select(shared, values)
     values["score"] = _scored(shared, values.get("src", Config.src), values["tgt"])
-    if is_start({"method": names("method", values.get("method", Config.method))}):
+    if starts:
         values = {k: v for k, v in values.items() if k not in _OF_SCORES or k in own}
     config = reading.load(flags=values)
     _know(config)

@@ -32,18 +32,20 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from dagen import plugins
+from dagen.benchmarking import axes, keys
 from dagen.benchmarking.cells import Benchmark
-from dagen.benchmarking.expansion import expand
+from dagen.benchmarking.expansion import TABLES, expand
 from dagen.datasets.maps.teachers.known import known
 from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs.config import Config
 from dagen.runs.reading import read_toml
 from dagen.runs.values import names
 
-_KEYS = ("title", "note", "references", "base", "grid", "row")
 _SETTINGS = tuple(f.name for f in fields(Config) if f.name != "recipe")
 _NAMES = ("src", "tgt", "model", "task", "select", "init")
 _Table = dict[str, Any]
+_SHIPPED = Path(__file__).parent
 FOLDER = Path("benchmarks")
 """Folder below the working folder where names without ``.toml`` are looked up before dagen's."""
 
@@ -52,24 +54,48 @@ def find(name: str) -> tuple[Path, Path]:
     """The file behind a name or path, and the folder for its results.
 
     Args:
-        name: a path that ends with ``.toml``, or the stem of a file in ``benchmarks/`` or of
-            one that comes with dagen, such as ``baselines``.
+        name: a path that ends with ``.toml``, or the stem of a file in ``benchmarks/`` (or in a
+            folder there, such as ``study/losses``) or of one that comes with dagen, such as
+            ``baselines``.
 
     Returns:
         The file, and ``results/`` beside it; for a file that comes with dagen
         ``benchmarks/results/``.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it is a folder of several.
     """
     if name.endswith(".toml"):
         return Path(name), Path(name).parent / "results"
     if (file := FOLDER / f"{name}.toml").is_file():
-        return file, FOLDER / "results"
-    shipped = {file.stem: file for file in Path(__file__).parent.glob("*.toml")}
+        return file, file.parent / "results"
+    if inside := _inside(name):
+        raise UsageError(
+            f"'{name}' is a folder of {len(inside)} benchmarks; name one of them, such as "
+            f"{name}/{inside[0].stem}."
+        )
+    shipped = {file.stem: file for file in _SHIPPED.glob("*.toml")}
     if name not in shipped:
-        raise unknown("benchmark", name, {*shipped, *(f.stem for f in FOLDER.glob("*.toml"))})
+        nested = {str(f.relative_to(FOLDER).with_suffix("")) for f in FOLDER.glob("*/*.toml")}
+        raise unknown(
+            "benchmark", name, {*shipped, *nested, *(f.stem for f in FOLDER.glob("*.toml"))}
+        )
     return shipped[name], FOLDER / "results"
+
+
+def find_all(name: str) -> list[tuple[Path, Path]]:
+    """Like :func:`find`; the name of a folder in ``benchmarks/`` stands for all of its files.
+
+    Raises:
+        UsageError: there is no such file or folder.
+    """
+    inside = [] if (FOLDER / f"{name}.toml").is_file() else _inside(name)
+    return [(file, file.parent / "results") for file in inside] or [find(name)]
+
+
+def _inside(name: str) -> list[Path]:
+    """The benchmarks in a folder of ``benchmarks/``."""
+    return sorted((FOLDER / name).glob("*.toml")) if name.strip(".") else []
 
 
 def load(file: Path) -> Benchmark:
@@ -81,16 +107,24 @@ def load(file: Path) -> Benchmark:
     """
     values = read_toml(file)
     for key in values:
-        if key not in _KEYS:
-            raise UsageError(f"{short(file, 200)}: {unknown('key', key, _KEYS)}")
+        if key not in keys.FILE:
+            raise UsageError(f"{short(file, 200)}: {unknown('key', key, keys.FILE)}")
     base, grid, rows = _tables(file, values)
     try:
         cells = tuple(expand(base, grid, rows))
     except UsageError as error:
         raise UsageError(f"{file}, {error}") from None
     title, note = (str(values.get(key, "")).strip() for key in ("title", "note"))
-    references = _references(file, values.get("references", []))
-    return Benchmark(file.stem, title or file.stem, note, tuple(rows), cells, references)
+    return Benchmark(
+        name=file.stem,
+        title=title or file.stem,
+        note=note,
+        rows=tuple(rows),
+        cells=cells,
+        references=_references(file, values.get("references", [])),
+        columns=tuple(_columns(file, values)),
+        command=_command(file),
+    )
 
 
 def _references(file: Path, given: object) -> tuple[str, ...]:
@@ -106,6 +140,25 @@ def _references(file: Path, given: object) -> tuple[str, ...]:
         raise UsageError(f"{file}, references: {error}") from None
 
 
+def _columns(file: Path, values: _Table) -> list[str]:
+    columns = values.get("columns", [])
+    if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns):
+        raise UsageError(
+            f"{file}: columns is {quoted(columns)}; write a list of heads, as they stand in the "
+            "tables."
+        )
+    return columns
+
+
+def _command(file: Path) -> str:
+    """The command that runs the file again; it names no folder of this machine."""
+    for folder, pattern in ((FOLDER, "*.toml"), (FOLDER, "*/*.toml"), (_SHIPPED, "*.toml")):
+        for one in folder.glob(pattern):
+            if one.resolve() == file.resolve():
+                return f"dagen benchmark {one.relative_to(folder).with_suffix('')}"
+    return f"dagen benchmark {file.name if file.is_absolute() else file}"
+
+
 def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], dict[str, _Table]]:
     """``[base]``, ``[grid]`` and the rows by name, with their shapes checked."""
     base, grid, rows = values.get("base", {}), values.get("grid", {}), values.get("row", [])
@@ -114,14 +167,15 @@ def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], d
             raise UsageError(f"{file}: {name} must be a table, [{name}].")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not rows:
         raise UsageError(f"{file} has no [[row]]; give at least one, with a name.")
+    grid = axes.flat(grid)
     for axis, points in grid.items():
-        if axis not in _SETTINGS:
+        if axis.partition(".")[0] not in (_tables_of_settings() if "." in axis else _SETTINGS):
             raise UsageError(f"{file}, [grid]: {unknown('axis', axis, _SETTINGS)}")
         if not isinstance(points, list) or not points:
             raise UsageError(f"{file}, [grid]: {axis} is {quoted(points)}; give a list of values.")
         for point in points:
             _check_kinds(file, "[grid]", {axis: point})
-        if axis in base:
+        if axes.named(base, [axis]):
             raise UsageError(f"{file}: {axis} is in [base] and in [grid]; keep one of them.")
         if any(points.count(point) > 1 for point in points):
             raise UsageError(f"{file}, [grid]: {axis} is {quoted(points)}; name every value once.")
@@ -135,9 +189,13 @@ def _tables(file: Path, values: _Table) -> tuple[_Table, dict[str, list[Any]], d
             raise UsageError(f"{file}: two rows are called '{short(name)}'; rename one of them.")
         named[name] = {key: value for key, value in row.items() if key != "name"}
         # The values of an axis are compared with the axis instead.
-        own = {key: value for key, value in named[name].items() if key not in grid}
-        _check_kinds(file, f"row '{short(name)}'", own)
+        _check_kinds(file, f"row '{short(name)}'", axes.without(named[name], grid))
     return base, grid, named
+
+
+def _tables_of_settings() -> set[str]:
+    """The names before the dot of an axis: settings that are tables, and strategies."""
+    return {*TABLES, *plugins.names("methods")}
 
 
 def _check_kinds(file: Path, where: str, table: _Table) -> None:

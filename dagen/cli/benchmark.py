@@ -9,6 +9,7 @@ import typer
 
 from dagen.cli import options
 from dagen.cli._grouping import grouped
+from dagen.errors import UsageError, short
 
 if TYPE_CHECKING:
     from dagen.benchmarking.execution import Outcome, Plan
@@ -25,9 +26,16 @@ def benchmark(
         str,
         typer.Argument(
             metavar="FILE.toml",
-            help="A TOML file of runs, the name of one in benchmarks/, or `baselines`.",
+            help="A TOML file of runs, the name of one in benchmarks/ or of a folder there, or "
+            "`baselines`; or `new`, which writes a commented file.",
         ),
     ],
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH]", help="After `new`: the file to write, or its name in benchmarks/."
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Parallel processes; they share the cores.")] = 1,
     only: Annotated[
         str | None, typer.Option(help="Run only these rows or cells, such as 'adabn/enet/*'.")
@@ -49,25 +57,45 @@ def benchmark(
 ) -> None:
     """Run a grid of runs and make its tables; finished cells are not run again.
 
-    A benchmark that was stopped resumes where it was, also within a cell.
+    A benchmark that was stopped resumes where it was, also within a cell. The name of a folder runs
+    all of its files. `dagen list settings` explains the keys of a file.
     """
     from dagen.benchmarking import reading
     from dagen.benchmarking.execution import plan, run_benchmark
 
-    path, folder = reading.find(file)
-    found = reading.load(path)
-    if dry_run:
-        _show_plan(plan(found, execution.runs, out or folder, only, trust_records), jobs)
+    if file == "new":
+        _write_new(path)
         return
-    outcome = run_benchmark(
-        found,
-        execution.runtime(),
-        out or folder,
-        jobs=jobs,
-        only=only,
-        trust_records=trust_records,
-    )
-    _show(outcome, len(found.cells))
+    if path is not None:
+        raise UsageError(f"one benchmark at a time: '{short(path)}' follows {short(file)}.")
+    # All files are read before the first run, so that a wrong one is known at once.
+    found = [(reading.load(one), folder) for one, folder in reading.find_all(file)]
+    complete = True
+    for one, folder in found:
+        if dry_run:
+            _show_plan(plan(one, execution.runs, out or folder, only, trust_records), jobs)
+            continue
+        outcome = run_benchmark(
+            one,
+            execution.runtime(),
+            out or folder,
+            jobs=jobs,
+            only=only,
+            trust_records=trust_records,
+        )
+        _show(outcome, len(one.cells))
+        complete = complete and not outcome.failures
+    if not complete:
+        raise typer.Exit(1)
+
+
+def _write_new(path: str | None) -> None:
+    from dagen.benchmarking.new import write_new
+
+    if path is None:
+        raise UsageError("name the file to write, as in `dagen benchmark new mine`.")
+    written = write_new(path)
+    typer.echo(f"{written}: change it, and run it with `dagen benchmark {path}`.")
 
 
 def _show(outcome: Outcome, cells: int) -> None:
@@ -86,7 +114,6 @@ def _show(outcome: Outcome, cells: int) -> None:
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
         typer.echo(f"dagen: {', '.join(labels[:3])}{more} failed: {reason}", err=True)
     typer.echo("dagen: run the same command again to try them once more.", err=True)
-    raise typer.Exit(1)
 
 
 def _show_plan(plans: list[Plan], jobs: int) -> None:

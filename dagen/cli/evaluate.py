@@ -23,6 +23,15 @@ def evaluate(
     size: options.Cover = None,
     data_root: options.DataRoot = None,
     device: options.Device = "auto",
+    metric: Annotated[
+        str, typer.Option(help="starter is the course's old metric, which flatters.")
+    ] = "dagen",
+    geometry: Annotated[
+        str, typer.Option(help="starter is the course's old 224x448 cut of the image.")
+    ] = "dagen",
+    metric_batch: Annotated[
+        int, typer.Option("--metric-batch", min=1, help="Images per batch of that metric.")
+    ] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -32,7 +41,15 @@ def evaluate(
 
     predictor = networks.load(model, size=size, device=device)
     scores = networks.evaluate(
-        predictor, data=data, split=split, empty=empty, data_root=data_root, quiet=quiet
+        predictor,
+        data=data,
+        split=split,
+        empty=empty,
+        data_root=data_root,
+        quiet=quiet,
+        metric=metric,  # type: ignore[arg-type]
+        geometry=geometry,  # type: ignore[arg-type]
+        metric_batch=metric_batch,
     )
     if as_json:
         typer.echo(json.dumps(scores, indent=2, sort_keys=True))
@@ -43,9 +60,15 @@ def evaluate(
     table = Table(title=f"{model.name} on {data} {split}, IoU in %", title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
+    if metric == "starter":
+        table.title = f"{model.name} on {data} {split}, batches of {metric_batch}, in %"
     for name in figures.ordered(predictor.task.name, scores):
         table.add_row(figures.title(name, predictor.task.name), figures.percent(scores[name]))
     console = Console()
     console.print(table)
+    if metric == "starter":
+        from dagen.scoring.starter import WARNING
+
+        console.print(WARNING, soft_wrap=True)
     if "ece" in scores:
         console.print(figures.ECE, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dagen.plugins import Kind
 
 app = typer.Typer(
-    help="List strategies, recipes, networks, data sets and validators.", no_args_is_help=True
+    help="List settings, strategies, recipes, networks, losses, data sets and validators.",
+    no_args_is_help=True,
 )
 Family = Annotated[str | None, typer.Option(help="Only this family, such as adversarial.")]
 
@@ -69,6 +70,43 @@ def models() -> None:
 
 
 @app.command()
+def losses() -> None:
+    """Every loss of labelled images (--loss), its paper and its parameters (--set loss.gamma=3)."""
+    from dagen import plugins
+    from dagen.criteria.base import parameters
+
+    rows = {
+        name: [
+            plugins.summary("losses", name),
+            f"paper: {plugins.get('losses', name).paper or 'none'}",
+            "  ".join(f"{key}={value!r}" for key, value in parameters(name).items()),
+        ]
+        for name in plugins.names("losses")
+    }
+    _sheet("losses", rows)
+    typer.echo("A sum: --loss focal+dice --set loss.focal.gamma=3 --set loss.dice.factor=0.5")
+
+
+@app.command()
+def augmentations() -> None:
+    """Every named pipeline of changes of training images (--set augment=NAME)."""
+    from dagen.datasets.loading.pipelines import descriptions, expanded
+
+    rows = {
+        name: [told, *(_transform(one) for one in expanded(name) if not isinstance(one, str))]
+        for name, told in descriptions().items()
+    }
+    _sheet("augmentations", rows)
+    typer.echo("Your own, of albumentations' transforms: [augment] in a file; see the site.")
+
+
+def _transform(entry: Mapping[str, Any]) -> str:
+    """A transform as a call."""
+    given = ", ".join(f"{key}={value!r}" for key, value in entry.items() if key != "name")
+    return f"{entry['name']}({given})"
+
+
+@app.command()
 def datasets() -> None:
     """Every data set with its splits and tasks, and how to get it."""
     from dagen.datasets.loading.opening import how_to_get
@@ -90,11 +128,37 @@ def validators() -> None:
     _table("validators", "validator", ("paper", "uses"), row)
 
 
+@app.command()
+def settings() -> None:
+    """Every setting of a run, and every key of a benchmark's file, with examples."""
+    from dagen.benchmarking import keys as grid
+    from dagen.runs import keys
+
+    rows = {
+        key.name: [_words(key.text), f"{key.kind}, default {key.default}"] for key in keys.of_runs()
+    }
+    _sheet("settings of a run: in a file for --config, in --set key=value, in Python", rows)
+    _sheet("an example for --config", {"": ["", *keys.EXAMPLE.splitlines()]})
+    _sheet(
+        "keys of a benchmark's file",
+        {name: [_words(text)] for name, text in grid.FILE.items()},
+    )
+    _sheet("what a [[row]] may say", {name: [_words(text)] for name, text in grid.ROW.items()})
+    typer.echo(_words(grid.BUDGETS))
+    typer.echo("`dagen benchmark new NAME` writes a file with an example of each.")
+
+
+def _words(text: str) -> str:
+    """Text of a docstring for a terminal."""
+    return text.replace("``", "")
+
+
 def _strategy(name: str, method: Any) -> list[str]:
     """Lines that describe a strategy."""
     from dagen import plugins
+    from dagen.runs.keys import default
 
-    parameters = "  ".join(f"{f.name}={_default(f)}" for f in fields(method.Config))
+    parameters = "  ".join(f"{f.name}={default(f)}" for f in fields(method.Config))
     return [
         plugins.summary("methods", name),
         f"paper: {method.paper}",
@@ -163,9 +227,3 @@ def _table(
         cells = [name, plugins.summary(kind, name), *row(name, plugins.get(kind, name))]
         table.add_row(*map(escape, cells))
     Console().print(table)
-
-
-def _default(field: Any) -> str:
-    if field.default is not MISSING:
-        return repr(field.default)
-    return repr(field.default_factory()) if field.default_factory is not MISSING else "required"

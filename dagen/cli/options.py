@@ -70,6 +70,13 @@ class Settings:
         int | None,
         typer.Option("--batch", help="Images of each domain per step.", show_default="4"),
     ] = None
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="Loss of labelled images, or a sum such as focal+dice (dagen list losses).",
+            show_default="cross-entropy",
+        ),
+    ] = None
     lr: Annotated[
         float | None, typer.Option("--lr", help="Peak learning rate.", show_default="0.002")
     ] = None

@@ -94,10 +94,11 @@ def pretrain(
     fresh: options.Fresh = False,
     execution: options.Execution,
 ) -> None:
-    """Make a start for other runs from unlabelled training images of both domains.
+    """Make a start for other runs from unlabelled training images of both domains, or of --src.
 
-    The strategy is `features` unless --method names another one that pre-trains. No label is opened
-    and nothing is scored. Start a run from it with --init run:NAME.
+    The strategy is `features` unless --method names another one that pre-trains (rotation,
+    inpainting). Without --tgt it learns from the images of --src alone. No label is opened and
+    nothing is scored. Start a run from it with --init run:NAME.
     """
     from dataclasses import replace
 

@@ -42,22 +42,29 @@ def open_feeds(plan: Plan, data_root: Path | None, runs: Path = Path("runs")) ->
     config, streams = plan.config, plan.parts.streams
     feeds: dict[Stream, Feed] = {}
     if "source" in streams and plan.reads_source:
-        own = [_training_images(plan, n, data_root) for n in (config.src, *config.extra_src)]
-        for name, images in zip((config.src, *config.extra_src), own, strict=True):
+        found = [_training_images(plan, n, data_root) for n in (config.src, *config.extra_src)]
+        for name, images in zip((config.src, *config.extra_src), found, strict=True):
             require_labels(images, name)
             for remark in images.dataset.label_remarks():
                 say_once(remark)
             require_foreground(images, name)
+        own: list[Dataset] = [*found]
+        if config.source_labels != "all":
+            some = few_labels.choose(
+                found[0], config.source_labels, config.seed, config.src, "source_labels"
+            )
+            few_labels.warn_of_missing_classes(some, config.src)
+            own[0] = some
         source = own[0] if len(own) == 1 else Joined(own)
         feeds["source"] = Feed(source, True, _rare(config, source, config.src))
-    if config.tgt is None:
+    if config.tgt is None and not plan.pretrains:
         return feeds
     if "target" in streams:
         unlabelled = open_targets(plan, data_root)
         maps = open_maps(plan, runs, domains_of(plan, data_root))
         paster = _paster(plan, unlabelled, maps, data_root)
         feeds["target"] = Feed(unlabelled, False, maps=maps, paster=paster)
-    if config.target_labels:
+    if config.target_labels and config.tgt is not None:
         target = _training_images(plan, config.tgt, data_root)
         chosen = few_labels.choose(target, config.target_labels, config.seed, config.tgt)
         few_labels.warn_of_missing_classes(chosen, config.tgt)
@@ -69,7 +76,7 @@ def open_targets(plan: Plan, data_root: Path | None) -> Dataset:
     """The training images that are used without labels, as one data set.
 
     They are the target's and those that ``extra_tgt`` adds; in a run that pre-trains, half of them
-    are the source's.
+    are the source's, or all without a target.
 
     Raises:
         DataError: a data set is missing, damaged or empty.

@@ -45,8 +45,9 @@ def signatures(plan: Plan, data_root: Path | None, *, training: bool = True) -> 
     config = plan.config
     sources = {config.src, *config.extra_src} if plan.reads_source else set()
     learnt = {name: True for name in data_names(plan, data_root) if name in sources}
-    if config.tgt is not None and plan.trained_on & {"target"}:
-        learnt[config.tgt] = learnt.get(config.tgt, False) or bool(config.target_labels)
+    if plan.trained_on & {"target"}:
+        if config.tgt is not None:
+            learnt[config.tgt] = learnt.get(config.tgt, False) or bool(config.target_labels)
         every = [name for names in plan.unlabelled for name in names]
         learnt |= {name: False for name in every if name not in learnt}
 

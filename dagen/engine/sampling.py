@@ -18,4 +18,6 @@ def sampling_of(config: Config, place: World | None = None) -> Sampling:
         rank=0 if place is None else place.rank,
         world=1 if place is None else place.size,
         source_batch=config.source_batch,
+        mirror=config.mirror,
+        random_window=config.random_window,
     )

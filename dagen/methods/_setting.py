@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dagen.methods._asked import Asked
 from dagen.types import Task
@@ -20,6 +21,8 @@ class RunFacts:
         size: height and width of the training images in pixels.
         seed: seed of the run.
         source_images: number of source images in one process's batch.
+        loss: the loss of labelled images; a name, or names joined by ``+``.
+        loss_options: its parameters; see :func:`dagen.criteria.base.create`.
         stream_images: number of images that an online part adapts to, all passes together; 0 in a
             run that trains.
     """
@@ -30,6 +33,8 @@ class RunFacts:
     size: tuple[int, int]
     seed: int = 0
     source_images: int = 2
+    loss: str = "cross-entropy"
+    loss_options: Mapping[str, Any] = field(default_factory=dict)
     stream_images: int = 0
 
     @property

@@ -55,8 +55,8 @@ class Method(nn.Module):
         online: whether it adapts to the images on which it is scored, in one pass over them
             (``dagen.engine.online``), instead of in a training run before.
         pretrains: whether it makes a start for other runs (``dagen pretrain``): it is alone, learns
-            from unlabelled images of both domains, all of which come as target images, and its
-            network is not scored.
+            from unlabelled images of both domains, or of the source without a target, all of which
+            come as target images, and its network is not scored.
         replaces: whether :meth:`predictor` discards the network of earlier parts.
         settings: the settings of a run with it, where neither the user nor a recipe gives them: of
             the optimiser (``lr``, ``weight_decay``, ``warmup``, ``power``, ``clip``).

@@ -1,40 +1,28 @@
 """Supervised training on the source: the baseline of every other part.
 
 Alone it is the source-only baseline; with the target's data set as the source it is the oracle.
-The reference of this task, Cascina et al. (arXiv:2310.19407), reports that focal plus Lovász
-loss beats cross-entropy; both are here.
-
-Auxiliary heads get the same loss, each with the weight that the network itself declares.
-Deviation for ``class_weights="enet"``: the class shares are those of all labels seen so far and
-not of a pass over the data set beforehand.
+The run's ``loss`` says which loss; the reference of this task, Cascina et al. (arXiv:2310.19407),
+reports that focal plus Lovász loss beats cross-entropy. Auxiliary heads get the same loss, each
+with the weight that the network itself declares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
-from dagen.losses import cross_entropy, focal, lovasz_softmax
-from dagen.methods.base import Context, Method, Setting
+from dagen.criteria.base import create
+from dagen.errors import UsageError
+from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.parameters import NotNegative
-from dagen.types import IGNORE, Domain
-
-_Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-_LOSSES: dict[str, _Loss] = {
-    "cross-entropy": cross_entropy,
-    "focal": lambda logits, label, weight: focal(logits, label, weight=weight),
-    "focal+lovasz": lambda logits, label, weight: (
-        focal(logits, label, weight=weight) + lovasz_softmax(logits, label)
-    ),
-}
+from dagen.types import Domain
 
 
 class Supervised(Method):
-    """Cross-entropy (or focal, Lovász) on the labelled source."""
+    """The run's loss on the labelled source."""
 
     @dataclass(frozen=True)
     class Config:
@@ -42,10 +30,11 @@ class Supervised(Method):
 
         Attributes:
             weight: factor of all loss terms.
-            loss: ``cross-entropy``, ``focal`` (gamma 2; Lin et al., ICCV 2017), or
-                ``focal+lovasz`` (plus Lovász-softmax; Berman et al., CVPR 2018), their sum.
+            loss: an older way to write the run's ``loss``, without parameters: ``cross-entropy``,
+                which leaves it to the run, ``focal``, or ``focal+lovasz``.
             class_weights: ``none``, or ``enet``: 1 / ln(1.02 + share of the class's pixels)
-                (Paszke et al., 2016), between 1.4 and 50.5.
+                (Paszke et al., 2016) in cross-entropy and focal loss, for stacks and recipes that
+                are made with it; see the loss ``weighted``.
         """
 
         weight: NotNegative = 1.0
@@ -55,30 +44,47 @@ class Supervised(Method):
     family = "baseline"
     paper = "Cascina et al., arXiv:2310.19407"
     streams: ClassVar[frozenset[Domain]] = frozenset({"source"})
-    counts: Tensor
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         super().__init__(student, setting, config)
         self.aux_weights = tuple(getattr(student, "aux_weights", ()))
-        zeros = torch.zeros(setting.num_classes, dtype=torch.int64)
-        self.register_buffer("counts", zeros)  # labelled pixels of each class so far
+        self.loss = create(*_loss(config, setting), setting.num_classes)
+
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse two losses, and weights of classes beside a loss that has its own or none."""
+        own = (facts.loss, dict(facts.loss_options)) != ("cross-entropy", {})
+        if own and config.loss != "cross-entropy":
+            raise UsageError(
+                f"loss is {facts.loss} and supervised.loss is {config.loss}; leave the second out."
+            )
+        if own and config.class_weights != "none":
+            raise UsageError(
+                f"supervised.class_weights is {config.class_weights}, and the loss is "
+                f"{facts.loss}; leave class_weights out, and name the loss weighted, or focal with "
+                "loss.weights='enet'."
+            )
+        create(*_loss(config, facts), facts.num_classes)
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
         """``main``, and ``aux0`` ... for the auxiliary heads."""
         out, label = ctx.source_out, _labels(ctx)
-        weight = self._class_weights(label)
-        loss = _LOSSES[self.config.loss]
-        terms = {"main": self.config.weight * loss(out.logits, label, weight)}
+        self.loss.observe(label)
+        terms = {"main": self.config.weight * self.loss(out.logits, label)}
         for i, (logits, share) in enumerate(zip(out.aux, self.aux_weights, strict=True)):
-            terms[f"aux{i}"] = self.config.weight * share * loss(logits, label, weight)
+            terms[f"aux{i}"] = self.config.weight * share * self.loss(logits, label)
         return terms
 
-    def _class_weights(self, label: Tensor) -> Tensor | None:
-        if self.config.class_weights == "none":
-            return None
-        self.counts += label[label != IGNORE].bincount(minlength=len(self.counts))
-        shares = self.counts / self.counts.sum().clamp(min=1)
-        return 1 / (1.02 + shares).log()
+
+def _loss(config: Supervised.Config, facts: RunFacts) -> tuple[str, Mapping[str, Any]]:
+    """The loss and its parameters; class weights change cross-entropy and focal loss alone."""
+    if config.loss == "cross-entropy" and config.class_weights == "none":
+        return facts.loss, facts.loss_options
+    if config.class_weights == "none":
+        return config.loss, {}
+    if config.loss == "cross-entropy":
+        return "weighted", {}
+    return config.loss, {"focal": {"weights": config.class_weights}}
 
 
 def _labels(ctx: Context) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen import plugins
-from dagen.errors import UsageError, short
+from dagen.errors import UsageError, quoted, short
 from dagen.models.layers.pretrained import Pretrained
 from dagen.types import SegOut, Task
 
@@ -52,12 +52,22 @@ class Network(nn.Module):
     pixel_std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
     head: nn.Module
 
-    def __init__(self, num_classes: int, width: float = 1.0) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        width: float = 1.0,
+        encoder_width: float | None = None,
+        decoder_width: float | None = None,
+        depth: float = 1.0,
+    ) -> None:
         """Build the layers.
 
         Args:
             num_classes: number of classes, background included, at least 2.
             width: scales the channels of encoder and decoder, above 0.
+            encoder_width: scales those of the encoder; None is ``width``.
+            decoder_width: scales those of the decoder; None is ``width``.
+            depth: scales the numbers of blocks; each stage keeps at least one.
 
         Raises:
             UsageError: a value outside its range.
@@ -65,10 +75,15 @@ class Network(nn.Module):
         super().__init__()
         if num_classes < 2:
             raise UsageError(f"num_classes is {num_classes}; it must be at least 2.")
-        if not 0 < width <= 4:
-            raise UsageError(f"width is {width}; it must be above 0 and at most 4.")
         self.num_classes = num_classes
         self.width = width
+        self.encoder_width = width if encoder_width is None else encoder_width
+        self.decoder_width = width if decoder_width is None else decoder_width
+        self.depth = depth
+        for name in ("width", "encoder_width", "decoder_width", "depth"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 4:
+                raise UsageError(f"{name} is {quoted(value)}; it must be above 0 and at most 4.")
         mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.pixel_mean, self.pixel_std))
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
@@ -135,6 +150,11 @@ def channels(count: int, width: float, multiple: int = 4) -> int:
     if width == 1.0:
         return count
     return max(multiple, int(count * width / multiple + 0.5) * multiple)
+
+
+def blocks(count: int, depth: float) -> int:
+    """``count`` blocks scaled by ``depth``, rounded, at least one."""
+    return max(1, int(count * depth + 0.5))
 
 
 def create_network(model: str, task: Task, width: float, options: dict[str, Any]) -> Network:

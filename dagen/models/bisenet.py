@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.models.base import Network, channels, upsample
+from dagen.models.base import Network, blocks, channels, upsample
 from dagen.models.layers.blocks import (
     PooledNorm,
     aux_head,
@@ -67,13 +67,13 @@ class ContextPath(nn.Module):
 class _Xception39(ContextPath):
     """64, 128 and 256 channels at strides 8, 16 and 32 (figure 2 and table 1 of the paper)."""
 
-    def __init__(self, width: float, ibn: bool) -> None:
+    def __init__(self, width: float, depth: float, ibn: bool) -> None:
         super().__init__()
         thin, at8, at16, at32 = (channels(count, width) for count in (8, 64, 128, 256))
         self.stem = nn.Sequential(conv_norm_act(3, thin, 3, 2), nn.MaxPool2d(3, 2, 1))
-        self.layer1 = _xception_layer(4, thin, at8, ibn)
-        self.layer2 = _xception_layer(8, at8, at16, ibn)
-        self.layer3 = _xception_layer(4, at16, at32)
+        self.layer1 = _xception_layer(blocks(4, depth), thin, at8, ibn)
+        self.layer2 = _xception_layer(blocks(8, depth), at8, at16, ibn)
+        self.layer3 = _xception_layer(blocks(4, depth), at16, at32)
         self.outputs = (at16, at32)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,6 +128,9 @@ class BiSeNet(Network):
         num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
         ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
+        encoder_width: scales the channels of spatial and context path; None is ``width``.
+        decoder_width: scales those behind the two paths; None is ``width``.
+        depth: scales the numbers of blocks of the context path.
 
     Raises:
         UsageError: a value outside its range.
@@ -144,15 +147,26 @@ class BiSeNet(Network):
     training_only: ClassVar[tuple[str, ...]] = ("aux16", "aux8")
     aux_channels: ClassVar[int] = 128
 
-    def __init__(self, num_classes: int, width: float = 1.0, ibn: bool = False) -> None:
-        super().__init__(num_classes, width)
+    def __init__(
+        self,
+        num_classes: int,
+        width: float = 1.0,
+        ibn: bool = False,
+        encoder_width: float | None = None,
+        decoder_width: float | None = None,
+        depth: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, width, encoder_width, decoder_width, depth)
         check_switch("ibn", ibn)
-        thin, path, aux = (channels(count, width) for count in (64, 128, self.aux_channels))
+        thin, spatial = (channels(count, self.encoder_width) for count in (64, 128))
+        last, path, aux = (
+            channels(count, self.decoder_width) for count in (64, 128, self.aux_channels)
+        )
         self.spatial = nn.Sequential(
             conv_norm_act(3, thin, 7, 2, ibn=ibn),
             conv_norm_act(thin, thin, 3, 2, ibn=ibn),
             conv_norm_act(thin, thin, 3, 2),
-            conv_norm_act(thin, path, 1),
+            conv_norm_act(thin, spatial, 1),
         )
         self.context = self.context_path(ibn)
         at16, at32 = self.context.outputs
@@ -161,16 +175,16 @@ class BiSeNet(Network):
         self.arm16 = _AttentionRefinement(at16, path)
         self.refine32 = conv_norm_act(path, path)
         self.refine16 = conv_norm_act(path, path)
-        self.fusion = _FeatureFusion(2 * path, 2 * path)
-        self.last = conv_norm_act(2 * path, thin)
-        self.head = nn.Conv2d(thin, num_classes, 1)
+        self.fusion = _FeatureFusion(spatial + path, 2 * path)
+        self.last = conv_norm_act(2 * path, last)
+        self.head = nn.Conv2d(last, num_classes, 1)
         self.aux16 = aux_head(path, aux, num_classes)
         self.aux8 = aux_head(path, aux, num_classes)
         initialise(self)
 
     def context_path(self, ibn: bool) -> ContextPath:
         """The encoder of the context path."""
-        return _Xception39(self.width, ibn)
+        return _Xception39(self.encoder_width, self.depth, ibn)
 
     def forward(self, image: Tensor) -> SegOut:
         """See :meth:`Network.forward`."""

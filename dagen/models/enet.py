@@ -20,6 +20,7 @@ Deviations:
 With ``ibn`` the first norm of each branch in the encoder's stages 1 and 2 is IBN.
 """
 
+import itertools
 from typing import ClassVar
 
 import torch
@@ -27,17 +28,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen.errors import UsageError
-from dagen.models.base import Network, channels
-from dagen.models.layers import blocks
+from dagen.models.base import Network, blocks, channels
+from dagen.models.layers.blocks import check_switch, norm
 from dagen.models.layers.unpooling import ArgmaxPool, unpool
 from dagen.types import SegOut
 
+_DILATIONS = (1, 2, 0, 4, 1, 8, 0, 16)
+"""Of the bottlenecks 2.1 to 2.8 of table 1; 0 stands for an asymmetric convolution."""
+
 
 def _branch(
-    first: nn.Module, middle: nn.Module, outputs: int, dropout: float = 0.0, ibn: bool = False
+    first: nn.Conv2d, middle: nn.Module, outputs: int, dropout: float = 0.0, ibn: bool = False
 ) -> nn.Sequential:
     """Project (``first``), convolve (``middle``) and expand to ``outputs`` (figure 2b)."""
-    inner = _inner(outputs)
+    inner = first.out_channels
     return nn.Sequential(
         first,
         _norm(inner, ibn),
@@ -51,12 +55,12 @@ def _branch(
     )
 
 
-def _inner(outputs: int) -> int:
-    return max(1, outputs // 4)
+def _inner(outputs: int, width: float = 1.0) -> int:
+    return max(1, int(outputs // 4 * width))
 
 
 def _norm(width: int, ibn: bool = False) -> nn.Module:
-    return blocks.norm(width, ibn=ibn, eps=1e-3)
+    return norm(width, ibn=ibn, eps=1e-3)
 
 
 def _square(width: int, dilation: int = 1) -> nn.Module:
@@ -90,10 +94,10 @@ class _Bottleneck(nn.Module):
     """Residual bottleneck at one resolution around the convolution ``middle``."""
 
     def __init__(
-        self, width: int, middle: nn.Module, dropout: float = 0.0, ibn: bool = False
+        self, width: int, middle: nn.Module, inner: int, dropout: float = 0.0, ibn: bool = False
     ) -> None:
         super().__init__()
-        project = nn.Conv2d(width, _inner(width), 1, bias=False)
+        project = nn.Conv2d(width, inner, 1, bias=False)
         self.branch = _branch(project, middle, width, dropout, ibn)
         self.act = nn.PReLU(width)
 
@@ -123,9 +127,8 @@ class _Down(nn.Module):
 class _Up(nn.Module):
     """Bottleneck that doubles the resolution; the skip path unpools where the encoder pooled."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, inner: int) -> None:
         super().__init__()
-        inner = _inner(outputs)
         self.skip = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), _norm(outputs))
         project = nn.Conv2d(inputs, inner, 1, bias=False)
         double = nn.ConvTranspose2d(inner, inner, 3, 2, 1, output_padding=1, bias=False)
@@ -152,25 +155,19 @@ def _interpolate(double: nn.ConvTranspose2d) -> None:
     double.weight.copy_(identity * torch.outer(tent, tent))
 
 
-def _context(width: int, dropout: float, ibn: bool = False) -> nn.Sequential:
-    """The eight bottlenecks 2.1 to 2.8 of table 1, which stage 3 repeats."""
+def _context(width: int, count: int, dropout: float, ibn: bool = False) -> nn.Sequential:
+    """The bottlenecks 2.1 to 2.8 of table 1, which stage 3 repeats: the first ``count``."""
     inner = _inner(width)
-    middles = (
-        _square(inner),
-        _square(inner, 2),
-        _asymmetric(inner),
-        _square(inner, 4),
-        _square(inner),
-        _square(inner, 8),
-        _asymmetric(inner),
-        _square(inner, 16),
-    )
-    return nn.Sequential(*(_Bottleneck(width, middle, dropout, ibn) for middle in middles))
+    dilations = itertools.islice(itertools.cycle(_DILATIONS), count)
+    middles = [_square(inner, d) if d else _asymmetric(inner) for d in dilations]
+    return nn.Sequential(*(_Bottleneck(width, middle, inner, dropout, ibn) for middle in middles))
 
 
-def _plain(width: int, depth: int, dropout: float = 0.0, ibn: bool = False) -> nn.Sequential:
-    middles = (_square(_inner(width)) for _ in range(depth))
-    return nn.Sequential(*(_Bottleneck(width, middle, dropout, ibn) for middle in middles))
+def _plain(
+    width: int, count: int, inner: int, dropout: float = 0.0, ibn: bool = False
+) -> nn.Sequential:
+    middles = (_square(inner) for _ in range(count))
+    return nn.Sequential(*(_Bottleneck(width, middle, inner, dropout, ibn) for middle in middles))
 
 
 class ENet(Network):
@@ -181,6 +178,11 @@ class ENet(Network):
         width: scales the channels of encoder and decoder.
         dropout: probability of spatial dropout in stages 2 and 3; a tenth of it in stage 1.
         ibn: IBN in stages 1 and 2 (Pan et al., ECCV 2018).
+        encoder_width: scales the channels of the encoder alone; None is ``width``. The decoder's
+            trunk has as many as the encoder where it unpools, so they are scaled with it.
+        decoder_width: scales the channels inside the decoder's bottlenecks, relative to a trunk of
+            width 1; None is ``width``.
+        depth: scales the numbers of bottlenecks of stages 1 to 5.
 
     Raises:
         UsageError: a value outside its range.
@@ -195,23 +197,33 @@ class ENet(Network):
     training_only: ClassVar[tuple[str, ...]] = ("aux",)
 
     def __init__(
-        self, num_classes: int, width: float = 1.0, dropout: float = 0.1, ibn: bool = False
+        self,
+        num_classes: int,
+        width: float = 1.0,
+        dropout: float = 0.1,
+        ibn: bool = False,
+        encoder_width: float | None = None,
+        decoder_width: float | None = None,
+        depth: float = 1.0,
     ) -> None:
-        super().__init__(num_classes, width)
-        blocks.check_switch("ibn", ibn)
+        super().__init__(num_classes, width, encoder_width, decoder_width, depth)
+        check_switch("ibn", ibn)
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is {dropout}; it must be at least 0 and below 1.")
-        fine, middle, deep = (channels(count, width) for count in (16, 64, 128))
+        fine, middle, deep = (channels(count, self.encoder_width) for count in (16, 64, 128))
+        # Relative to the trunk, so that equal widths give a quarter of its channels.
+        narrow = self.decoder_width / self.encoder_width
+        at4, at2 = _inner(middle, narrow), _inner(fine, narrow)
         self.initial = _Initial(fine)
         self.down1 = _Down(fine, middle, dropout / 10, ibn)
-        self.stage1 = _plain(middle, 4, dropout / 10, ibn)
+        self.stage1 = _plain(middle, blocks(4, depth), _inner(middle), dropout / 10, ibn)
         self.down2 = _Down(middle, deep, dropout, ibn)
-        self.stage2 = _context(deep, dropout, ibn)
-        self.stage3 = _context(deep, dropout)
-        self.up4 = _Up(deep, middle)
-        self.stage4 = _plain(middle, 2)
-        self.up5 = _Up(middle, fine)
-        self.stage5 = _plain(fine, 1)
+        self.stage2 = _context(deep, blocks(8, depth), dropout, ibn)
+        self.stage3 = _context(deep, blocks(8, depth), dropout)
+        self.up4 = _Up(deep, middle, at4)
+        self.stage4 = _plain(middle, blocks(2, depth), at4)
+        self.up5 = _Up(middle, fine, at2)
+        self.stage5 = _plain(fine, blocks(1, depth), at2)
         self.head = nn.ConvTranspose2d(fine, num_classes, 2, 2)
         self.aux = nn.Conv2d(deep, num_classes, 1)
         with torch.no_grad():  # the same classifier at all four places of a window

@@ -21,7 +21,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.models.base import Network, channels, upsample
+from dagen.models.base import Network, blocks, channels, upsample
 from dagen.models.layers.blocks import check_switch, conv_norm_act, initialise
 from dagen.models.layers.resnet import BasicBlock, Block, stage
 from dagen.types import SegOut
@@ -67,6 +67,9 @@ class ICNet(Network):
         num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
         ibn: IBN in the shallow stages (Pan et al., ECCV 2018).
+        encoder_width: scales those of the encoder alone; None is ``width``.
+        decoder_width: scales those of the decoder alone; None is ``width``.
+        depth: scales the numbers of blocks.
 
     Raises:
         UsageError: a value outside its range.
@@ -93,13 +96,23 @@ class ICNet(Network):
     context: ClassVar[int] = 128
     fused: ClassVar[int] = 96
 
-    def __init__(self, num_classes: int, width: float = 1.0, ibn: bool = False) -> None:
-        super().__init__(num_classes, width)
+    def __init__(
+        self,
+        num_classes: int,
+        width: float = 1.0,
+        ibn: bool = False,
+        encoder_width: float | None = None,
+        decoder_width: float | None = None,
+        depth: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, width, encoder_width, decoder_width, depth)
         check_switch("ibn", ibn)
-        first, second, third = self._scaled(self.stem_channels)
-        two, three, four, five = self._scaled(self.stages)
-        thin, light, context, fused = self._scaled((32, 64, self.context, self.fused))
-        block, depths = self.block, self.depths
+        wide, narrow = self.encoder_width, self.decoder_width
+        first, second, third = (channels(count, wide) for count in self.stem_channels)
+        two, three, four, five = (channels(count, wide) for count in self.stages)
+        thin, light = (channels(count, wide) for count in (32, 64))
+        context, fused = (channels(count, narrow) for count in (self.context, self.fused))
+        block, depths = self.block, [blocks(count, depth) for count in self.depths]
 
         self.light = nn.Sequential(
             conv_norm_act(3, thin, 3, 2, ibn=ibn),
@@ -126,9 +139,6 @@ class ICNet(Network):
         self.aux16 = nn.Conv2d(context, num_classes, 1)
         self.aux8 = nn.Conv2d(fused, num_classes, 1)
         initialise(self)
-
-    def _scaled(self, counts: tuple[int, ...]) -> list[int]:
-        return [channels(count, self.width) for count in counts]
 
     def forward(self, image: Tensor) -> SegOut:
         """See :meth:`Network.forward`; ``features`` have stride 8, logits stride 4."""

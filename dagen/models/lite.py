@@ -36,8 +36,12 @@ class Lite(Network):
         width: scales the channels of encoder and decoder.
         block: number of the encoder's last block, 5 to 10 (all at stride 16; from 8 on it has 112
             channels instead of 80).
-        pretrained: start the encoder from ImageNet weights; only with width 1 and without IBN.
+        pretrained: start the encoder from ImageNet weights; only with width and depth 1 and without
+            IBN.
         ibn: IBN in the blocks at strides 4 and 8 (Pan et al., ECCV 2018).
+        encoder_width: scales those of the encoder alone; None is ``width``.
+        decoder_width: scales those of the decoder alone; None is ``width``.
+        depth: scales the encoder's numbers of blocks in each stage, as they are up to ``block``.
 
     Raises:
         UsageError: a value outside its range, or ``pretrained`` at another width or with ``ibn``.
@@ -60,18 +64,23 @@ class Lite(Network):
         block: int = 10,
         pretrained: bool = False,
         ibn: bool = False,
+        encoder_width: float | None = None,
+        decoder_width: float | None = None,
+        depth: float = 1.0,
     ) -> None:
-        super().__init__(num_classes, width)
+        super().__init__(num_classes, width, encoder_width, decoder_width, depth)
         check_switch("ibn", ibn)
-        check_pretrained(pretrained, width, ibn)
+        check_pretrained(pretrained, self.encoder_width, ibn, depth)
         if block not in _BLOCKS or isinstance(block, bool):
             raise UsageError(
                 f"block is {quoted(block)}; it must be a whole number from {_BLOCKS[0]} to "
                 f"{_BLOCKS[-1]}."
             )
-        coarse, middle, fine, last = (channels(count, width) for count in (64, 64, 32, 48))
-        self.encoder = EfficientNetLite(block, width, ibn)
-        self.encoder_maps = ("encoder.blocks.2", "encoder.blocks.4", f"encoder.blocks.{block}")
+        coarse, middle, fine, last = (
+            channels(count, self.decoder_width) for count in (64, 64, 32, 48)
+        )
+        self.encoder = EfficientNetLite(block, self.encoder_width, ibn, depth)
+        self.encoder_maps = tuple(f"encoder.blocks.{self.encoder.ends[s]}" for s in (4, 8, 16))
         at4, at8, at16 = (self.encoder.outputs[stride] for stride in (4, 8, 16))
         self.lateral16 = _conv_norm_act(at16, coarse, 1)
         self.lateral8 = _conv_norm_act(at8, middle, 1)

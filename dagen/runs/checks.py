@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dagen import plugins
+from dagen.datasets.loading import pipelines
 from dagen.errors import UsageError, unknown
 from dagen.models.base import Network
 from dagen.models.layers.pretrained import check_pretrained
@@ -45,7 +46,13 @@ def check_network(config: Config, network: type[Network]) -> None:
             "that can be pretrained; leave it out."
         )
     if network.start is not None and config.init is None:
-        check_pretrained(options.get("pretrained", False), config.width, options.get("ibn", False))
+        own = options.get("encoder_width")
+        check_pretrained(
+            options.get("pretrained", False),
+            config.width if own is None else own,
+            options.get("ibn", False),
+            options.get("depth", 1.0),
+        )
 
 
 def check_target(config: Config, parts: Parts, processes: int) -> None:
@@ -61,7 +68,7 @@ def check_target(config: Config, parts: Parts, processes: int) -> None:
             "is nothing to adapt to; give the data set of another place as tgt, or leave it out."
         )
     names = "+".join(config.method)
-    if "target" in parts.streams and config.tgt is None:
+    if "target" in parts.streams and config.tgt is None and not parts.pretrains:
         raise UsageError(f"{names} needs a target; give --tgt, such as --tgt taco.")
     if parts.needs_checkpoint and config.init is None:
         raise UsageError(
@@ -79,14 +86,14 @@ def check_pretraining(config: Config, parts: Parts) -> None:
     """Check that a run that pre-trains is asked for nothing that needs scores or labels.
 
     Raises:
-        UsageError: it has no target, or a setting that needs scores or labels.
+        UsageError: it has a setting that needs scores or labels, or statistics of labelled images.
     """
     if parts.pretrains is None:
         return
-    if config.tgt is None:
+    if config.batch_norm in ("source", "separate"):
         raise UsageError(
-            f"{parts.pretrains} pre-trains on images of both domains; give --tgt, as in `dagen "
-            f"pretrain --src {config.src} --tgt taco`."
+            f"batch_norm is {config.batch_norm}, and {parts.pretrains} sees all images as the "
+            "target's; leave it out, or write target."
         )
     asked = {
         "score": config.score,
@@ -206,10 +213,50 @@ def check_labels(config: Config, reads_source: bool, processes: int) -> None:
             f"{key} is {config.labelled_batch}; with target_labels half of each process's labelled "
             f"images come from the target: give at least {2 * processes}."
         )
+    if config.source_labels == 0:
+        raise UsageError(
+            "source_labels is 0; give a number of images, or all (a source-free strategy reads "
+            "none anyway)."
+        )
+    if config.source_labels != "all" and not reads_source:
+        raise UsageError(
+            f"source_labels is {config.source_labels}, and {'+'.join(config.method)} uses no label "
+            "of the source; leave it out."
+        )
     if config.rare_class_sampling != "off" and not (reads_source or config.target_labels):
         raise UsageError(
             f"rare_class_sampling draws by label, and {'+'.join(config.method)} uses none; "
             "set it to off, or give target_labels."
+        )
+
+
+def check_augment(config: Config) -> None:
+    """Check that the augmentation can be built, and goes with how windows are drawn.
+
+    Raises:
+        UsageError: a transform does not work, or windows that do not move are drawn by class or
+            magnified.
+    """
+    pipelines.check(config.augment)
+    if not config.random_window and config.rare_class_sampling != "off":
+        raise UsageError(
+            "rare_class_sampling looks for windows that show a class, and random_window is false; "
+            "set one of them otherwise."
+        )
+
+
+def check_loss(config: Config, reads_source: bool) -> None:
+    """Check that a run with a loss of labelled images has some.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if (config.loss != Config.loss or config.loss_options) and not (
+        reads_source or config.target_labels
+    ):
+        raise UsageError(
+            f"loss is {config.loss}, the loss of labelled images, and {'+'.join(config.method)} "
+            "uses none; leave it out."
         )
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
 
+from dagen.datasets.loading.pipelines import Augment
 from dagen.errors import UsageError, unknown
 from dagen.parameters import Fraction, NotNegative, Positive, complaint
 from dagen.runs import recipes, values
@@ -65,9 +66,20 @@ class Config:
         freeze_batch_norm: share of the steps after which the running statistics are frozen, and
             normalise the passes that updated them (see ``dagen.batch_norm``); 1 means never.
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
-        augment: changes drawn for each training image, of every domain: none, ``camera`` (JPEG,
-            blur, noise, shadow), or ``strong`` (turned by up to 25 degrees, colours changed; see
-            ``dagen.datasets.loading.strong``).
+        augment: changes drawn for each training image, of every domain: a pipeline's name
+            (``dagen list augmentations``), names joined by ``+``, or a list of names and of
+            transforms of albumentations with their arguments (see
+            ``dagen.datasets.loading.pipelines``). A table may hold ``transforms``, ``mirror`` and
+            ``random_window``.
+        mirror: whether half of the training images are mirrored.
+        random_window: whether the window of a training image lies at random and is magnified by up
+            to ``zoom``; otherwise it is the largest one in the middle.
+        loss: loss of labelled images: a name (``dagen list losses``), or a sum such as
+            ``cross-entropy+dice``. As a table it has the name and parameters:
+            ``loss = { name = "focal", gamma = 3 }``.
+        loss_options: the parameters of ``loss``, or tables of them by the names of its terms.
+        source_labels: number of the source's training images that are used, or ``all``; see
+            ``dagen.datasets.loading.few_labels`` for their choice.
         target_labels: number of target training images whose labels are used too, or ``all``; see
             ``dagen.datasets.loading.few_labels`` for their choice.
         rare_class_sampling: ``off``, or the temperature at which labelled images are drawn by
@@ -110,7 +122,12 @@ class Config:
     batch_norm: Literal["shared", "source", "target", "separate"] = "target"
     freeze_batch_norm: Fraction = 1.0
     zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
-    augment: Literal["none", "camera", "strong"] = "none"
+    augment: Annotated[Augment, PlainValidator(values.augment)] = "none"
+    mirror: bool = True
+    random_window: bool = True
+    loss: str = "cross-entropy"
+    loss_options: dict[str, Any] = field(default_factory=dict)
+    source_labels: Annotated[int | Literal["all"], PlainValidator(values.images)] = "all"
     target_labels: Annotated[int | Literal["all"], PlainValidator(values.images)] = 0
     rare_class_sampling: Annotated[float | Literal["off"], PlainValidator(values.temperature)] = (
         "off"
@@ -201,6 +218,11 @@ class Config:
 
 
 _LATER = {
+    "source_labels": "all",
+    "mirror": True,
+    "random_window": True,
+    "loss": "cross-entropy",
+    "loss_options": {},
     "source_batch": 0,
     "extra_src": (),
     "extra_tgt": (),
@@ -232,6 +254,7 @@ def from_mapping(settings: Mapping[str, Any]) -> Config:
             given[name] = values.names(name, given[name])
     values.check_parts(given.get("parts", {}))
     values.check_table("model_options", given.get("model_options", {}))
+    given = values.with_augment(values.with_loss(given))
     given, recipe = recipes.expand(given, Config.model)
     given = _with_strategy_defaults(given)
     given = _with_network_defaults(given)

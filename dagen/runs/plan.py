@@ -66,11 +66,15 @@ class Plan:
     def unlabelled(self) -> tuple[tuple[str, ...], ...]:
         """The data sets whose training images are used without labels, by domain.
 
-        Those of the target, and in a run that pre-trains those of the source before them.
+        Those of the target, and in a run that pre-trains those of the source before them; without a
+        target those of the source alone.
         """
         config = self.config
         theirs = () if config.tgt is None else (config.tgt, *config.extra_tgt)
-        return ((config.src, *config.extra_src), theirs) if self.pretrains else (theirs,)
+        if not self.pretrains:
+            return (theirs,)
+        ours = (config.src, *config.extra_src)
+        return (ours, theirs) if theirs else (ours,)
 
     @property
     def held_out(self) -> tuple[str, ...]:
@@ -127,11 +131,15 @@ def plan_run(
         size=config.size,
         seed=config.seed,
         source_images=share - share // 2 if config.target_labels else share,
+        loss=config.loss,
+        loss_options=config.loss_options,
     )
     starts = is_start({"method": config.method})
     checks.check_images(config, network.multiple)
     checks.check_extra_sources(config, reads_source or starts)
     checks.check_labels(config, reads_source, processes)
+    checks.check_loss(config, reads_source)
+    checks.check_augment(config)
     names = config.method
     if config.target_labels and not reads_source and not starts:
         names = (SUPERVISED, *names)  # learns from the target's labels alone

@@ -49,6 +49,8 @@ def load(
         if "." in key:
             table, name = key.split(".", 1)
             table = _ONLY if table == "method" else table
+            if table == "loss" and isinstance(values.get("loss"), str):
+                values["loss"] = {"name": values["loss"]}
             if not isinstance(own := values.setdefault(table, {}), dict):
                 raise UsageError(
                     f"--set {short(key)}: {short(table)} is {quoted(own)}, which has no parameters."

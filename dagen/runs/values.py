@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from dagen.errors import UsageError, quoted, short
+from dagen.datasets.loading.pipelines import Augment, expanded
+from dagen.errors import UsageError, quoted, short, unknown
 
 MANY = 2**31
 """Counts and seeds are below this number."""
@@ -62,6 +64,62 @@ def check_parts(parts: object) -> None:
                 "advent.weight=0.01."
             )
         check_table(name, table)
+
+
+def augment(value: object) -> Augment:
+    """A pipeline's name, names joined by ``+``, or a list of names and transforms."""
+    if isinstance(value, str | list | tuple):
+        found = value if isinstance(value, str) else tuple(value)
+        try:
+            expanded(found)
+        except UsageError as error:
+            raise PydanticCustomError("augment", "{told}", {"told": str(error)}) from None
+        return found
+    raise PydanticCustomError("augment", "write the name of a pipeline, or a list of transforms")
+
+
+def with_augment(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Settings whose ``augment``, if it is a table, is split into the settings that it holds.
+
+    Raises:
+        UsageError: it holds something else, or a value that no file can keep.
+    """
+    found = dict(settings)
+    table = found.get("augment")
+    if isinstance(table, Mapping):
+        names = {"transforms": "augment", "mirror": "mirror", "random_window": "random_window"}
+        for key in table:
+            if key not in names:
+                raise unknown("key of augment", str(key), names)
+        del found["augment"]
+        found |= {names[key]: value for key, value in table.items()}
+    check_table("augment", {"transforms": found.get("augment")})
+    return found
+
+
+def with_loss(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Settings whose ``loss``, if it is a table, is split into ``loss`` and ``loss_options``.
+
+    Raises:
+        UsageError: it is neither a name nor a table with one, or a parameter is no plain value.
+    """
+    found = dict(settings)
+    loss = found.get("loss")
+    if isinstance(loss, Mapping):
+        options: dict[str, Any] = {}
+        for key, value in loss.items():
+            term, dot, name = str(key).partition(".")
+            if dot:  # loss.focal.gamma of a command line
+                options.setdefault(term, {})[name] = value
+            elif term != "name":
+                options[term] = dict(value) if isinstance(value, Mapping) else value
+        found |= {"loss": loss.get("name", "cross-entropy"), "loss_options": options}
+    if not isinstance(found.get("loss", ""), str):
+        raise UsageError(
+            f"loss is {quoted(found['loss'])}; write a name, such as focal, or a table with one."
+        )
+    check_table("loss", found.get("loss_options", {}))
+    return found
 
 
 def check_table(owner: str, table: object) -> None:

@@ -6,7 +6,9 @@ from typing import get_type_hints
 from dagen.api.settings import Settings
 from dagen.runs.config import Config
 
-WIDER = {"extra_src", "extra_tgt", "tgt_weights", "method", "score", "size", "init"}
+WIDER = {
+    "extra_src", "extra_tgt", "tgt_weights", "method", "score", "size", "init", "loss", "augment",
+}  # fmt: skip
 """Fields that may be written in more forms than they are kept in."""
 
 

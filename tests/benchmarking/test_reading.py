@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dagen.benchmarking import reading
+from dagen.benchmarking import keys, reading
 from dagen.benchmarking.execution import check
+from dagen.benchmarking.new import write_new
+from dagen.benchmarking.tables.protocol import MANDATORY
 from dagen.errors import UsageError
 from dagen.runs.config import from_mapping
 from tests.benchmarking.conftest import BASE, GRID, ROWS, Make
@@ -87,6 +89,29 @@ def test_any_setting_can_be_an_axis(make: Make) -> None:
     assert cells[0].axes == {"size": [32, 32], "lr": 0.1}
 
 
+def test_an_axis_may_lie_in_a_table(make: Make) -> None:
+    rows = """
+        [[row]]
+        name = "all"
+        model_options.ibn = true
+        [[row]]
+        name = "one"
+        model_options.dropout = 0.2
+    """
+    grid = "[grid]\nmodel_options.dropout = [0.0, 0.2]\nminent.weight = [0.1]"
+    cells = make(BASE, grid, rows).cells
+    point = {"model_options.dropout": 0.2, "minent.weight": 0.1}
+    assert [(cell.row, cell.config.model_options, cell.axes) for cell in cells] == [
+        ("all", {"dropout": 0.0, "ibn": True}, point | {"model_options.dropout": 0.0}),
+        ("all", {"dropout": 0.2, "ibn": True}, point),
+        ("one", {"dropout": 0.2}, point),
+    ]
+    with pytest.raises(UsageError, match=r"unknown axis 'size\.x'"):
+        make(BASE, "[grid]\nsize.x = [1]", rows)
+    with pytest.raises(UsageError, match=r"is in \[base\] and in \[grid\]"):
+        make(BASE + "model_options.dropout = 0.1", grid, rows)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -115,6 +140,7 @@ def test_any_setting_can_be_an_axis(make: Make) -> None:
         ),
         (dict(base=BASE + "minent = 3"), "minent is a strategy"),
         (dict(grid="[grid"), "not valid TOML"),
+        (dict(base="columns = 3"), "columns is 3; write a list of heads"),
     ],
 )
 def test_a_wrong_file_is_one_clear_line(make: Make, change: dict[str, str], message: str) -> None:
@@ -142,6 +168,21 @@ def test_names_are_looked_up_here_first_and_then_in_the_package(
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "own.toml").write_text(BASE + GRID + ROWS)
     assert reading.find("own") == (Path("benchmarks/own.toml"), Path("benchmarks/results"))
+    (tmp_path / "benchmarks" / "many").mkdir()
+    for name in ("b", "a"):
+        (tmp_path / "benchmarks" / "many" / f"{name}.toml").write_text(BASE + GRID + ROWS)
+    inside = Path("benchmarks/many")
+    assert reading.find("many/a") == (inside / "a.toml", inside / "results")
+    assert [file.stem for file, _ in reading.find_all("many")] == ["a", "b"]
+    assert reading.find_all("own") == [reading.find("own")]
+    with pytest.raises(UsageError, match="a folder of 2 benchmarks; name one of them, such as"):
+        reading.find("many")
+    commands = {"benchmarks/own.toml": "own", "benchmarks/many/a.toml": "many/a"}
+    for file, name in commands.items():
+        for path in (Path(file), tmp_path / file):
+            assert reading.load(path).command == f"dagen benchmark {name}"
+    (tmp_path / "x.toml").write_text(BASE + GRID + ROWS)
+    assert reading.load(tmp_path / "x.toml").command == "dagen benchmark x.toml"
     assert reading.find("x/y.toml") == (Path("x/y.toml"), Path("x/results"))
     with pytest.raises(UsageError, match="did you mean 'baselines'"):
         reading.find("baseline")
@@ -153,8 +194,6 @@ def test_names_are_looked_up_here_first_and_then_in_the_package(
 def test_the_files_that_are_committed_can_be_read(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dagen.benchmarking.tables.protocol import MANDATORY
-
     monkeypatch.chdir(Path(__file__).parents[2])
     found = reading.load(reading.find(name)[0])
     if name == "baselines":
@@ -184,6 +223,21 @@ def test_a_row_that_pre_trains_takes_no_setting_of_scores(make: Make) -> None:
     assert after.needs == (start.name,) and after.config.init == f"run:{start.name}"
     assert (after.config.empty, after.config.candidates) == ("folder", 3)
     check([cells["start"]])
+
+
+def test_the_new_file_can_be_read_and_names_every_key(tmp_path: Path) -> None:
+    path = write_new(str(tmp_path / "mine.toml"))
+    found = reading.load(path)
+    check(found.cells)
+    assert set(MANDATORY) <= set(found.rows) and found.command == "dagen benchmark mine.toml"
+    text = path.read_text()
+    for key in keys.FILE:
+        assert f"{key} = " in text or f"[{key}]" in text
+    live = text.replace("# lr =", "lr =").replace("# columns", "columns")
+    (tmp_path / "all.toml").write_text(live)
+    assert reading.load(tmp_path / "all.toml").columns == ("waste IoU", "MB", "GMAC")
+    with pytest.raises(UsageError, match="is there already"):
+        write_new(str(path))
 
 
 TAUGHT = """

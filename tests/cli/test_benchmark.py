@@ -63,10 +63,36 @@ def test_a_dry_run_shows_every_cell_and_runs_none(
     assert sorted(path.name for path in folder.rglob("*")) == ["benchmarks", "small.toml"]
 
 
+def test_a_new_file_is_written_once_and_can_be_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = dagen(monkeypatch, capsys, "new", "mine")
+    assert code == 0 and "`dagen benchmark mine`" in out
+    code, out, _ = dagen(monkeypatch, capsys, "mine", "--dry-run", "--only", "advent")
+    assert code == 0 and "3 of 3 cells to do" in out
+    code, _, err = dagen(monkeypatch, capsys, "new", "mine")
+    assert code == 2 and "mine.toml is there already" in err
+
+
+def test_a_folder_runs_all_of_its_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "benchmarks" / "many").mkdir()
+    for name in ("a", "b"):
+        (folder / "benchmarks" / "many" / f"{name}.toml").write_text(BASE + GRID + ROWS)
+    run = execution.run_benchmark
+    monkeypatch.setattr(execution, "run_benchmark", lambda *a, **k: run(*a, **k, runner=fake.good))
+    code, out, _ = dagen(monkeypatch, capsys, "many", "--no-track", "--quiet")
+    assert code == 0 and out.count("11 of 11 cells are done.") == 2
+    assert {f.name for f in (folder / "benchmarks/many/results").glob("*.md")} == {"a.md", "b.md"}
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["smal"], "did you mean 'small'"),
+        (["new"], "name the file to write"),
+        (["small", "large"], "one benchmark at a time: 'large' follows small"),
         (["nowhere.toml"], "cannot read nowhere.toml"),
         (["small", "--only", "nothing"], "no cell of small matches 'nothing'"),
     ],

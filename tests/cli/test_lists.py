@@ -5,9 +5,11 @@ import pytest
 from typer.testing import CliRunner
 
 from dagen import cli, plugins
+from dagen.benchmarking import keys
 from dagen.cli.lists import _needs
 from dagen.errors import UsageError
 from dagen.methods.base import Family
+from dagen.runs.keys import of_runs
 from dagen.runs.recipes import all_recipes
 
 
@@ -69,6 +71,15 @@ def test_recipes_show_what_they_stand_for_and_why() -> None:
     for name, recipe in all_recipes().items():
         assert name in flat and recipe.why.split()[0] in flat
         assert f"method={','.join(recipe.settings['method'])}" in flat
+
+
+def test_settings_show_every_key_of_runs_and_grids() -> None:
+    shown = invoke("settings")
+    for key in of_runs():
+        assert f"\n{key.name}" in shown and f"{key.kind}, default {key.default}" in shown
+    for name in (*keys.FILE, *keys.ROW):
+        assert f"\n{name} " in shown
+    assert "``" not in shown and "dagen benchmark new NAME" in shown
 
 
 def test_data_sets_show_the_command_that_gets_them_alone() -> None:

@@ -76,6 +76,20 @@ def _noise(mask: Path) -> None:
     Image.fromarray(noise).save(mask)
 
 
+def test_a_part_of_the_source_is_labelled(runtime: Runtime, data: Path) -> None:
+    def names(**values: object) -> list[str]:
+        feeds = open_feeds(plan_run(small(tgt=None, **values)), runtime.data_root)
+        images = feeds["source"].dataset
+        return [images.name(i) for i in range(len(images))]
+
+    every = names()
+    two, three = names(source_labels=2), names(source_labels=3)
+    assert len(every) == 4 and len(two) == 2 and set(two) < set(three) < set(every)
+    assert names(source_labels=3, seed=1) != three
+    with pytest.raises(UsageError, match="source_labels is 9; resortit has 4"):
+        names(source_labels=9)
+
+
 @pytest.mark.parametrize("rare", ["off", 0.05])
 def test_only_the_chosen_labels_are_read(
     runtime: Runtime, data: Path, tmp_path: Path, rare: object

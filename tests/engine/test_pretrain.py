@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import dagen
+from dagen import plugins
 from dagen.datasets.folder import Folder
 from dagen.engine.build import build_network
 from dagen.engine.run import pretrain, run, run_pair
@@ -75,6 +76,24 @@ def test_half_of_the_images_are_the_sources(runtime: Runtime) -> None:
     assert len(set(ours)) == 4  # of four, one is there twice
 
 
+@pytest.mark.parametrize("method", ["rotation", "inpainting"])
+def test_self_supervision_of_the_source_alone_opens_no_label(
+    method: str, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def label(data: object, index: int) -> None:
+        raise AssertionError("a label was opened")
+
+    monkeypatch.setattr(plugins.get("datasets", "resortit"), "label", label)
+    start = pretrain(small(method=method, tgt=None), runtime)
+    assert start.scores == {} and start.seen == () and start.name.startswith("resortit-bisenet")
+    made, _ = load_deployed(start.model)
+    statistics = [x for k, x in made.deployed().items() if k.endswith("running_mean")]
+    assert all(bool(x.abs().sum() > 0) for x in statistics)
+    monkeypatch.undo()
+    after = run(small(method="supervised", tgt=None, init=str(start.model)), runtime)
+    assert after.scores["resortit"]
+
+
 def test_a_run_starts_from_all_but_the_head(
     runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -124,7 +143,7 @@ def test_it_is_no_network_to_segment_with(runtime: Runtime) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"tgt": None}, "features pre-trains on images of both domains; give --tgt"),
+        ({"batch_norm": "source"}, "batch_norm is source, and features sees all images as"),
         ({"score": ["taco"]}, "score is given, and features opens no label and is not scored"),
         ({"target_labels": 2}, "target_labels is given, and features"),
         ({"candidates": 3}, "candidates is given, and features"),

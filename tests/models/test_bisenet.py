@@ -64,6 +64,8 @@ def test_pretrained_weights_make_the_context_path_torchvisions_resnet18(
 def test_pretrained_weights_fit_width_1_only() -> None:
     with pytest.raises(UsageError, match=r"width is 0\.5 with pretrained"):
         BiSeNetResNet18(3, width=0.5, pretrained=True)
+    with pytest.raises(UsageError, match="depth is 2 with pretrained"):
+        BiSeNetResNet18(3, depth=2, pretrained=True)
 
 
 def test_the_file_is_torchvisions() -> None:

@@ -139,6 +139,41 @@ def test_width_scales_encoder_and_decoder(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_encoder_decoder_and_depth_are_scaled_by_themselves(name: str) -> None:
+    kind = plugins.get("models", name)
+
+    def shapes(**sizes: float) -> dict[str, torch.Size]:
+        with torch.device("meta"):
+            return {k: x.shape for k, x in kind(CLASSES, **sizes).deployed().items()}
+
+    def total(**sizes: float) -> int:
+        return sum(shape.numel() for shape in shapes(**sizes).values())
+
+    plain = total()
+    assert shapes(encoder_width=0.5, decoder_width=0.5) == shapes(width=0.5)
+    assert shapes(width=0.5, encoder_width=1, decoder_width=1) == shapes()
+    encoder, decoder = total(encoder_width=0.5), total(decoder_width=0.5)
+    assert total(width=0.5) < min(encoder, decoder) and max(encoder, decoder) < plain
+    assert total(depth=0.5) < plain < total(depth=2)
+    first = next(iter(shapes()))
+    assert shapes(decoder_width=0.5)[first] == shapes()[first]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "sizes", [{"encoder_width": 0.3}, {"decoder_width": 0.3}, {"depth": 0.1}, {"depth": 1.5}]
+)
+def test_networks_of_other_sizes_keep_their_outputs(name: str, sizes: dict[str, float]) -> None:
+    network = plugins.get("models", name)(CLASSES, width=0.25, **sizes).eval()
+    assert set(network.taps) <= {key for key, _ in network.named_modules()}
+    with torch.no_grad(), outputs_of(network, network.encoder_maps) as found:
+        out = network(images(1))
+    assert out.logits.shape == (1, CLASSES, 64 // network.stride, 96 // network.stride)
+    assert out.features.shape[1] == network.feature_channels
+    assert len(found) == len(network.encoder_maps)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_very_slim_networks_still_run(name: str) -> None:
     network = plugins.get("models", name)(2, width=0.05)
     assert network.train()(images(2, 32, 32)).logits.shape[1] == 2
@@ -151,6 +186,10 @@ def test_values_outside_their_range_are_refused(name: str) -> None:
         build(1)
     with pytest.raises(UsageError, match="width is 0"):
         build(2, width=0)
+    for key in ("encoder_width", "decoder_width", "depth"):
+        for value in (0, 5, True, "wide"):
+            with pytest.raises(UsageError, match=f"{key} is .*; it must be above 0"):
+                build(2, **{key: value})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,8 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from dagen.errors import UsageError
+from dagen.runs.config import from_mapping
+from dagen.runs.plan import plan_run
 from dagen.runs.reading import load
 
 
@@ -40,3 +43,36 @@ def test_broken_toml_is_one_line(tmp_path: Path) -> None:
         load(tmp_path / "missing.toml")
     with pytest.raises(UsageError, match="key=value"):
         load(sets=["lr"])
+
+
+def test_a_loss_is_a_name_or_a_table_and_set_adds_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('[loss]\nname = "focal+dice"\nfocal.gamma = 1.0\n')
+    config = load(file)
+    assert (config.loss, config.loss_options) == ("focal+dice", {"focal": {"gamma": 1.0}})
+    config = load(file, ["loss.dice.factor=0.5", "loss.focal.gamma=3"])
+    assert config.loss_options == {"focal": {"gamma": 3}, "dice": {"factor": 0.5}}
+    config = load(None, ["loss.gamma=3"], {"loss": "focal"})
+    assert (config.loss, config.loss_options) == ("focal", {"gamma": 3})
+    assert load(file, [], {"loss": "dice"}).loss_options == {}  # a flag replaces the table
+    assert from_mapping(config.to_dict()) == config
+    assert "loss" not in from_mapping({}).to_dict()  # old runs keep their names
+    assert config.source_only().loss_options == {"gamma": 3}  # the baseline learns alike
+    with pytest.raises(UsageError, match="loss is 3; write a name"):
+        from_mapping({"loss": 3})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "focall"}, "unknown loss 'focall'; did you mean 'focal'"),
+        ({"loss": {"name": "focal", "gama": 1}}, "did you mean 'gamma'"),
+        ({"loss": "dice", "parts": {"supervised": {"loss": "focal"}}}, "leave the second out"),
+        ({"loss": "dice", "parts": {"supervised": {"class_weights": "enet"}}}, "class_weights is"),
+        ({"loss": {"name": "weighted", "weights": [1, 2]}}, "for each of the 5 classes"),
+        ({"source_labels": 0}, "source_labels is 0; give a number"),
+    ],
+)
+def test_a_wrong_loss_is_refused_before_the_run(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        plan_run(from_mapping({"src": "resortit-synth", **settings}))

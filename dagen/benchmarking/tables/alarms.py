@@ -12,8 +12,12 @@ from dagen.benchmarking.tables.tables import Value, in_percent
 
 def share(records: Sequence[Record]) -> Value:
     """The mean share of false alarms, in per cent; a dash if they were not measured."""
-    known = (None if r.false_alarms is None else r.false_alarms.share for r in records)
-    return in_percent(estimate(known), 2)
+    return in_percent(estimate(map(of, records)), 2)
+
+
+def of(record: Record) -> float | None:
+    """The share of false alarms of one run; None if they were not measured."""
+    return None if record.false_alarms is None else record.false_alarms.share
 
 
 def scenes(rows: Rows) -> list[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from dagen.benchmarking.tables import alarms, protocol
+from dagen.benchmarking.tables import alarms, paired, protocol
+from dagen.benchmarking.tables.alike import check_alike
+from dagen.benchmarking.tables.paired import BySeed
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY, Rows
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.statistics import (
     Estimate,
-    clearly_differ,
     estimate,
     gap_closed,
     gap_spread,
@@ -69,18 +70,28 @@ class Section:
         tops = [row for row in CEILINGS if row in self.rows]
         return max(tops, key=lambda row: self.headline_of(row).mean, default=None)
 
+    def seeds_of(self, row: str) -> BySeed:
+        """The headline score of a row's runs by seed."""
+        return by_seed(self.rows[row], lambda record: record.score(self.headline))
+
     def by_seed(self, *names: str) -> list[tuple[float, ...]]:
         """The headline scores of some rows, for each seed that all of them have."""
-        known = [
-            {r.seed: v for r in self.rows[n] if (v := r.score(self.headline)) is not None}
-            for n in names
-        ]
+        known = [self.seeds_of(name) for name in names]
         seeds = sorted(set.intersection(*(set(one) for one in known)))
         return [tuple(one[seed] for one in known) for seed in seeds]
 
 
+def by_seed(records: Iterable[Record], figure: Callable[[Record], float | None]) -> BySeed:
+    """A figure of some runs by their seeds, where it is defined."""
+    return {r.seed: value for r in records if (value := figure(r)) is not None}
+
+
 def sections(records: Iterable[Record]) -> list[Section]:
-    """One section for each network, task and point on the other axes."""
+    """One section for each network, task and point on the other axes.
+
+    Raises:
+        DagenError: the runs of a row differ in more than the seed.
+    """
     groups: dict[tuple[str, ...], dict[str, list[Record]]] = {}
     records = list(records)
     for record in records:
@@ -89,6 +100,9 @@ def sections(records: Iterable[Record]) -> list[Section]:
         extra = ", ".join(f"{name} {value}" for name, value in sorted(record.axes.items()))
         key = (record.task, record.model, record.source, record.domain, extra)
         groups.setdefault(key, {}).setdefault(record.row, []).append(record)
+    for (task, model, *_, extra), rows in groups.items():
+        for row, runs in rows.items():
+            check_alike(runs, "/".join(filter(None, [row, model, task, extra])))
     scored = [record for record in records if record.as_it_comes]
     return [_section(key, rows, scored) for key, rows in groups.items()]
 
@@ -129,7 +143,7 @@ def table(section: Section) -> Table:
         name = f"{row}*" if row in other else row
         rows.append([name, *(column.value(row, records) for column in columns)])
     for i, column in enumerate(columns, 1):
-        _mark_best(rows, i, column.better, list(section.rows))
+        paired.mark_best(rows, i, column.better, _rivals(section, column))
     for row, records in section.references.items():
         rows.append([row, *(column.value(row, records) for column in columns)])
     return Table(
@@ -148,11 +162,21 @@ class Column:
         head: name of the column.
         value: computes the entry of a row, a number or a text.
         better: 1 if more is better, -1 if less is, 0 if neither.
+        figure: the figure of one run by which the rows compete; needed if one is better.
     """
 
     head: str
     value: Callable[[str, Sequence[Record]], Value | str]
     better: int = 0
+    figure: Callable[[Record], float | None] = lambda record: None
+
+
+def _rivals(section: Section, column: Column) -> list[BySeed | None]:
+    """What the rows compete with; ceilings do not compete."""
+    return [
+        None if row in CEILINGS else by_seed(records, column.figure)
+        for row, records in section.rows.items()
+    ]
 
 
 def _columns(section: Section) -> list[Column]:
@@ -162,11 +186,18 @@ def _columns(section: Section) -> list[Column]:
         columns.append(_score(figure, None, 1, first.task))
         if figure == section.headline:
             columns.append(
-                Column("gap closed", lambda row, _: in_percent(_gap(section, row), 0), 1)
+                Column(
+                    "gap closed",
+                    lambda row, _: in_percent(_gap(section, row), 0),
+                    better=int(section.ceiling is not None),
+                    figure=columns[-1].figure,
+                )
             )
     columns += [_score("pixel_accuracy", None, 0, first.task), _score("ece", None, -1, first.task)]
     if section.background:
-        columns.append(Column("false alarms", lambda _, records: alarms.share(records), -1))
+        columns.append(
+            Column("false alarms", lambda _, records: alarms.share(records), -1, alarms.of)
+        )
     if first.source != first.domain:
         columns.append(_score(section.headline, first.source, 0, first.task))
     every = [*section.rows.values(), *section.references.values()]
@@ -210,7 +241,8 @@ def _score(figure: str, dataset: str | None, better: int, task: str) -> Column:
     def value(row: str, records: Sequence[Record]) -> Value:
         return in_percent(_mean(records, figure, dataset))
 
-    return Column(f"{plain_name(dataset)} {name}" if dataset else name, value, better)
+    head = f"{plain_name(dataset)} {name}" if dataset else name
+    return Column(head, value, better, lambda record: record.score(figure, dataset))
 
 
 def _mean(records: Sequence[Record], figure: str, dataset: str | None = None) -> Estimate:
@@ -231,26 +263,6 @@ def _seeds(records: Sequence[Record]) -> Value:
     return Value(math.nan if records[0].as_it_comes else len(records), digits=0)
 
 
-def _mark_best(
-    rows: list[list[str | Value]], column: int, better: int, names: Sequence[str]
-) -> None:
-    """Mark the best entry as bold; ceilings do not compete, and a single row is not marked."""
-    rivals = {
-        i: entry.mean
-        for i, (name, row) in enumerate(zip(names, rows, strict=True))
-        if name not in CEILINGS
-        and isinstance(entry := row[column], Value)
-        and not math.isnan(entry.mean)
-    }
-    if not better or len(rivals) < 2:
-        return
-    best = max(better * mean for mean in rivals.values())
-    for i, mean in rivals.items():
-        entry = rows[i][column]
-        if better * mean == best and isinstance(entry, Value):
-            rows[i][column] = replace(entry, best=True)
-
-
 def _notes(section: Section, budget: str) -> Iterable[str]:
     first = section.first
     many = any(len(records) > 1 for records in section.rows.values())
@@ -265,9 +277,7 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
         yield f"Not trained here, and no rival: {', '.join(section.references)}."
     if (chosen := protocol.checkpoints(section.rows)) is not None:
         yield chosen
-    if first.target is None:
-        return
-    if (absent := protocol.missing_rows(section.rows)) is not None:
+    if _adapts(section) and (absent := protocol.missing_rows(section.rows)) is not None:
         yield absent
     if SOURCE_ONLY in section.rows and section.ceiling is not None:
         if all(gap is None for gap in section.gaps.values()):
@@ -280,22 +290,15 @@ def _notes(section: Section, budget: str) -> Iterable[str]:
     yield from _differences(section)
 
 
-def _differences(section: Section) -> Iterable[str]:
-    """What a paired test over the seeds says; nothing with a single seed."""
-    rivals = [row for row in section.rows if row not in CEILINGS]
-    if len(rivals) < 2 or len(section.by_seed(*rivals[:2])) < 2:
-        return
-    best, *others = rivals
-    level = [row for row in others if not _clear(section, best, row)]
-    told = f"not clearly behind {best}: {', '.join(level)}" if level else f"{best} is clearly ahead"
-    if SOURCE_ONLY in others:
-        above = [r for r in rivals if r != SOURCE_ONLY and _clear(section, r, SOURCE_ONLY)]
-        told += f"; clearly different from source-only: {', '.join(above) or 'no row'}"
-    yield (
-        f"Differences in {section.headline_title} are clear if a paired t-test over the "
-        f"seeds says so (p < 0.05): {told}."
+def _adapts(section: Section) -> bool:
+    """Whether any row is adapted to the target, so that there has to be a whole comparison."""
+    runs = (record for records in section.rows.values() for record in records)
+    return section.first.target is not None and any(
+        "tgt" not in r.config or r.config["tgt"] for r in runs
     )
 
 
-def _clear(section: Section, one: str, other: str) -> bool:
-    return clearly_differ([(a, b) for a, b in section.by_seed(one, other)])
+def _differences(section: Section) -> Iterable[str]:
+    """What a paired test over the seeds says; nothing with a single seed."""
+    rivals = {row: section.seeds_of(row) for row in section.rows if row not in CEILINGS}
+    return paired.told(section.headline_title, rivals, SOURCE_ONLY)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from dagen.benchmarking.tables.statistics import Estimate
 from dagen.runs.figures import MISSING
@@ -50,19 +51,31 @@ def in_percent(found: Estimate | float | None, digits: int = 1) -> Value:
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose first column is text.
+    """A table whose first columns are text and name its rows.
 
     Attributes:
         title: title above the table.
-        columns: the heads, the first column's included.
+        columns: the heads, those of the first columns included.
         rows: rows with as many entries as there are columns.
         notes: sentences below the table.
+        labels: number of columns that name a row.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | Value, ...], ...]
     notes: tuple[str, ...] = ()
+    labels: int = 1
+
+    def chosen(self, heads: Sequence[str]) -> Table:
+        """The table with the columns that name its rows and those of these heads, in this order."""
+        places = [*range(self.labels)]
+        places += [self.columns.index(head) for head in heads if head in self.columns]
+        return replace(
+            self,
+            columns=tuple(self.columns[i] for i in places),
+            rows=tuple(tuple(row[i] for i in places) for row in self.rows),
+        )
 
 
 def markdown(table: Table) -> str:
@@ -77,7 +90,7 @@ def markdown(table: Table) -> str:
         f"### {table.title}",
         "",
         _bar(column.replace("|", "\\|") for column in table.columns),
-        "|---|" + "---:|" * (len(table.columns) - 1),
+        "|" + "---|" * table.labels + "---:|" * (len(table.columns) - table.labels),
         *(_bar(map(shown, row)) for row in table.rows),
         "",
         *(f"- {note}" for note in table.notes),
@@ -96,8 +109,13 @@ _LATEX = {
 }  # fmt: skip
 
 
-def latex(table: Table) -> str:
-    """A ``table`` with booktabs rules; the notes are part of the caption."""
+def latex(table: Table, name: str = "table") -> str:
+    """A ``table`` with booktabs rules, a short caption and a label; the notes are comments above.
+
+    Args:
+        table: the table.
+        name: the label is ``tab:<name>-<title>``, in small letters and with hyphens.
+    """
 
     def plain(text: str) -> str:
         return "".join(_LATEX.get(letter, letter) for letter in text)
@@ -106,17 +124,24 @@ def latex(table: Table) -> str:
         text = plain(entry if isinstance(entry, str) else entry.text())
         return rf"\textbf{{{text}}}" if isinstance(entry, Value) and entry.best else text
 
-    rows = [" & ".join(map(shown, row)) + r" \\" for row in table.rows]
-    caption = " ".join([f"{table.title}.", *table.notes])
+    values = [entry for row in table.rows for entry in row if isinstance(entry, Value)]
+    seeds = sorted({value.count for value in values if value.spread is not None})
+    caption = f"{table.title}."
+    if seeds:
+        count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+        caption += f" Mean over {count} seeds ± half of the 95 % t-interval."
+    label = re.sub(r"[^a-z0-9]+", "-", f"{name}-{table.title}".lower()).strip("-")
     lines = [
+        *(f"% {note}" for note in table.notes),
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{plain(caption)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+        rf"\label{{tab:{label}}}",
+        rf"\begin{{tabular}}{{{'l' * table.labels}{'r' * (len(table.columns) - table.labels)}}}",
         r"\toprule",
         " & ".join(map(plain, table.columns)) + r" \\",
         r"\midrule",
-        *rows,
+        *(" & ".join(map(shown, row)) + r" \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
@@ -131,10 +156,13 @@ def as_csv(tables: Iterable[Table]) -> str:
     writer.writerow(["table", "row", "column", "value", "interval95", "n"])
     for table in tables:
         for row in table.rows:
-            for column, entry in zip(table.columns[1:], row[1:], strict=True):
+            name = ", ".join(str(entry) for entry in row[: table.labels] if entry)
+            for column, entry in zip(
+                table.columns[table.labels :], row[table.labels :], strict=True
+            ):
                 if isinstance(entry, Value) and not math.isnan(entry.mean):
                     spread = "" if entry.spread is None else repr(entry.spread)
                     writer.writerow(
-                        [table.title, row[0], column, repr(entry.mean), spread, entry.count]
+                        [table.title, name, column, repr(entry.mean), spread, entry.count]
                     )
     return file.getvalue()

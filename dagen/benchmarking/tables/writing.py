@@ -8,10 +8,42 @@ from pathlib import Path
 from dagen.benchmarking.tables import baselines, comparison, figure, protocol, validators
 from dagen.benchmarking.tables.records import Record, save_if_new
 from dagen.benchmarking.tables.tables import Table, as_csv, latex, markdown
+from dagen.errors import unknown
+from dagen.runs.starts import is_start
+
+
+def tables_of(records: Sequence[Record]) -> list[Table]:
+    """The tables of a benchmark.
+
+    Without a target they are those of the course project, for the tasks that have one.
+
+    Raises:
+        DagenError: runs that would be averaged differ in more than the seed.
+    """
+    known, others = _by_form(records)
+    sections = comparison.sections(others)
+    tables = baselines.tables(known) + [comparison.table(section) for section in sections]
+    return tables + [found for s in sections if (found := validators.table(s)) is not None]
+
+
+def _by_form(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Those of tables in the form of the course project, and the others; no run that pre-trains."""
+    records = [record for record in records if not is_start(record.config)]
+    alone = not any(record.target for record in records)
+    known = [r for r in records if alone and r.task in baselines.TASKS]
+    return known, [r for r in records if not alone or r.task not in baselines.TASKS]
 
 
 def write(
-    folder: Path, name: str, records: Sequence[Record], title: str, note: str, cells: int
+    folder: Path,
+    name: str,
+    records: Sequence[Record],
+    title: str,
+    note: str,
+    cells: int,
+    *,
+    command: str | None = None,
+    columns: Sequence[str] = (),
 ) -> list[Path]:
     """Write those of ``<name>.md``, ``.tex``, ``.csv`` and ``.png`` that have changed.
 
@@ -22,28 +54,28 @@ def write(
         title: title above the tables.
         note: paragraph below the title.
         cells: number of cells of the benchmark, done or not.
+        command: the command that makes the results again; None is that of a benchmark in
+            ``benchmarks/``.
+        columns: heads of the columns of the LaTeX tables; none means all.
 
     Returns:
         The files; none without records.
 
     Raises:
-        DagenError: a file cannot be written.
+        UsageError: no table has one of ``columns``.
+        DagenError: a file cannot be written, or runs that would be averaged differ in more than
+            the seed.
     """
-    if not records:
+    known, others = _by_form(records)
+    if not known and not others:
         return []
-    adapted = any(record.target for record in records)
-    sections = comparison.sections(records)
-    if adapted:
-        tables = [comparison.table(section) for section in sections]
-        tables += [found for s in sections if (found := validators.table(s)) is not None]
-    else:
-        tables = baselines.tables(records)
-    picture = figure.draw(sections)
+    tables = tables_of(records)
+    remarks = _remarks(command or f"dagen benchmark {name}", records, cells)
     contents = {
-        ".md": _page(name, title, note, tables, _remarks(name, records, cells)).encode(),
-        ".tex": "\n".join(map(latex, tables)).encode(),
+        ".md": _page(name, title, note, tables, remarks).encode(),
+        ".tex": "\n".join(latex(one, name) for one in _chosen(tables, columns)).encode(),
         ".csv": as_csv(tables).encode(),
-        ".png": picture,
+        ".png": figure.draw([*baselines.panels(known), *comparison.sections(others)]),
     }
     paths = []
     for suffix, content in contents.items():
@@ -53,13 +85,24 @@ def write(
     return paths
 
 
+def _chosen(tables: Sequence[Table], columns: Sequence[str]) -> Sequence[Table]:
+    """The tables with these columns; those that have none of them are left out."""
+    if not columns:
+        return tables
+    heads = dict.fromkeys(head for table in tables for head in table.columns[table.labels :])
+    for column in columns:
+        if column not in heads:
+            raise unknown("column", column, heads)
+    return [table.chosen(columns) for table in tables if {*columns} & {*table.columns}]
+
+
 def _page(name: str, title: str, note: str, tables: Sequence[Table], remarks: list[str]) -> str:
     parts = [f"# {title}", note, *map(markdown, tables), f"![{title}]({name}.png)", *remarks]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-def _remarks(name: str, records: Sequence[Record], cells: int) -> list[str]:
-    remarks = [f"Remake it: `dagen benchmark {name}`. {protocol.provenance(records)}"]
+def _remarks(command: str, records: Sequence[Record], cells: int) -> list[str]:
+    remarks = [f"Remake it: `{command}`. {protocol.provenance(records)}"]
     done = sum(not record.as_it_comes for record in records)
     if done < cells:
         remarks.insert(0, f"**Not complete**: {done} of {cells} cells are done.")

@@ -12,7 +12,7 @@ grow: the target's are the last rows of the source view. Without a source they f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -25,6 +25,7 @@ from torch.utils.data import Dataset as TorchDataset
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import transforms
 from dagen.datasets.loading.pasting import Paster, blank
+from dagen.datasets.loading.pipelines import Augment, pipeline
 from dagen.datasets.loading.rare_classes import RareClasses
 from dagen.datasets.loading.strong import Strong
 from dagen.datasets.loading.transforms import Window, label_tensor, map_tensor, to_tensor
@@ -41,6 +42,7 @@ _CROP: dict[Stream, int] = {"source": 2, "target": 3, "labelled": 5}
 _CLASS: dict[Stream, int] = {"source": 6, "target": 7, "labelled": 8}
 _STRONG: dict[Stream, int] = {"source": 9, "target": 10, "labelled": 11}
 _PASTE = 12
+_PIPELINE: dict[Stream, int] = {"source": 13, "target": 14, "labelled": 15}
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,12 @@ class Sampling:
     batch: int
     zoom: float
     seed: int
-    augment: str = "none"
+    augment: Augment = "none"
     rank: int = 0
     world: int = 1
     source_batch: int = 0
+    mirror: bool = True
+    random_window: bool = True
 
 
 class Steps(TorchDataset[Batch]):
@@ -146,13 +150,21 @@ class Steps(TorchDataset[Batch]):
         if feed.rare is not None:
             drawn, index = feed.rare.draw(_generator(how.seed, _CLASS[stream], k))
             image = dataset.image(index)
-            window, label, draw = feed.rare.window(dataset.label(index), drawn, geometry, draws)
+            whole_label = dataset.label(index)
+            window, label, draw = feed.rare.window(whole_label, drawn, geometry, draws)
+            if window.mirrored and not how.mirror:
+                window = replace(window, mirrored=False)
+                label = window.label(whole_label)
         else:
             count, draw = len(dataset), draws(0)
             index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
             scene = None if paster is None else paster.scene(pasting)
             image = dataset.image(index) if scene is None else scene.image
             window = Window.draw(image.shape, *geometry, draw)
+            if not how.random_window:
+                window = Window.centre(image.shape, how.size, mirrored=window.mirrored)
+            if not how.mirror:
+                window = replace(window, mirrored=False)
             label = window.label(dataset.label(index)) if feed.labelled else None
         cut = window.image(image)
         maps = {}
@@ -169,6 +181,11 @@ class Steps(TorchDataset[Batch]):
             cut = change.coloured(change.turned(cut))
             label = None if label is None else change.turned(label, "nearest")
             maps = {n: change.turned(m, feed.maps[n].resized) for n, m in maps.items()}
+        elif how.augment != "none":
+            change_all = pipeline(how.augment)
+            seeds = _generator(how.seed, _PIPELINE[stream], k).integers(2**31, size=len(change_all))
+            resized = {name: kind.resized for name, kind in feed.maps.items()}
+            cut, label, maps = change_all(cut, label, maps, resized, seeds.tolist())
         return _Sample(index if scene is None else scene.index, cut, label, maps)
 
 

@@ -1,4 +1,4 @@
-"""The choice of labelled target images when only a few are labelled (``target_labels``).
+"""The choice of labelled images when only a few are used (``target_labels``, ``source_labels``).
 
 The rule uses only what a person has before labelling: file names and the run's seed, but no label,
 no image and no other split. The images that have a label are sorted by SHA-256 over
@@ -25,27 +25,34 @@ from dagen.errors import DataError, UsageError
 logger = logging.getLogger("dagen")
 
 
-def choose(dataset: Dataset, count: int | Literal["all"], seed: int, title: str) -> Subset:
+def choose(
+    dataset: Dataset,
+    count: int | Literal["all"],
+    seed: int,
+    title: str,
+    setting: str = "target_labels",
+) -> Subset:
     """The images of ``dataset`` whose labels may be used; opens none of them.
 
     Args:
-        dataset: the target's training images.
+        dataset: the training images.
         count: number of images, at least 1.
         seed: the run's seed.
         title: the data set's name, for errors.
+        setting: the setting that says how many, for errors.
 
     Raises:
         DataError: the data set has no labels.
         UsageError: fewer of its images than ``count`` have a label.
     """
     if not dataset.has_labels:
-        raise DataError(f"target_labels is {count}, but {title} has no labels here: add them.")
+        raise DataError(f"{setting} is {count}, but {title} has no labels here: add them.")
     labelled = dataset.labelled
     if count == "all":
         return Subset(dataset, labelled)
     if count > len(labelled):
         raise UsageError(
-            f"target_labels is {count}; {title} has {len(labelled)} training images with labels: "
+            f"{setting} is {count}; {title} has {len(labelled)} training images with labels: "
             f"give at most {len(labelled)}, or all."
         )
 

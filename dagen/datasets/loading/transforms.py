@@ -114,6 +114,18 @@ class Window:
         mirrored = bool(draw.random() < 0.5)
         return cls(slice(top, top + rows), slice(left, left + columns), mirrored, size)
 
+    @classmethod
+    def centre(
+        cls, shape: tuple[int, ...], size: tuple[int, int], *, mirrored: bool = False
+    ) -> Window:
+        """The largest window with the aspect of ``size``, in the middle of the image."""
+        height, width = shape[:2]
+        scale = max(size[0] / height, size[1] / width)
+        rows = min(height, max(1, round(size[0] / scale)))
+        columns = min(width, max(1, round(size[1] / scale)))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return cls(slice(top, top + rows), slice(left, left + columns), mirrored, size)
+
     def image(self, image: Image) -> Image:
         """The window of ``image``; see :func:`resize`."""
         return self._turned(resize(self._cut(image), self.size))

@@ -19,7 +19,7 @@ Parameters carry the names of the file with the weights, without its underscores
 
 from torch import Tensor, nn
 
-from dagen.models.base import channels
+from dagen.models.base import blocks, channels
 from dagen.models.layers.blocks import norm
 
 EPS = 1e-3
@@ -117,15 +117,19 @@ class EfficientNetLite(nn.Module):
     """The stem and the blocks up to one of them.
 
     Args:
-        last: number of the last block, 0 to 15.
+        last: number of the last block at depth 1, 0 to 15.
         width: scales the channels.
         ibn: IBN in the blocks at strides 4 and 8.
+        depth: scales the numbers of blocks that each stage then has, at least one.
 
     Attributes:
         outputs: channels of the last map at each stride, by stride.
+        ends: number of the last block at each stride, by stride.
     """
 
-    def __init__(self, last: int, width: float = 1.0, ibn: bool = False) -> None:
+    def __init__(
+        self, last: int, width: float = 1.0, ibn: bool = False, depth: float = 1.0
+    ) -> None:
         super().__init__()
         size = channels(_STEM, width)
         self.conv_stem = same_conv(3, size, 3, 2)
@@ -133,14 +137,18 @@ class EfficientNetLite(nn.Module):
         self.act = nn.ReLU6()
         self.blocks = nn.ModuleList()
         self.outputs: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         self._strides: list[int] = []
-        reached = 2
+        reached, left = 2, last + 1
         for count, kernel, stride, expansion, base in _STAGES:
+            kept = min(count, left)
+            left -= kept
+            if not kept:
+                return
             reached *= stride
-            for number in range(count):
-                if len(self.blocks) > last:
-                    return
+            for number in range(blocks(kept, depth)):
                 out = channels(base, width)
+                self.ends[reached] = len(self.blocks)
                 self.blocks.append(
                     InvertedResidual(
                         size,

@@ -127,17 +127,29 @@ RESNET18 = Pretrained(
 )
 
 
-def check_pretrained(pretrained: object, width: float, ibn: bool) -> None:
+def check_pretrained(pretrained: object, width: float, ibn: bool, depth: float = 1.0) -> None:
     """Refuse a pretrained start of an encoder whose layers differ from the trained ones.
 
+    Args:
+        pretrained: whether the start is pretrained.
+        width: of the encoder.
+        ibn: whether it has IBN.
+        depth: of the encoder.
+
     Raises:
-        UsageError: ``pretrained`` is not true or false, or comes with another width or with IBN.
+        UsageError: ``pretrained`` is not true or false, or comes with another width or depth or
+            with IBN.
     """
     if not isinstance(pretrained, bool):
         raise UsageError(f"pretrained is {quoted(pretrained)}; it must be true or false.")
     if pretrained and width != 1.0:
         raise UsageError(
             f"width is {width:g} with pretrained; ImageNet weights exist for width 1 only: start "
+            f"from scratch with {SCRATCH}."
+        )
+    if pretrained and depth != 1.0:
+        raise UsageError(
+            f"depth is {depth:g} with pretrained; ImageNet weights exist for depth 1 only: start "
             f"from scratch with {SCRATCH}."
         )
     if pretrained and ibn:

@@ -81,7 +81,7 @@ def stage(
 
     Args:
         block: :class:`BasicBlock` or :class:`Bottleneck`.
-        depth: number of blocks.
+        depth: number of blocks; with 0 the input is the output.
         inputs: channels in.
         outputs: channels out; a bottleneck works inside with a quarter of them.
         stride: stride of the first block.
@@ -89,7 +89,7 @@ def stage(
         ibn: whether the first norm of each block is IBN.
     """
     inner = max(1, outputs // block.expansion)
-    sizes: Sequence[int] = (inputs, *[outputs] * (depth - 1))
+    sizes: Sequence[int] = (inputs, *[outputs] * (depth - 1))[:depth]
     return nn.Sequential(
         *(
             block(size, inner, outputs, stride if number == 0 else 1, dilation, ibn)

@@ -8,7 +8,16 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from sitepages import benchmarks, commands, feature_space, networks, strategies, validators
+from sitepages import (
+    benchmarks,
+    commands,
+    feature_space,
+    losses,
+    networks,
+    settings,
+    strategies,
+    validators,
+)
 from sitepages import datasets as data_sets
 from sitepages.results import read_all
 from sitepages.writing import Site
@@ -25,9 +34,11 @@ def generate(app: Sphinx) -> None:
     networks.write(site, results)
     data_sets.write(site, results)
     validators.write(site)
+    losses.write(site)
     benchmarks.write(site, results)
     feature_space.write(site, here.parent / "benchmarks" / "results")
     commands.write(site)
+    settings.write(site)
     site.remove_stale()
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from html import escape
 
-from dagen.benchmarking.tables import baselines, comparison, protocol, validators
+from dagen.benchmarking.tables import protocol, writing
 from sitepages.charts import pareto
 from sitepages.results import SCORE, Line, Results, lines
 from sitepages.tables import of_lines, report
@@ -72,13 +72,7 @@ def _best_first(line: Line) -> tuple[str, str, bool, float]:
 
 
 def _page(one: Results) -> str:
-    found = one.sections
-    adapted = any(record.target for record in one.records)
-    if adapted:
-        tables = [comparison.table(section) for section in found]
-        tables += [t for section in found if (t := validators.table(section)) is not None]
-    else:
-        tables = baselines.tables(one.records)
+    tables = writing.tables_of(one.records)
     shown = (
         part
         for i, table in enumerate(tables)

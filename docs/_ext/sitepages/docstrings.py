@@ -7,8 +7,10 @@ import html
 import importlib
 import inspect
 import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
+
+from dagen.runs.keys import attributes, default
 
 _LITERAL = re.compile(r"``([^`]+)``", re.DOTALL)
 _OPERATOR = re.compile(r"\s[=<>]+\s|\blog\b|\^|\bsum\b|\s/\s|\bargmax\b|\bKL\(")
@@ -72,30 +74,6 @@ def _kind(config: type[Any], name: str) -> str:
         if isinstance(annotation, str):
             return " ".join(annotation.split())
     return ""
-
-
-def default(field: Any) -> str:
-    """A dataclass field's default as Python code."""
-    if field.default is not MISSING:
-        return repr(field.default)
-    return repr(field.default_factory()) if field.default_factory is not MISSING else "required"
-
-
-def attributes(docstring: str, section: str = "Attributes:") -> dict[str, str]:
-    """The entries of a Google-style section."""
-    _, _, text = docstring.partition(section)
-    found: dict[str, str] = {}
-    name = ""
-    for line in text.splitlines()[1:]:
-        if line.strip() and not line.startswith("    "):
-            break
-        entry = re.match(r"    (\w+)(?: \([^)]*\))?: (.*)", line)
-        if entry:
-            name = entry[1]
-            found[name] = entry[2]
-        elif name and line.strip():
-            found[name] += " " + line.strip()
-    return found
 
 
 def arguments(module: str, class_name: str) -> list[Parameter]:

@@ -1,7 +1,12 @@
 """The two tables of the course project, in exactly their form."""
 
-from dagen.benchmarking.tables.baselines import tables
-from dagen.benchmarking.tables.tables import markdown
+from typing import Any
+
+import pytest
+
+from dagen.benchmarking.tables.baselines import panels, tables
+from dagen.benchmarking.tables.tables import Value, markdown
+from dagen.errors import DagenError
 from dagen.runs.findings import FalseAlarms
 from tests.benchmarking.tables import made
 
@@ -29,6 +34,63 @@ def test_the_two_tables() -> None:
     assert "two per multiply-accumulate" in binary and "160x160" in binary
     assert "with the background, mIoU is ICNet 95.0" in binary
     assert "The same budget for all networks: 100 steps" in material
+
+
+def test_rows_and_axes_have_lines_of_their_own_and_only_seeds_are_averaged() -> None:
+    records = [
+        made.record(
+            row, 0.2, seed, target=None, axes={"lr": lr, "size": [32, 64]}, config={"lr": lr},
+            run=f"{row}-{lr}-{seed}",
+        )
+        for row in ("plain", "strong")
+        for lr in (0.1, 0.2)
+        for seed in (0, 1)
+    ]  # fmt: skip
+    (found,) = tables(records)
+    assert found.columns[:4] == ("", "row", "lr", "size") and found.labels == 4
+    assert [row[:4] for row in found.rows] == [
+        ("ENet", row, lr, "32x64") for row in ("plain", "strong") for lr in ("0.1", "0.2")
+    ]
+    assert [panel.title for panel in panels(records)] == ["Binary segmentation"]
+    assert next(iter(panels(records)[0].rows)) == "ENet, plain, 0.1, 32x64"
+
+
+def test_other_settings_are_not_averaged() -> None:
+    records = [made.record(target=None, seed=i, config={"lr": lr}) for i, lr in enumerate((1, 2))]
+    with pytest.raises(DagenError, match=r"'adabn/enet' would average .* lr is 1, 2"):
+        tables(records)
+    with pytest.raises(DagenError, match="two runs with seed 0"):
+        tables([made.record(target=None), made.record(target=None, run="again")])
+    started = [made.record(target=None, seed=i, config={"init": f"run:x-{i}"}) for i in (0, 1)]
+    assert len(tables(started)[0].rows) == 1  # what they start from has the same seed
+
+
+def test_a_line_is_bold_only_if_it_is_clearly_ahead() -> None:
+    def lines(*means: float, noise: float = 0.0) -> list[Any]:
+        return [
+            made.record(value=mean + 0.01 * seed + noise * (seed * i % 3), seed=seed,
+                        model=f"net{i}", target=None, scores={"resortit": {
+                            "foreground_miou": mean + 0.01 * seed + noise * (seed * i % 3),
+                            "waste_iou": mean + 0.01 * seed + noise * (seed * i % 3)}})
+            for i, mean in enumerate(means, 1)
+            for seed in range(3)
+        ]  # fmt: skip
+
+    def bold(records: list[Any]) -> list[bool]:
+        return [isinstance(row[1], Value) and row[1].best for row in tables(records)[0].rows]
+
+    assert bold(lines(0.5, 0.7, 0.6)) == [False, True, False]
+    assert bold(lines(0.5, 0.51, noise=0.2)) == [False, False]
+    assert bold([r for r in lines(0.5, 0.9) if r.seed == 0]) == [False, False]
+    assert "net2 is clearly ahead" in " ".join(tables(lines(0.5, 0.7))[0].notes)
+    assert "not clearly behind" in " ".join(tables(lines(0.5, 0.51, noise=0.2))[0].notes)
+
+
+def test_files_that_are_too_large_are_named() -> None:
+    large = made.record(model="big", target=None, profile={**made.PROFILE, "bytes": 10_200_000})
+    (found,) = tables([large, made.record(target=None)])
+    assert any("10,000,000 bytes" in n and n.endswith(": big.") for n in found.notes)
+    assert not any("too large" in n for n in tables([made.record(target=None)])[0].notes)
 
 
 def test_one_task_has_one_table_and_other_networks_their_own_names() -> None:

@@ -30,10 +30,24 @@ def test_markdown() -> None:
 
 def test_latex_escapes_what_means_something_there() -> None:
     text = latex(TABLE)
-    assert r"\caption{a\_b \& c. 100 \% of it.}" in text
+    caption = r"\caption{a\_b \& c. Mean over 3 seeds $\pm$ half of the 95 \% t-interval.}"
+    assert caption in text and r"\label{tab:table-a-b-c}" in text
+    assert text.startswith("% 100 % of it.\n")  # too long for a caption
     assert r"best & \textbf{12.3 $\pm$ 0.6} & 1.54 \\" in text
     assert r"& -- & 1,234,567 \\" in text
     assert r"\begin{tabular}{lrr}" in text
+
+
+def test_columns_can_be_chosen_and_those_that_name_the_rows_stay() -> None:
+    found = TABLE.chosen(["MB", "x | y"])
+    assert found.columns == ("", "MB", "x | y") and found.rows[0][1] == TABLE.rows[0][2]
+    assert TABLE.chosen(["elsewhere"]).columns == ("",)
+
+
+def test_several_columns_may_name_a_row() -> None:
+    two = Table("t", ("", "loss", "x"), (("ENet", "focal", Value(1.0)),), labels=2)
+    assert "|---|---|---:|" in markdown(two) and r"{llr}" in latex(two)
+    assert list(csv.reader(io.StringIO(as_csv([two]))))[1][1:4] == ["ENet, focal", "x", "1.0"]
 
 
 def test_csv_has_a_line_for_each_number_unrounded() -> None:

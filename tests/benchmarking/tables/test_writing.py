@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from dagen.benchmarking.tables import figure
 from dagen.benchmarking.tables.comparison import sections
 from dagen.benchmarking.tables.writing import write
+from dagen.errors import UsageError
 from tests.benchmarking.tables import made
 
 
@@ -32,6 +34,23 @@ def test_without_a_target_the_baseline_tables_are_written(tmp_path: Path) -> Non
     write(tmp_path, "x", [made.record("supervised", target=None)], "T", "", 1)
     page = (tmp_path / "x.md").read_text()
     assert "Object (mIoU)" in page and "comparison" not in page
+
+
+def test_the_command_and_the_columns_are_those_of_the_file(tmp_path: Path) -> None:
+    given = [made.record("supervised", target=None)]
+    how = {"command": "dagen benchmark mine/x.toml", "columns": ["FLOPS"]}
+    write(tmp_path, "x", given, "T", "", 1, **how)  # type: ignore[arg-type]
+    assert "Remake it: `dagen benchmark mine/x.toml`." in (tmp_path / "x.md").read_text()
+    text = (tmp_path / "x.tex").read_text()
+    assert r" & FLOPS \\" in text and "Object" not in text
+    with pytest.raises(UsageError, match="unknown column 'FLOP'; did you mean 'FLOPS'"):
+        write(tmp_path, "x", given, "T", "", 1, columns=["FLOP"])
+
+
+def test_own_classes_have_tables_without_a_target(tmp_path: Path) -> None:
+    street = {"resortit": {"miou": 0.4, "iou/road": 0.5, "iou/sky": 0.3}}
+    write(tmp_path, "x", [made.record(task="classes", target=None, scores=street)], "T", "", 1)
+    assert "| adabn | 1 | 40.0 |" in (tmp_path / "x.md").read_text()
 
 
 def test_without_records_nothing_is_written(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dagen.datasets.loading.batches import (
     every_image,
 )
 from dagen.datasets.loading.pasting import Paster
+from dagen.datasets.loading.transforms import Window, to_tensor
 from dagen.datasets.maps.base import Map, Resizing
 from dagen.errors import DataError
 from dagen.types import Batch, Task
@@ -235,6 +236,26 @@ def test_strong_augmentation_turns_labels_with_their_images() -> None:
         if label.any() and not label.all():
             middle = (shown.min() + shown.max()) / 2
             assert ((shown > middle) == (label == 1)).float().mean() > 0.97
+
+
+def test_windows_may_stay_in_the_middle_and_images_unmirrored() -> None:
+    feeds = {"source": Feed(Numbers(5), True)}
+
+    def images(**how: bool) -> list[tuple[int, torch.Tensor]]:
+        views = [Steps(feeds, Sampling((40, 40), 8, 2.0, 0, **how), steps=2)[k] for k in (0, 1)]
+        pairs = [(v.source.index.tolist(), v.source.image) for v in views if v.source is not None]
+        return [(i, image) for index, batch in pairs for i, image in zip(index, batch, strict=True)]
+
+    both = zip(images(), images(mirror=False), strict=True)
+    mirrored = 0
+    for (_, plain), (_, straight) in both:  # the same windows
+        assert torch.equal(plain, straight) or torch.equal(plain.flip(2), straight)
+        mirrored += not torch.equal(plain, straight)
+    assert 0 < mirrored < 16
+    middle = Window.centre((40, 60), (40, 40))
+    assert middle.columns == slice(10, 50) and middle.rows == slice(0, 40)
+    for i, image in images(mirror=False, random_window=False):
+        assert torch.equal(image, to_tensor(middle.image(Numbers(5).image(i))))
 
 
 def test_a_run_that_is_short_draws_the_first_images_only() -> None:

@@ -1,0 +1,1 @@
+"""Losses of labelled images, one file each (``--loss focal+dice``). Knows losses and types."""
