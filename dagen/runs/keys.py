@@ -88,7 +88,7 @@ def _kind(annotation: str) -> str:
     words = {
         "_Side": "int", "_Steps": "int", "_Rate": "float", "_Images": "int | 'all'",
         "_Temperature": "float | 'off'", "NotNegative": "float", "Positive": "float",
-        "Fraction": "float",
+        "Fraction": "float", "Augment": "str | list",
     }  # fmt: skip
     for name, word in words.items():
         annotated = re.sub(rf"\b{name}\b", word, annotated)

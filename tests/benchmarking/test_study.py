@@ -30,7 +30,7 @@ def test_the_experiments_are_there_and_have_names_of_their_own() -> None:
 
 
 def test_tables_that_need_seeds_have_three() -> None:
-    for name in ("binary", "materials", "imbalance", "pretraining", "distillation"):
+    for name in ("binary", "per-material", "imbalance", "pretraining", "distillation"):
         cells = reading.load(ROOT / "benchmarks" / "study" / f"{name}.toml").cells
         assert {cell.config.seed for cell in cells} == {0, 1, 2}
 

@@ -15,6 +15,7 @@ def test_every_setting_has_a_kind_and_a_meaning() -> None:
         assert key.text and "_" not in key.kind and "Annotated" not in key.kind, key
     by_name = {key.name: key for key in found}
     assert by_name["target_labels"].kind == "int | Literal['all']"
+    assert by_name["augment"].kind == "str | list" and by_name["loss"].kind == "str"
     assert by_name["size"].kind == "tuple[int, int]" and by_name["lr"].default == "0.002"
 
 
