@@ -79,8 +79,8 @@ def evaluate(
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         device: see :func:`load`; for a file only.
         quiet: no progress display.
-        metric: ``starter`` is that of the course's starter code, which flatters; see
-            :mod:`dagen.scoring.starter`.
+        metric: ``starter`` is that of the course's starter code, which flatters (``docs/course.md``
+            has an example).
         geometry: ``starter`` scores the part of each image that the starter code shows.
         metric_batch: images per batch of the starter code's metric.
 

@@ -35,6 +35,16 @@ def test_tables_that_need_seeds_have_three() -> None:
         assert {cell.config.seed for cell in cells} == {0, 1, 2}
 
 
+def test_students_wait_for_the_teacher_of_their_seed() -> None:
+    cells = reading.load(ROOT / "benchmarks" / "study" / "distillation.toml").cells
+    teachers = {c.config.seed: c.config.name for c in cells if c.row == "teacher"}
+    students = [c for c in cells if c.config.method == ("distill",)]
+    assert len(students) == 9 and len(teachers) == 3
+    for cell in students:
+        assert cell.needs == (teachers[cell.config.seed],)
+        assert cell.config.parts["distill"]["teacher"] == f"run:{teachers[cell.config.seed]}"
+
+
 def test_starts_are_made_once_for_all_numbers_of_labels() -> None:
     cells = reading.load(ROOT / "benchmarks" / "study" / "pretraining.toml").cells
     starts = {c.config.name for c in cells if c.row == "rotation on both"}
