@@ -57,6 +57,7 @@ class Benchmark:
         references: known teachers that are scored as they come.
         columns: heads of the columns of the LaTeX tables; none means all.
         command: the command that runs it, as it stands below the tables.
+        choose: the validator that chooses among the values that rows try.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Benchmark:
     references: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     command: str | None = None
+    choose: str = "combined"
 
     def only(self, pattern: str | None) -> list[Cell]:
         """The cells that match a shell pattern, and those that they need; all without one.

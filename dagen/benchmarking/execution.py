@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dagen.benchmarking import references
+from dagen.benchmarking import references, search
 from dagen.benchmarking.attempt import Runner, train
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.collecting import Costs, collect, steps_done
@@ -131,24 +131,40 @@ def _run(
 
     def outcome(failures: Sequence[Failure] = ()) -> Outcome:
         found = save()
+        shown = search.only_chosen(found, benchmark.choose)
+        told = search.told(found, benchmark.choose)
+        recorded = {record.run for record in found}
+        left = search.due(benchmark.cells, found, benchmark.choose)
+        waiting = [cell for cell in left if cell.config.name not in recorded]
+        done = sum(not record.as_it_comes for record in shown)
+        note = "\n\n".join(filter(None, (benchmark.note, told)))
         tables = writing.write(
             out,
             benchmark.name,
-            found,
+            shown,
             benchmark.title,
-            benchmark.note,
-            len(benchmark.cells),
+            note,
+            done + len(waiting),
             command=benchmark.command,
             columns=benchmark.columns,
         )
         return Outcome(found, list(failures), [path, *tables])
 
-    if not missing and is_finished(benchmark, runtime.runs):
+    def due() -> list[Cell]:
+        """The cells to run now: a search has to be decided before its other seeds."""
+        wanted = {c.config.name for c in search.due(benchmark.cells, save(), benchmark.choose)}
+        return [c for c in missing if c.config.name in wanted and c.config.name not in tried]
+
+    tried: set[str] = set()
+    failures: list[Failure] = []
+    if not due() and is_finished(benchmark, runtime.runs):
         return outcome()
     with logged(benchmark, runtime) as log:
         here = replace(runtime, parent=log.folder)
-        with Display(benchmark.name, missing, runtime, jobs, save) as display:
-            failures = run_cells(missing, here, jobs=jobs, runner=runner, watcher=display)
+        while now := due():
+            with Display(benchmark.name, now, runtime, jobs, save) as display:
+                failures += run_cells(now, here, jobs=jobs, runner=runner, watcher=display)
+            tried |= {cell.config.name for cell in now}
         final = outcome(failures)
         log.results(final.records, final.files)
         log.succeeded = not failures

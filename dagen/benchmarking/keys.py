@@ -16,6 +16,10 @@ FILE = {
         "known teachers, as in ``references = ['u2netp']``, which are scored as they come and "
         "stand below the rows."
     ),
+    "choose": (
+        "the validator that chooses among the values that rows try (``search``), by the runs of "
+        "the first seed; ``combined`` without it. It reads no label of the target."
+    ),
     "base": "settings of all cells; each is a setting of a run, or a table of them.",
     "grid": (
         "axes: a list of values for each; every row is run at every point. An axis is a setting "
@@ -34,6 +38,11 @@ ROW = {
     "init = 'row:NAME'": (
         "starts from what that row has learned at the same point, which is run first; a strategy's "
         "parameter such as ``distill.teacher`` may name a row, too."
+    ),
+    "search.SETTING": (
+        "values to try, as in ``search.advent.weight = [0.001, 0.01]``: every combination is run "
+        "with the first seed, and the one that ``choose`` picks with the others; it alone stands "
+        "in the table."
     ),
     "an axis": (
         "a value of the axis, or a list of some: the row has cells at these points only, as in "
@@ -57,6 +66,7 @@ note = """
 A paragraph that stands above the tables."""
 # columns = ["waste IoU", "MB", "GMAC"]  # of the LaTeX tables, in this order; all without it
 # references = ["u2netp"]     # known teachers, scored as they come, below the rows
+# choose = "combined"         # the validator that chooses among the values of `search`
 
 [base]                        # settings of all runs, as in a file for --config
 src = "resortit-synth"        # labelled images; `dagen list datasets` names more
@@ -91,6 +101,7 @@ tgt = "none"
 name = "advent"
 method = "advent"
 # advent.weight = 0.01        # parameters of this row's strategy
+# search.advent.weight = [0.001, 0.01]  # or values to try: a validator chooses, without target labels
 
 [[row]]
 name = "from source-only"

@@ -24,6 +24,11 @@
     method = "shot"
     init = "row:source-only"    # starts from what that row's cell has learned
     model = ["enet"]            # only at these points of the axis
+
+    [[row]]
+    name = "advent"
+    method = "advent"
+    search.advent.weight = [0.001, 0.01]  # tried with one seed; a validator chooses
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from dagen import plugins
-from dagen.benchmarking import axes, keys
+from dagen.benchmarking import axes, keys, search
 from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.expansion import TABLES, expand
 from dagen.datasets.maps.teachers.known import known
@@ -111,6 +116,8 @@ def load(file: Path) -> Benchmark:
             raise UsageError(f"{short(file, 200)}: {unknown('key', key, keys.FILE)}")
     base, grid, rows = _tables(file, values)
     try:
+        choose = search.check(values.get("choose", search.CHOOSE))
+        rows = search.expanded(rows)
         cells = tuple(expand(base, grid, rows))
     except UsageError as error:
         raise UsageError(f"{file}, {error}") from None
@@ -122,6 +129,7 @@ def load(file: Path) -> Benchmark:
         rows=tuple(rows),
         cells=cells,
         references=_references(file, values.get("references", [])),
+        choose=choose,
         columns=tuple(_columns(file, values)),
         command=_command(file),
     )

@@ -1,0 +1,261 @@
+"""The same small search for every row: a few values of its parameters, chosen without labels.
+
+A row of a benchmark's file may name values to try::
+
+    choose = "combined"                          # the validator that chooses; this is the default
+
+    [[row]]
+    name = "advent"
+    method = "advent"
+    search.advent.weight = [0.001, 0.01]         # several parameters: every combination
+
+Every combination is a row of its own, called ``advent {advent.weight=0.01}``, for the first seed.
+Then a validator, which reads no target label, chooses one of them for each network, task and point
+on the axes, and only this one is run with the other seeds and stands in the table, as ``advent``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dagen import plugins
+from dagen.benchmarking.cells import Cell
+from dagen.benchmarking.tables.records import Record
+from dagen.errors import UsageError, quoted, unknown
+from dagen.validators.combined import Combined
+
+KEY = "search"
+"""The key of a row with the values to try."""
+CHOOSE = "combined"
+"""The validator that chooses if the file names none."""
+
+_OPEN, _CLOSE = " {", "}"
+_Row = dict[str, Any]
+_Place = tuple[str, str, str]
+
+
+def expanded(rows: Mapping[str, _Row]) -> dict[str, _Row]:
+    """The rows with every row that searches replaced by its combinations.
+
+    Raises:
+        UsageError: values to try that are no list of several values, or a name with a brace.
+    """
+    found: dict[str, _Row] = {}
+    for name, row in rows.items():
+        if _OPEN in name:
+            raise UsageError(f"the row's name is {quoted(name)}; leave out the brace.")
+        if KEY not in row:
+            found[name] = row
+            continue
+        plain = {key: value for key, value in row.items() if key != KEY}
+        tried = dict(_flat(name, row[KEY]))
+        for values in itertools.product(*tried.values()):
+            point = dict(zip(tried, values, strict=True))
+            told = ", ".join(f"{key}={_told(value)}" for key, value in point.items())
+            found[f"{name}{_OPEN}{told}{_CLOSE}"] = _placed(plain, point)
+    return found
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _flat(name: str, table: Any, before: str = "") -> Iterable[tuple[str, list[Any]]]:
+    """The parameters by dotted name."""
+    if not isinstance(table, Mapping) or not table:
+        raise UsageError(
+            f"row '{name}': search is {quoted(table)}; give lists of values by parameter, such as "
+            "search.advent.weight = [0.001, 0.01]."
+        )
+    for key, values in table.items():
+        if isinstance(values, Mapping):
+            yield from _flat(name, values, f"{before}{key}.")
+            continue
+        if not isinstance(values, list) or len(values) < 2 or _repeats(values):
+            raise UsageError(
+                f"row '{name}': search.{before}{key} is {quoted(values)}; give at least two "
+                "different values to try."
+            )
+        if key == "seed":
+            raise UsageError(f"row '{name}': seeds are not searched; name them in [grid].")
+        yield f"{before}{key}", values
+
+
+def _repeats(values: list[Any]) -> bool:
+    return any(values.count(value) > 1 for value in values)
+
+
+def _placed(row: _Row, point: Mapping[str, Any]) -> _Row:
+    """A copy of the row with the values of a point, which are placed in tables by their dots."""
+    found = json.loads(json.dumps(row))
+    for dotted, value in point.items():
+        *tables, key = dotted.split(".")
+        at = found
+        for table in tables:
+            at = at.setdefault(table, {})
+        at[key] = value
+    return dict(found)
+
+
+def plain_name(row: str) -> str:
+    """The row of the file that a combination belongs to; another row's own name."""
+    return row.partition(_OPEN)[0]
+
+
+def tried_values(row: str) -> str | None:
+    """The values of a combination, such as ``advent.weight=0.01``; None of another row."""
+    return row.partition(_OPEN)[2].removesuffix(_CLOSE) or None
+
+
+def check(choose: object) -> str:
+    """The validator that chooses.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    names = plugins.names("validators")
+    if choose not in names:
+        raise unknown("validator", str(choose), names)
+    return str(choose)
+
+
+def due(cells: Sequence[Cell], records: Iterable[Record], choose: str) -> list[Cell]:
+    """The cells that are to be run: all but those whose combination is not, or not yet, chosen.
+
+    Args:
+        cells: all cells of a benchmark.
+        records: records of the cells that are done.
+        choose: the validator that chooses.
+    """
+    first: dict[str, int] = {}
+    for cell in cells:
+        first.setdefault(cell.row, cell.config.seed)
+    winners = set(chosen(records, choose, _expected(cells, first)).values())
+    return [
+        cell
+        for cell in cells
+        if tried_values(cell.row) is None
+        or cell.config.seed == first[cell.row]
+        or (cell.row, _place(cell)) in winners
+    ]
+
+
+def _expected(cells: Sequence[Cell], first: Mapping[str, int]) -> dict[tuple[str, _Place], int]:
+    """How many combinations are tried, by row and place."""
+    found: dict[tuple[str, _Place], int] = {}
+    for cell in cells:
+        if tried_values(cell.row) is not None and cell.config.seed == first[cell.row]:
+            key = (plain_name(cell.row), _place(cell))
+            found[key] = found.get(key, 0) + 1
+    return found
+
+
+def _place(one: Cell | Record) -> _Place:
+    """Network, task and point on the axes of a cell or record."""
+    axes = json.dumps(dict(one.axes), sort_keys=True, default=list)
+    if isinstance(one, Record):
+        return one.model, one.task, axes
+    return one.config.model, one.config.task, axes
+
+
+def chosen(
+    records: Iterable[Record],
+    choose: str,
+    expected: Mapping[tuple[str, _Place], int] | None = None,
+) -> dict[tuple[str, _Place], tuple[str, _Place]]:
+    """The chosen combination of every row and place, by the runs of its first seed.
+
+    The validator's value is that of the deployed checkpoint. ``combined`` is the mean rank under
+    its voters, among the combinations; of equal ones the first in the order of the records wins.
+
+    Args:
+        records: records of a benchmark.
+        choose: the validator.
+        expected: how many combinations there are; rows of which some are missing are left out.
+            None chooses among what is there.
+    """
+    groups: dict[tuple[str, _Place], dict[str, Record]] = {}
+    for record in records:
+        if tried_values(record.row) is not None:
+            group = groups.setdefault((plain_name(record.row), _place(record)), {})
+            if record.row not in group or record.seed < group[record.row].seed:
+                group[record.row] = record
+    found = {}
+    for key, group in groups.items():
+        if expected is not None and len(group) < expected.get(key, 0):
+            continue
+        rows = list(group)
+        worth = _worth([_values(group[row]) for row in rows], choose)
+        best = max(range(len(rows)), key=lambda i: (worth[i], -i))
+        found[key] = (rows[best], key[1])
+    return found
+
+
+def _values(record: Record) -> Mapping[str, float]:
+    """The validators' values of the deployed checkpoint; none if it was not judged."""
+    if record.selection is None:
+        return {}
+    at = {candidate.step: candidate for candidate in record.selection.candidates}
+    deployed = at.get(record.selection.step)
+    return {} if deployed is None else deployed.values
+
+
+def _worth(values: Sequence[Mapping[str, float]], choose: str) -> list[float]:
+    lowest = float("-inf")
+    if choose != CHOOSE:
+        return [each.get(choose, lowest) for each in values]
+    by_kind = {plugins.get("validators", name): name for name in plugins.names("validators")}
+    voters = [by_kind[type(voter)] for voter in Combined.voters]
+    return Combined().compare(
+        [tuple(each.get(voter, lowest) for voter in voters) for each in values]
+    )
+
+
+def count(cells: Sequence[Cell]) -> int:
+    """How many cells will have been run when every search is decided."""
+    first: dict[str, int] = {}
+    groups: dict[tuple[str, _Place], set[int]] = {}
+    total = 0
+    for cell in cells:
+        seed = first.setdefault(cell.row, cell.config.seed)
+        if tried_values(cell.row) is None or cell.config.seed == seed:
+            total += 1
+        else:
+            groups.setdefault((plain_name(cell.row), _place(cell)), set()).add(cell.config.seed)
+    return total + sum(map(len, groups.values()))
+
+
+def told(records: Iterable[Record], choose: str) -> str | None:
+    """What was chosen, in a sentence; None if nothing was searched."""
+    records = list(records)
+    rows: dict[tuple[str, _Place], set[str]] = {}
+    for record in records:
+        if tried_values(record.row) is not None:
+            rows.setdefault((plain_name(record.row), _place(record)), set()).add(record.row)
+    if not rows:
+        return None
+    each = [
+        f"{name} ({place[0]}, {place[1]}) at {tried_values(row)} of {len(rows[name, place])}"
+        for (name, place), (row, _) in chosen(records, choose).items()
+    ]
+    return (
+        f"Searched, and chosen by {choose} without target labels among the runs of one seed: "
+        f"{'; '.join(each)}."
+    )
+
+
+def only_chosen(records: Iterable[Record], choose: str) -> list[Record]:
+    """The records for a table: of every search the chosen combination, under the row's own name."""
+    records = list(records)
+    winners = set(chosen(records, choose).values())
+    found = []
+    for record in records:
+        if tried_values(record.row) is None:
+            found.append(record)
+        elif (record.row, _place(record)) in winners:
+            found.append(replace(record, row=plain_name(record.row)))
+    return found
