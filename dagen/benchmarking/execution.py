@@ -61,6 +61,8 @@ def plan(
 ) -> list[Plan]:
     """The work that :func:`run_benchmark` would do; this runs and writes nothing.
 
+    Of a search that is not decided yet, it has the cells of the first seed only.
+
     Raises:
         DagenError: an error that :func:`run_benchmark` would raise before the first step.
     """
@@ -69,7 +71,9 @@ def plan(
     if trust_records:
         cells = _missing(cells, runs, before)
     check(_missing(cells, runs))
-    costs = Costs(collect(benchmark, runs, before))
+    found = collect(benchmark, runs, before)
+    wanted = {cell.config.name for cell in search.due(benchmark.cells, found, benchmark.choose)}
+    costs, cells = Costs(found), [cell for cell in cells if cell.config.name in wanted]
     return [Plan(cell, steps_done(cell, runs), costs.left([cell], runs)) for cell in cells]
 
 

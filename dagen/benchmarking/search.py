@@ -170,7 +170,9 @@ def chosen(
     """The chosen combination of every row and place, by the runs of its first seed.
 
     The validator's value is that of the deployed checkpoint. ``combined`` is the mean rank under
-    its voters, among the combinations; of equal ones the first in the order of the records wins.
+    its voters, among the combinations; voters that did not judge all of them have no vote, as
+    those that look at target images in a row that never sees any. Of equal combinations the first
+    in the order of the records wins; so it does if nothing was judged, which :func:`told` says.
 
     Args:
         records: records of a benchmark.
@@ -189,7 +191,7 @@ def chosen(
         if expected is not None and len(group) < expected.get(key, 0):
             continue
         rows = list(group)
-        worth = _worth([_values(group[row]) for row in rows], choose)
+        worth = _worth([_values(group[row]) for row in rows], choose) or [0.0] * len(rows)
         best = max(range(len(rows)), key=lambda i: (worth[i], -i))
         found[key] = (rows[best], key[1])
     return found
@@ -205,14 +207,15 @@ def _values(record: Record) -> Mapping[str, float]:
 
 
 def _worth(values: Sequence[Mapping[str, float]], choose: str) -> list[float]:
-    lowest = float("-inf")
-    if choose != CHOOSE:
-        return [each.get(choose, lowest) for each in values]
-    by_kind = {plugins.get("validators", name): name for name in plugins.names("validators")}
-    voters = [by_kind[type(voter)] for voter in Combined.voters]
-    return Combined().compare(
-        [tuple(each.get(voter, lowest) for voter in voters) for each in values]
-    )
+    """The worth of each combination; empty if the validator did not judge all of them."""
+    names = [choose]
+    if choose == CHOOSE:
+        by_kind = {plugins.get("validators", name): name for name in plugins.names("validators")}
+        names = [by_kind[type(voter)] for voter in Combined.voters]
+    judges = [name for name in names if all(name in each for each in values)]
+    if not judges:
+        return []
+    return Combined().compare([tuple(each[name] for name in judges) for each in values])
 
 
 def count(cells: Sequence[Cell]) -> int:
@@ -232,16 +235,20 @@ def count(cells: Sequence[Cell]) -> int:
 def told(records: Iterable[Record], choose: str) -> str | None:
     """What was chosen, in a sentence; None if nothing was searched."""
     records = list(records)
-    rows: dict[tuple[str, _Place], set[str]] = {}
+    rows: dict[tuple[str, _Place], dict[str, Record]] = {}
     for record in records:
         if tried_values(record.row) is not None:
-            rows.setdefault((plain_name(record.row), _place(record)), set()).add(record.row)
+            group = rows.setdefault((plain_name(record.row), _place(record)), {})
+            group.setdefault(record.row, record)
     if not rows:
         return None
-    each = [
-        f"{name} ({place[0]}, {place[1]}) at {tried_values(row)} of {len(rows[name, place])}"
-        for (name, place), (row, _) in chosen(records, choose).items()
-    ]
+    each = []
+    for (name, place), (row, _) in chosen(records, choose).items():
+        tried = rows[name, place].values()
+        judged = "" if _worth([_values(r) for r in tried], choose) else " (the first: not judged)"
+        each.append(
+            f"{name} ({place[0]}, {place[1]}) at {tried_values(row)} of {len(tried)}{judged}"
+        )
     return (
         f"Searched, and chosen by {choose} without target labels among the runs of one seed: "
         f"{'; '.join(each)}."

@@ -60,7 +60,7 @@ def benchmark(
     A benchmark that was stopped resumes where it was, also within a cell. The name of a folder runs
     all of its files. `dagen list settings` explains the keys of a file.
     """
-    from dagen.benchmarking import reading
+    from dagen.benchmarking import reading, search
     from dagen.benchmarking.execution import plan, run_benchmark
 
     if file == "new":
@@ -73,7 +73,9 @@ def benchmark(
     complete = True
     for one, folder in found:
         if dry_run:
-            _show_plan(plan(one, execution.runs, out or folder, only, trust_records), jobs)
+            plans = plan(one, execution.runs, out or folder, only, trust_records)
+            more = 0 if only or trust_records else search.count(one.cells) - len(plans)
+            _show_plan(plans, jobs, more)
             continue
         outcome = run_benchmark(
             one,
@@ -116,7 +118,7 @@ def _show(outcome: Outcome, cells: int) -> None:
     typer.echo("dagen: run the same command again to try them once more.", err=True)
 
 
-def _show_plan(plans: list[Plan], jobs: int) -> None:
+def _show_plan(plans: list[Plan], jobs: int, more: int) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -145,4 +147,6 @@ def _show_plan(plans: list[Plan], jobs: int) -> None:
         unknown = len(unique) - len(known)
         told += f", about {duration(sum(known) / jobs)} of training"
         told += f" and {unknown} of unknown duration" if unknown else ""
+    if more:
+        told += f"; {more} more when the searches are decided"
     console.print(f"{told}.")

@@ -111,6 +111,14 @@ def test_combined_is_the_mean_rank_among_the_combinations() -> None:
     assert search.told(records[3:], "combined") is None
 
 
+def test_what_nobody_judged_is_the_first_and_the_table_says_so() -> None:
+    records = [made.record("a {w=1}", 0.1), made.record("a {w=2}", 0.9)]
+    assert [r.score("waste_iou") for r in search.only_chosen(records, "combined")] == [0.1]
+    assert "w=1 of 2 (the first: not judged)" in (search.told(records, "combined") or "")
+    half = [_judged("a {w=1}", infomax=1), replace(_judged("a {w=2}"), selection=None)]
+    assert "(the first: not judged)" in (search.told(half, "infomax") or "")
+
+
 def test_another_seed_has_no_voice() -> None:
     records = [
         _judged("a {w=1}", infomax=1), _judged("a {w=2}", infomax=2),
