@@ -101,7 +101,7 @@ tgt = "none"
 name = "advent"
 method = "advent"
 # advent.weight = 0.01        # parameters of this row's strategy
-# search.advent.weight = [0.001, 0.01]  # or values to try: a validator chooses, without target labels
+# search.advent.weight = [0.001, 0.01]  # or values to try: `choose` picks
 
 [[row]]
 name = "from source-only"

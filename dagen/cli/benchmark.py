@@ -85,7 +85,7 @@ def benchmark(
             only=only,
             trust_records=trust_records,
         )
-        _show(outcome, len(one.cells))
+        _show(outcome, search.count(one.cells))
         complete = complete and not outcome.failures
     if not complete:
         raise typer.Exit(1)

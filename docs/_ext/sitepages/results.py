@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagen.benchmarking
+from dagen.benchmarking import search
 from dagen.benchmarking.tables.comparison import Section, sections
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.benchmarking.tables.records import Record, read
@@ -50,6 +51,7 @@ class Results:
         records: records of all runs.
         source: the file that describes the benchmark, if there is one.
         latencies: what ``benchmarks/latency.py`` measured.
+        choose: the validator that chose where rows tried values.
     """
 
     name: str
@@ -58,11 +60,12 @@ class Results:
     records: tuple[Record, ...]
     source: str | None
     latencies: Latencies = field(default_factory=Latencies)
+    choose: str = search.CHOOSE
 
     @property
     def sections(self) -> list[Section]:
         """Its tables."""
-        return sections(self.records)
+        return sections(search.only_chosen(self.records, self.choose))
 
 
 def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
@@ -102,7 +105,10 @@ def _described(folder: Path, name: str, records: list[Record]) -> Results:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
             source = f"{where}/{path.name}"
             title = values.get("title") or name
-            return Results(name, title, values.get("note", "").strip(), tuple(records), source)
+            note, choose = values.get("note", "").strip(), values.get("choose", search.CHOOSE)
+            told = search.told(records, choose)
+            note = "\n\n".join(filter(None, (note, told)))
+            return Results(name, title, note, tuple(records), source, choose=choose)
     if name == "main_job":
         title = "First runs on real images"
         return Results(name, title, "", tuple(records), "benchmarks/main_job.py")
