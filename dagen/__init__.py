@@ -26,6 +26,9 @@ __all__ = [
     "predict",
     "pretrain",
     "profile",
+    "prune",
+    "pull",
+    "push",
     "report",
     "train",
     "visualize",
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
     from dagen.api.exporting import export
     from dagen.api.networks import evaluate, load, predict, profile
     from dagen.api.pictures import report, visualize
+    from dagen.api.pruning import prune
     from dagen.api.settings import Settings
+    from dagen.api.sharing import pull, push
     from dagen.api.training import adapt, benchmark, pretrain, train
     from dagen.errors import DagenError
     from dagen.runs.config import Config
@@ -49,7 +54,9 @@ else:
         "dagen.api.exporting": ("export",),
         "dagen.api.networks": ("evaluate", "load", "predict", "profile"),
         "dagen.api.pictures": ("report", "visualize"),
+        "dagen.api.pruning": ("prune",),
         "dagen.api.settings": ("Settings",),
+        "dagen.api.sharing": ("pull", "push"),
         "dagen.api.training": ("adapt", "benchmark", "pretrain", "train"),
         "dagen.errors": ("DagenError",),
         "dagen.runs.config": ("Config",),

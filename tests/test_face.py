@@ -24,7 +24,7 @@ def python(code: str) -> str:
 def test_every_name_is_there_and_found_by_dir() -> None:
     assert FUNCTIONS == [
         "adapt", "benchmark", "compress", "evaluate", "export", "load", "predict", "pretrain",
-        "profile", "report", "train", "visualize",
+        "profile", "prune", "pull", "push", "report", "train", "visualize",
     ]  # fmt: skip
     for name in dagen.__all__:
         assert getattr(dagen, name) is not None

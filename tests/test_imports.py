@@ -33,6 +33,7 @@ FLOOR = {room: n for n, line in enumerate(ORDER.split("\n")) for room in line.sp
 HEAVY = {
     "mlflow", "umap", "albumentations", "onnx", "onnxruntime", "openvino", "ray", "sklearn",
     "kornia", "pytorch_metric_learning", "av", "matplotlib", "gdown", "httpx", "pandas", "scipy",
+    "torch_pruning", "huggingface_hub",
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,35 +12,40 @@ from dagen.api.settings import Size
 from dagen.errors import UsageError
 
 if TYPE_CHECKING:
+    from dagen.deploy.compression.found import Found
     from dagen.deploy.compression.rungs import Tried
-    from dagen.tracking.compressed import Entry
 
 
 @dataclass(frozen=True)
 class Compressed:
-    """What came of a ladder.
+    """What came of a ladder, and where it was written.
 
     Attributes:
-        tried: every file with its figures, the largest input first.
-        front: those that no other one beats in loss, bytes and latency at once.
-        chosen: the fastest one within both limits; None if there is none.
-        failures: a sentence for each file that could not be exported.
+        found: every file with its figures, the front, and the choice.
         table: the table, Markdown.
         figure: the figure, PNG.
         document: all figures, JSON.
-        told: on which images the loss of agreement was measured.
-        threads: threads that computed.
     """
 
-    tried: list[Tried]
-    front: list[Tried]
-    chosen: Tried | None
-    failures: list[str]
+    found: Found
     table: Path
     figure: Path
     document: Path
-    told: str
-    threads: int
+
+    @property
+    def tried(self) -> list[Tried]:
+        """Every file with its figures, the largest input first."""
+        return self.found.tried
+
+    @property
+    def front(self) -> list[Tried]:
+        """The files that no other one beats in loss, bytes and latency at once."""
+        return self.found.front
+
+    @property
+    def chosen(self) -> Tried | None:
+        """The fastest file within both limits; None if there is none."""
+        return self.found.chosen
 
 
 def compress(
@@ -53,6 +57,9 @@ def compress(
     sizes: Sequence[Size] | None = None,
     precisions: Sequence[str] = ("float32", "fp16", "int8"),
     formats: Sequence[str] | None = None,
+    prune: Sequence[float] = (),
+    widths: Sequence[float] = (),
+    steps: int | None = None,
     calibrate: str | None = None,
     score: str | None = None,
     threads: int = 1,
@@ -66,7 +73,8 @@ def compress(
     """Export a network at several precisions, input sizes and formats, and measure each file.
 
     No label and no evaluation image decides anything: the loss of agreement with the PyTorch
-    network is measured on unlabelled training images (see :mod:`dagen.deploy.agreement`).
+    network is measured on unlabelled training images (see :mod:`dagen.deploy.agreement`). The same
+    call after a kill keeps the files and losses that are there, and resumes runs.
 
     >>> found = dagen.compress("runs/belt-taco", max_drop=2)       # doctest: +SKIP
     >>> found.chosen.file, found.chosen.loss                       # doctest: +SKIP
@@ -81,6 +89,10 @@ def compress(
         sizes: heights and widths of the input; None takes the network's own, 3/4 and 1/2 of it.
         precisions: some of ``float32``, ``fp16``, ``int8``.
         formats: ``onnx``, ``openvino`` or both; None takes those whose package is installed.
+        prune: shares of the MACs that stay in pruned networks, which are tried too and trained
+            first (see :func:`dagen.prune`).
+        widths: widths at which the network's run is repeated from its start, to be tried too.
+        steps: training steps of each pruned network; None is a quarter of the run's, 0 none.
         calibrate: data set whose unlabelled training images set the ranges of int8 and measure the
             agreement; None is the run's target.
         score: data set on whose labelled ``val`` split every file is scored in the end; it decides
@@ -95,15 +107,16 @@ def compress(
 
     Raises:
         UsageError: no such run, an unknown precision, format or data set, a wrong size, cap or
-            limit, or a missing package.
+            limit, a share or width that cannot be had, or a missing package.
         DagenError: the network or the data is missing or damaged, or no file could be exported.
     """
-    from dagen.deploy.compression import climbing, rungs, telling
+    from dagen.deploy.compression import climbing, found, ground, networks, rungs
     from dagen.deploy.export import UNSTATED
     from dagen.models.deployed.file import load_deployed
     from dagen.runs import sizes as heights
     from dagen.runs.finding import file_of
-    from dagen.system.files import make_folder, write_atomically
+    from dagen.runs.runtime import Runtime
+    from dagen.system.files import make_folder
     from dagen.system.progress import Progress
     from dagen.tracking.compressed import log_compressed
 
@@ -114,44 +127,37 @@ def compress(
         )
     file = file_of(str(model), Path(runs))
     network, card = load_deployed(file)
-    known = formats or _installed()
     given = None if sizes is None else [heights.checked(size) for size in sizes]
-    ladder = rungs.ladder(card.size, network.multiple, given, precisions, known)
+    kinds = precisions, formats or _installed()
+    rungs.ladder(card.size, network.multiple, given, *kinds)  # refused before anything is trained
     root = None if data_root is None else Path(data_root)
-    against = climbing.ground(file, calibrate, root)
+    against = ground.ground(file, calibrate, root)
     folder = make_folder(file.with_name("compressed") if out is None else Path(out))
     with Progress(quiet=quiet) as progress:
+        training = Runtime(runs, root, track=track, experiment=experiment, quiet=True)
+        models = networks.networks(
+            file, prune, widths, steps=steps, data=calibrate, runtime=training, progress=progress
+        )
         tried, failures = climbing.climb(
-            file, ladder, against, folder, calibrate=calibrate, data_root=root,
+            models, rungs.ladder(card.size, network.multiple, given, *kinds, tuple(models)),
+            against, folder, calibrate=calibrate, data_root=root,
             licence=UNSTATED if licence is None else licence, threads=threads, progress=progress,
         )  # fmt: skip
     front, chosen = rungs.front(tried), rungs.chosen(tried, cap, max_drop)
+    figure = None
     if score is not None:
         before = list(tried)
-        tried = climbing.scored(tried, score, root)
+        tried, figure = climbing.scored(tried, score, root)
         front = [tried[before.index(each)] for each in front]
         chosen = None if chosen is None else tried[before.index(chosen)]
-    runtimes = ", ".join(dict.fromkeys(each.runtime for each in tried))
-    notes = [
-        f"{card.model} of {file.parent.name}. Loss of agreement with PyTorch in float32 at "
-        f"{card.size[0]}x{card.size[1]}, in points, on {against.told} without labels.",
-        f"Milliseconds of one image (median and 95th percentile) on {threads} thread(s) in "
-        f"{runtimes}, in 20 rounds over all files.",
-        *([f"Waste IoU in per cent on {score} val; it decided nothing."] if score else []),
-    ]
-    table, figure, document = (folder / f"compression.{kind}" for kind in ("md", "png", "json"))
-    write_atomically(table, telling.markdown(tried, front, notes).encode())
-    title = f"{card.model}, {against.told}, {threads} thread(s)"
-    write_atomically(figure, telling.figure(tried, front, cap, max_drop, title))
-    limits = {"cap": cap, "max_drop": max_drop, "threads": threads, "images": against.told}
-    plain = telling.document(tried, front, chosen, failures=failures, **limits)
-    write_atomically(document, json.dumps(plain, indent=1, default=str).encode())
+    whole = found.Found(
+        card.model, tried, front, chosen, failures, against.told, threads, card.kind.name, figure,
+        score,
+    )  # fmt: skip
+    written = found.write(whole, folder, file.parent.name, card.size, cap, max_drop)
     if track:
-        entries = [_entry(card.model, each, threads) for each in tried]
-        log_compressed(Path(runs), experiment, file.parent.name, entries, [table, figure, document])
-    return Compressed(
-        tried, front, chosen, failures, table, figure, document, against.told, threads
-    )
+        log_compressed(Path(runs), experiment, file.parent.name, found.entries(whole), written)
+    return Compressed(whole, *written)
 
 
 def _installed() -> list[str]:
@@ -161,20 +167,3 @@ def _installed() -> list[str]:
     except metadata.PackageNotFoundError:
         return ["onnx"]
     return ["onnx", "openvino"]
-
-
-def _entry(model: str, each: Tried, threads: int) -> Entry:
-    from dagen.tracking.compressed import Entry
-
-    height, width = each.rung.size
-    metrics = {
-        "bytes": each.bytes, "macs": each.macs, "agreement_loss": each.loss,
-        "latency_ms": each.latency_ms, "p95_ms": each.p95_ms,
-    }  # fmt: skip
-    if each.waste_iou is not None:
-        metrics["waste_iou"] = each.waste_iou / 100
-    parameters = {
-        "model": model, "size": f"{height}x{width}", "format": each.rung.format,
-        "precision": each.rung.precision, "runtime": each.runtime, "threads": str(threads),
-    }  # fmt: skip
-    return Entry(f"{model} {each.file.name}", parameters, metrics)

@@ -29,17 +29,22 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
 
     Args:
         path: the deployed file (``.safetensors``); or an exported one, ``.onnx``, or ``.xml`` of
-            OpenVINO, which needs no torch; or a teacher that gives a map of foreground: a known
-            name such as ``u2netp``, or an ONNX file (see ``dagen.datasets.maps.teachers``).
+            OpenVINO, which needs no torch; or ``user/name`` of the Hugging Face Hub, or
+            ``dagen/waste-int8``, which comes with dagen; or a teacher that gives a map of
+            foreground: a known name such as ``u2netp``, or an ONNX file (see
+            ``dagen.datasets.maps.teachers``).
         size: height and width in pixels that its input covers; None is the network's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         UsageError: an invalid size or device, or a runtime that is not installed.
-        DagenError: the file is missing, damaged, or not written by dagen.
+        DagenError: the file is missing, damaged, or not written by dagen, or it is in the Hub and
+            cannot be fetched.
     """
     from dagen.deploy import predictor
+    from dagen.deploy.hub.names import located
 
+    path = located(path)
     covered = None if size is None else sizes.checked(size)
     if predictor.is_exported(Path(path)):
         return predictor.load(Path(path), size=covered, device=device)
@@ -234,12 +239,14 @@ def profile(
             10,000,000 bytes; the message names the largest width that fits.
     """
     from dagen.deploy import predictor, profiling
+    from dagen.deploy.hub.names import located
     from dagen.models.base import create_network
     from dagen.models.deployed import cost
     from dagen.models.deployed.file import load_deployed
     from dagen.runs.config import from_mapping
     from dagen.types import Task
 
+    model = located(model)
     shape = input_size(model, size)
     if Path(model).suffix in predictor.SUFFIXES:
         return profiling.of_file(Path(model), threads, enforce_cap=enforce_cap)

@@ -18,8 +18,10 @@ from dagen.cli import (
     lists,
     predict,
     profile,
+    prune,
     report,
     runs,
+    share,
     teacher,
     ui,
     visualize,
@@ -43,6 +45,8 @@ evaluate.add_to(app)
 predict.add_to(app)
 export.add_to(app)
 compress.add_to(app)
+prune.add_to(app)
+share.add_to(app)
 visualize.add_to(app)
 app.add_typer(data.app, name="data")
 app.add_typer(lists.app, name="list")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagen.cli import options
+from dagen.errors import UsageError, short
 
 if TYPE_CHECKING:
     from dagen.api.compressing import Compressed
@@ -38,6 +39,20 @@ def compress(
     formats: Annotated[
         str | None, typer.Option(help="onnx, openvino or both; else those that are installed.")
     ] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(help="Shares of the MACs that stay in pruned networks, as 0.7,0.5."),
+    ] = None,
+    widths: Annotated[
+        str | None, typer.Option(help="Widths at which its run is repeated, as 0.75,0.5.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Training steps of each pruned network; 0 does not train.",
+            show_default="a quarter of its run",
+        ),
+    ] = None,
     calibrate: Annotated[
         str | None,
         typer.Option(help="Data set of unlabelled training images; otherwise the run's target."),
@@ -58,7 +73,7 @@ def compress(
 
     Each precision, input size and format is exported and measured. No label decides: the loss is
     that of the agreement with the PyTorch network on unlabelled training images. If no file is
-    within the limits, the exit code is 1.
+    within the limits, the exit code is 1. The same command resumes what was stopped.
     """
     from dagen.api import compressing
 
@@ -70,6 +85,9 @@ def compress(
         sizes=None if sizes is None else sizes.split(","),
         precisions=precisions.split(","),
         formats=None if formats is None else formats.split(","),
+        prune=_numbers("--prune", prune),
+        widths=_numbers("--widths", widths),
+        steps=steps,
         calibrate=calibrate,
         score=score,
         threads=threads,
@@ -85,27 +103,36 @@ def compress(
         raise typer.Exit(1)
 
 
+def _numbers(option: str, text: str | None) -> list[float]:
+    try:
+        return [] if text is None else [float(each) for each in text.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"{option} is '{short(text)}'; give numbers with commas, such as 0.7,0.5."
+        ) from None
+
+
 def _show(found: Compressed, cap: int, max_drop: float) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    from dagen.deploy.compression.telling import COLUMNS, SCORE, cells
+    from dagen.deploy.compression.telling import TEXTS, rows
 
-    scored = any(each.waste_iou is not None for each in found.tried)
-    title = f"Loss of agreement in points, on {found.told}; {found.threads} thread(s)"
+    whole = found.found
+    title = f"Loss of agreement in points, on {whole.told}; {whole.threads} thread(s)"
     # Narrow: no figure may be cut at 80 columns.
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in [*COLUMNS, *([SCORE] if scored else []), "front"]:
-        left = name in COLUMNS[:3]
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
-    for each in found.tried:
-        table.add_row(*cells(each), "yes" if each in found.front else "")
+    heads, cells = rows(whole.tried, whole.front, whole.title)
+    for name in heads:
+        table.add_column(name, justify="left" if name in TEXTS else "right", overflow="fold")
+    for row in cells:
+        table.add_row(*row)
     Console().print(table)
     typer.echo(f"The table, the figure and all files are in {found.table.parent}.")
     if found.chosen is None:
         typer.echo(f"dagen: no file has at most {cap:,} bytes and {max_drop:g} points.", err=True)
     else:
         typer.echo(f"The fastest within {cap:,} bytes and {max_drop:g} points: {found.chosen.file}")
-    for failure in found.failures:
+    for failure in whole.failures:
         typer.echo(failure, err=True)

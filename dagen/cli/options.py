@@ -29,7 +29,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.
 Deployed = Annotated[
     Path,
     typer.Argument(
-        help="A deployed file (.safetensors), an exported one (.onnx, .xml), or a teacher's name."
+        help="A deployed file (.safetensors), an exported one (.onnx, .xml), user/name of the "
+        "Hub, or a teacher's name."
     ),
 ]
 Cover = Annotated[

@@ -23,14 +23,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def predict(
-    model: options.Deployed,
-    images: Annotated[
+    model: Annotated[
         str,
         typer.Argument(
-            help="An image, a folder of images, a video, a camera's index (0), or an address "
-            "(rtsp://, http://)."
+            metavar="[MODEL]",
+            help="A deployed file (.safetensors), an exported one (.onnx, .xml), user/name of the "
+            "Hub, or a teacher's name; may be left out.",
+            show_default="dagen/waste-int8",
         ),
     ],
+    images: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="IMAGES",
+            help="An image, a folder of images, a video, a camera's index (0), or an address "
+            "(rtsp://, http://).",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays.")] = Path("predictions"),
     masks: Annotated[
         bool, typer.Option("--masks/--no-masks", help="Write masks; of a video, one a frame.")
@@ -57,6 +67,8 @@ def predict(
 ) -> None:
     """Segment images or a video: writes a mask of class ids (PNG) for each, and overlays.
 
+    Without a network, dagen/waste-int8 is used, which comes with dagen and knows litter.
+
     Pictures are never overwritten; masks and overlays of earlier calls are, and are left out of
     what is segmented. Pictures that cannot be read are listed at the end (exit code 1).
 
@@ -69,6 +81,7 @@ def predict(
     from dagen.scoring.video.addresses import is_video
     from dagen.system.files import make_folder, write_atomically
 
+    model, images = _named(model, images)
     if is_video(images):
         wants = Wants(out, masks, overlay, objects, least, seconds)
         film(lambda: networks.load(model, size=size, device=device), images, wants, quiet=quiet)
@@ -111,6 +124,18 @@ def predict(
     if failures:
         typer.echo(f"dagen: {len(failures)} image(s) could not be segmented.", err=True)
         raise typer.Exit(1)
+
+
+def _named(model: str, images: str | None) -> tuple[str, str]:
+    """The network and the images: with one argument, the network that comes with dagen."""
+    from dagen.deploy.hub.names import SHIPPED
+
+    if images is not None:
+        return model, images
+    if model.endswith((".safetensors", ".onnx", ".xml")):
+        raise UsageError(f"{short(model, 200)} needs images: dagen predict {short(model)} IMAGES.")
+    typer.echo(f"No network is named: {SHIPPED}, which comes with dagen, is used.", err=True)
+    return SHIPPED, model
 
 
 def _told(done: Segmented, out: Path, objects: Path | None, overlay: bool) -> list[str]:

@@ -15,6 +15,7 @@ from dagen.methods.base import Asked, RunFacts, Setting
 from dagen.models.base import Network, create_network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, offline
+from dagen.models.layers.narrowing import narrow
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.starts import is_start
@@ -42,6 +43,7 @@ def build_network(config: Config, task: Task) -> Network:
     if config.init is not None:
         start, card = load_deployed(config.init)
         check_init(config, task, config.init, card)
+        narrow(network, start.channels)  # a pruned network stays one
         given, own = start.deployed(), network.deployed()
         if is_start(card.run):  # its head has learned nothing
             logger.warning(

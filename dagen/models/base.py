@@ -36,6 +36,7 @@ class Network(nn.Module):
         default_options: keyword arguments that a run gives unless it is told others.
         pixel_mean: subtracted from the pixels, by channel; ImageNet's means by default.
         pixel_std: divides them after that.
+        channels: outputs (and inputs) of the layers that were pruned, by name; empty otherwise.
     """
 
     stride: ClassVar[int] = 1
@@ -89,6 +90,7 @@ class Network(nn.Module):
         self.register_buffer("std", std, persistent=False)
         self.mean: Tensor
         self.std: Tensor
+        self.channels: dict[str, tuple[int, ...]] = {}
 
     @classmethod
     def begins(cls, options: Mapping[str, Any]) -> Pretrained | None:

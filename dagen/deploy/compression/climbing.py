@@ -3,84 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dagen.datasets.loading.opening import open_dataset, require_images
-from dagen.datasets.loading.transforms import resize
+from dagen.datasets.loading.opening import open_dataset
 from dagen.deploy import predictor as exported
-from dagen.deploy.agreement import loss
+from dagen.deploy.compression.ground import Ground, agreement_loss
+from dagen.deploy.compression.journal import Journal
 from dagen.deploy.compression.rungs import Rung, Tried
-from dagen.deploy.export import UNSTATED, Exported, export
-from dagen.deploy.pictures import data_of
+from dagen.deploy.export import UNSTATED, export
 from dagen.errors import DagenError, UsageError
-from dagen.models.deployed.file import load_deployed
-from dagen.scoring.predictor import Predictor, mask
-from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.models.deployed.file import read_card
+from dagen.runs import figures
 from dagen.system.progress import Progress
-from dagen.types import Image, Task
+from dagen.version import __version__
 
-_JUDGES = 16
-_LONGEST = 512
-"""Pixels of the longer side at which masks are compared; larger images are scaled down."""
 _WARM = 5
 _LEAST = 20
 """Timed rounds, in each of which every file computes one image."""
 
 
-@dataclass(frozen=True)
-class Ground:
-    """What all rungs are compared with.
-
-    Attributes:
-        task: what is segmented.
-        images: unlabelled training images.
-        wanted: the PyTorch network's masks of them.
-        told: the images in a few words.
-    """
-
-    task: Task
-    images: list[Image]
-    wanted: list[NDArray[np.uint8]]
-    told: str
-
-
-def ground(model: Path, data: str | None, data_root: Path | None) -> Ground:
-    """The PyTorch network's masks of unlabelled training images.
-
-    Args:
-        model: the deployed file.
-        data: data set; None is the target of the network's run, or else its source.
-        data_root: folder of all data sets; None is ``$DAGEN_DATA``.
-
-    Raises:
-        UsageError: no data set is given or known.
-        DataError: it is missing, damaged or empty.
-    """
-    card = load_deployed(model)[1]
-    name = data or next(iter(data_of(card.run)), None)
-    if name is None:
-        raise UsageError(
-            "the agreement is measured on images, and this network has no run that names a data "
-            "set; give one with --calibrate."
-        )
-    dataset = open_dataset(name, "train", card.kind, data_root)
-    require_images(dataset, name)
-    count = min(_JUDGES, len(dataset))
-    # In the middle of equal parts; those that set the ranges of int8 stand at their beginnings.
-    places = [(2 * k + 1) * len(dataset) // (2 * count) for k in range(count)]
-    images = [_smaller(dataset.image(place)) for place in places]
-    predictor = TorchPredictor.load(model)
-    wanted = [mask(predictor(image)) for image in images]
-    return Ground(card.kind, images, wanted, f"{count} images of {name} train")
-
-
 def climb(
-    model: Path,
+    models: Mapping[str, Path],
     rungs: Sequence[Rung],
     against: Ground,
     out: Path,
@@ -91,13 +39,13 @@ def climb(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> tuple[list[Tried], list[str]]:
-    """Export and measure the rungs.
+    """Export and measure the rungs; files of an earlier call that are the same are kept.
 
     Latencies are taken in rounds, one image of each file after the other, so that a machine that is
-    busy for a while is so for all of them.
+    busy for a while is so for all of them. They are taken anew in each call.
 
     Args:
-        model: the deployed file.
+        models: the deployed files, by the rungs' names of networks.
         rungs: what to try.
         against: what to compare with.
         out: folder of the files.
@@ -116,22 +64,20 @@ def climb(
     """
     progress = progress or Progress(quiet=True)
     bar = progress.task("trying", len(rungs))
-    found: list[tuple[Rung, Exported]] = []
+    journal = Journal(out)
+    shared = {"images": against.digest, "licence": licence, **_versions()}
+    found: list[tuple[Rung, Path, float]] = []
     failures: list[str] = []
     for rung in rungs:
+        file, model = out / rung.file, models[rung.network]
+        data = str(calibrate) if rung.precision == "int8" else ""
+        asked = {**shared, "weights": str(read_card(model).weights), "calibrate": data}
+        known = journal.loss(file, asked)
         try:
-            written = export(
-                model,
-                out / rung.file,
-                format=rung.format,
-                int8=rung.precision == "int8",
-                fp16=rung.precision == "fp16",
-                calibrate=calibrate if rung.precision == "int8" else None,
-                size=rung.size,
-                data_root=data_root,
-                licence=licence,
-            )
-            found.append((rung, written))
+            if known is None:
+                known = _exported(model, rung, file, against, calibrate, data_root, licence)
+                journal.note(file, asked, known)
+            found.append((rung, file, known))
         except UsageError:
             raise
         except DagenError as error:
@@ -139,17 +85,18 @@ def climb(
         bar.advance()
     if not found:
         raise DagenError(f"no file could be exported. {' '.join(failures[:3])}")
-    opened = [exported.load(each.file, threads=threads) for _, each in found]
+    opened = [exported.load(file, threads=threads) for _, file, _ in found]
     times = _latencies(opened)
     tried = []
-    for (rung, written), predictor, taken in zip(found, opened, times, strict=True):
+    for (rung, file, known), predictor, taken in zip(found, opened, times, strict=True):
+        assert predictor.bytes is not None
         tried.append(
             Tried(
                 rung,
-                written.file,
-                written.bytes,
-                written.facts.macs,
-                agreement_loss(predictor, against),
+                file,
+                predictor.bytes,
+                predictor.runtime.facts.macs,
+                known,
                 float(np.median(taken)),
                 float(np.percentile(taken, 95)),
                 predictor.runtime.name,
@@ -158,25 +105,61 @@ def climb(
     return tried, failures
 
 
-def agreement_loss(predictor: Predictor, against: Ground) -> float:
-    """A predictor's loss of agreement with the PyTorch network, in points."""
-    masks = (mask(predictor(image)) for image in against.images)
-    return loss(masks, against.wanted, against.task)
+def scored(
+    tried: Sequence[Tried], data: str, data_root: Path | None
+) -> tuple[list[Tried], str | None]:
+    """The same with the task's own figure on a data set's ``val`` split, which chose nothing.
 
-
-def scored(tried: Sequence[Tried], data: str, data_root: Path | None) -> list[Tried]:
-    """The same with the foreground IoU on a data set's ``val`` split, which chose nothing.
+    Returns:
+        What was tried, with scores, and the key of the figure (see :mod:`dagen.runs.figures`).
 
     Raises:
         DataError: the data set is missing, damaged, or has no labels.
     """
     from dagen.scoring.evaluation import evaluate
 
-    found = []
+    found, figure = [], None
     for each in tried:
         predictor = exported.load(each.file)
         dataset = open_dataset(data, "val", predictor.task, data_root)
-        found.append(replace(each, waste_iou=100 * evaluate(predictor, dataset).waste_iou))
+        scores = evaluate(predictor, dataset).to_dict()
+        figure = figures.headline(predictor.task.name, [scores])
+        found.append(replace(each, score=100 * scores[figure]))
+    return found, figure
+
+
+def _exported(
+    model: Path,
+    rung: Rung,
+    file: Path,
+    against: Ground,
+    calibrate: str | None,
+    data_root: Path | None,
+    licence: str,
+) -> float:
+    """Export one rung and measure what it loses."""
+    written = export(
+        model,
+        file,
+        format=rung.format,
+        int8=rung.precision == "int8",
+        fp16=rung.precision == "fp16",
+        calibrate=calibrate if rung.precision == "int8" else None,
+        size=rung.size,
+        data_root=data_root,
+        licence=licence,
+    )
+    return agreement_loss(exported.load(written.file), against)
+
+
+def _versions() -> dict[str, str]:
+    """What computes: another version may compute otherwise."""
+    found = {"dagen": __version__}
+    for name in ("onnxruntime", "openvino", "torch"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
     return found
 
 
@@ -194,11 +177,3 @@ def _latencies(opened: Sequence[exported.ExportedPredictor]) -> list[list[float]
             if number >= _WARM:
                 taken.append(1000 * (time.perf_counter() - start))
     return times
-
-
-def _smaller(image: Image) -> Image:
-    scale = _LONGEST / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return resize(image, (height, width))

@@ -1,4 +1,4 @@
-"""What is tried: a precision, an input size and a format, and what came of it."""
+"""What is tried: a network, a precision, an input size and a format, and what came of it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ class Rung:
         format: ``onnx`` or ``openvino``.
         precision: ``float32``, ``fp16`` or ``int8``.
         size: height and width of the input in pixels.
+        network: which smaller network, such as ``macs-50``; empty for the network itself.
     """
 
     format: Format
     precision: str
     size: tuple[int, int]
+    network: str = ""
 
     @property
     def file(self) -> str:
         """The name of its file."""
         height, width = self.size
-        return f"{height}x{width}-{self.precision}{ENDINGS[self.format]}"
+        first = f"{self.network}-" if self.network else ""
+        return f"{first}{height}x{width}-{self.precision}{ENDINGS[self.format]}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Tried:
         latency_ms: median milliseconds of one image.
         p95_ms: milliseconds that 95 of 100 runs stayed below.
         runtime: the runtime with its version.
-        waste_iou: foreground IoU in per cent on a data set that was asked for; None without one.
+        score: the task's own figure in per cent on a data set that was asked for; None without one.
     """
 
     rung: Rung
@@ -60,7 +63,7 @@ class Tried:
     latency_ms: float
     p95_ms: float
     runtime: str
-    waste_iou: float | None = None
+    score: float | None = None
 
 
 def ladder(
@@ -69,8 +72,9 @@ def ladder(
     sizes: Sequence[tuple[int, int]] | None,
     precisions: Sequence[str],
     formats: Sequence[str],
+    networks: Sequence[str] = ("",),
 ) -> list[Rung]:
-    """The rungs, the largest size first.
+    """The rungs: a network after the other, the largest size first.
 
     Args:
         own: the network's own height and width.
@@ -78,6 +82,7 @@ def ladder(
         sizes: heights and widths; None takes :data:`SCALES` of its own, rounded.
         precisions: some of :data:`PRECISIONS`.
         formats: ``onnx``, ``openvino`` or both.
+        networks: names of the networks.
 
     Raises:
         UsageError: an unknown precision or format, or a side that is no multiple.
@@ -100,7 +105,8 @@ def ladder(
             )
     distinct = list(dict.fromkeys(sizes))
     return [
-        Rung(format, precision, size)  # type: ignore[arg-type]
+        Rung(format, precision, size, network)  # type: ignore[arg-type]
+        for network in networks
         for size in distinct
         for format in formats
         for precision in precisions

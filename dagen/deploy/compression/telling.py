@@ -12,32 +12,49 @@ from dagen.deploy.compression.rungs import Tried
 _COLOURS = {"float32": "#555555", "fp16": "#0072B2", "int8": "#D55E00"}
 _MARKERS = {"onnx": "o", "openvino": "s"}
 
+COLUMNS = [
+    "network", "input", "format", "precision", "bytes", "MACs (M)", "loss", "ms", "p95",
+]  # fmt: skip
+TEXTS = ("network", "input", "format", "precision")
+"""The columns that hold no numbers."""
 
-def cells(each: Tried) -> list[str]:
-    """The cells of a row, in the order of :data:`COLUMNS`."""
+
+def rows(
+    tried: Sequence[Tried], front: Collection[Tried], score: str | None
+) -> tuple[list[str], list[list[str]]]:
+    """The heads of the columns and the cells of the rows, as text.
+
+    The first column, the network, is left out if there is only one.
+
+    Args:
+        tried: at least one.
+        front: those of them that no other one beats.
+        score: name of the figure on a data set; None without one.
+    """
+    heads = [*COLUMNS, *([score] if score else []), "front"]
+    cells = [[*_cells(each), "yes" if each in front else ""] for each in tried]
+    if any(each.rung.network for each in tried):
+        return heads, cells
+    return heads[1:], [row[1:] for row in cells]
+
+
+def _cells(each: Tried) -> list[str]:
     height, width = each.rung.size
     row = [
-        f"{height}x{width}", each.rung.format, each.rung.precision, f"{each.bytes:,}",
-        f"{each.macs / 1e6:,.1f}", f"{each.loss:.2f}", f"{each.latency_ms:.2f}",
-        f"{each.p95_ms:.2f}",
+        each.rung.network or "whole", f"{height}x{width}", each.rung.format, each.rung.precision,
+        f"{each.bytes:,}", f"{each.macs / 1e6:,.1f}", f"{each.loss:.2f}",
+        f"{each.latency_ms:.2f}", f"{each.p95_ms:.2f}",
     ]  # fmt: skip
-    return row if each.waste_iou is None else [*row, f"{each.waste_iou:.2f}"]
+    return row if each.score is None else [*row, f"{each.score:.2f}"]
 
 
-COLUMNS = [
-    "input", "format", "precision", "bytes", "MACs (M)", "loss", "ms", "p95",
-]  # fmt: skip
-SCORE = "waste IoU"
-
-
-def markdown(tried: Sequence[Tried], front: Collection[Tried], notes: Sequence[str]) -> str:
-    """The table, with the Pareto front marked, and notes below it."""
-    scored = any(each.waste_iou is not None for each in tried)
-    columns = [*COLUMNS, *([SCORE] if scored else []), "front"]
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for each in tried:
-        row = [*cells(each), "yes" if each in front else ""]
-        lines.append("| " + " | ".join(row) + " |")
+def markdown(
+    tried: Sequence[Tried], front: Collection[Tried], notes: Sequence[str], score: str | None
+) -> str:
+    """The table, with the Pareto front marked, and notes below it; see :func:`rows`."""
+    heads, cells = rows(tried, front, score)
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(row) + " |" for row in cells]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
@@ -79,7 +96,7 @@ def figure(
         left.plot(each.bytes / 1e6, each.loss, **style)
         right.plot(each.latency_ms, each.loss, **style)
         if each in front:
-            name = "x".join(map(str, each.rung.size))
+            name = " ".join([each.rung.network, "x".join(map(str, each.rung.size))]).strip()
             right.annotate(
                 name, (each.latency_ms, each.loss), xytext=(5, 4), textcoords="offset points",
                 fontsize=7,

@@ -30,7 +30,7 @@ _FIRST = ("model", "task", "size", "width", "options", "run")
 """The fields of format 1."""
 _DROPPED = "metrics"
 """Written by version 0.1, always empty."""
-_TUPLES = ("size", "classes", "colours", "seen")
+_TUPLES = ("size", "classes", "colours", "seen", "channels")
 """Fields that JSON gives as lists."""
 
 
@@ -51,6 +51,8 @@ class Card:
         background: whether class 0 is the background.
         seen: what the network has learned from besides the run's own data sets, such as
             ``ImageNet``; see ``dagen.runs.seen``.
+        channels: outputs (and inputs) of each layer that has fewer channels than the network's
+            class builds, by name; empty if nothing was pruned.
         weights: SHA-256 of the tensors, see :func:`digest`; None in a file of version 0.1. It is
             computed when the file is written.
     """
@@ -65,6 +67,7 @@ class Card:
     colours: tuple[Colour, ...] = ()
     background: bool = True
     seen: tuple[str, ...] = ()
+    channels: dict[str, tuple[int, ...]] = field(default_factory=dict)
     weights: str | None = field(default=None, compare=False)
 
     @property
@@ -98,8 +101,9 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 def to_text(card: Card, weights: str) -> str:
     """The card as JSON, with its format and checksums."""
     values = {**asdict(card), "format": FORMAT, "weights": weights}
-    if not card.seen:  # as before there was this field: equal networks give equal files
-        del values["seen"]
+    for later in ("seen", "channels"):  # as before there was this field: equal networks give
+        if not values[later]:  # equal files
+            del values[later]
     return json.dumps(sealed(values), sort_keys=True)
 
 
@@ -192,7 +196,18 @@ def _are_colours(value: object) -> bool:
 
 def _tuples(value: Any) -> Any:
     """Lists as tuples, because JSON has no tuples."""
+    if isinstance(value, dict):
+        return {name: _tuples(each) for name, each in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _are_counts(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(given, list)
+        and len(given) in (1, 2)
+        and all(isinstance(n, int) and 0 < n < 2**16 for n in given)
+        for given in value.values()
+    )
 
 
 def _is_width(value: object) -> bool:
@@ -210,6 +225,7 @@ _CHECKED: dict[str, Callable[[object], bool]] = {
     "colours": _are_colours,
     "background": lambda value: isinstance(value, bool),
     "seen": _are_names,
+    "channels": _are_counts,
     "weights": lambda value: isinstance(value, str),
 }
 """Whether a field has a value of its kind."""

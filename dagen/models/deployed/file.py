@@ -7,6 +7,7 @@ and of the tensors, so that a damaged file is refused; every load compares them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from dagen.models.deployed.card import (
     from_text,
     to_text,
 )
+from dagen.models.layers.narrowing import narrow
 from dagen.system.files import write_atomically
 
 _REMEDY = "restore it from a copy, or make it again with the command of its run and --fresh"
@@ -33,10 +35,13 @@ _REMEDY = "restore it from a copy, or make it again with the command of its run 
 def save_deployed(path: Path, network: Network, card: Card) -> None:
     """Write the deployed file: no auxiliary heads, no optimiser, one metadata key.
 
+    Whether the network is pruned is read off the network, not off ``card``.
+
     Raises:
         DagenError: it cannot be written.
     """
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.deployed().items()}
+    card = replace(card, channels=network.channels)
     write_atomically(path, save(tensors, {KEY: to_text(card, digest(tensors))}))
 
 
@@ -139,7 +144,9 @@ def offline(options: dict[str, Any]) -> dict[str, Any]:
 def _built(path: Path, card: Card) -> Network:
     """A network as the card describes it, with weights that will be replaced."""
     try:
-        return create_network(card.model, card.kind, card.width, offline(card.options))
+        network = create_network(card.model, card.kind, card.width, offline(card.options))
+        narrow(network, card.channels)
+        return network
     except UsageError as error:
         raise DagenError(f"{short(path, 200)} cannot be built here: {error}") from None
 

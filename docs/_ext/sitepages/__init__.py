@@ -10,6 +10,7 @@ from sphinx.util import logging
 
 from sitepages import (
     benchmarks,
+    browser,
     commands,
     feature_space,
     losses,
@@ -39,10 +40,12 @@ def generate(app: Sphinx) -> None:
     feature_space.write(site, here.parent / "benchmarks" / "results")
     commands.write(site)
     settings.write(site)
+    browser.write(site, app)
     site.remove_stale()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("builder-inited", generate)
+    app.connect("build-finished", browser.place)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""Removes channels that a network can do without, and trains what is left."""
