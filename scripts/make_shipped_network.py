@@ -31,9 +31,9 @@ LARGEST = 1_000_000
 EMPTY = "empty_scenes"
 
 
-def recipe(seed: int) -> Config:
-    """The settings of the row "teacher" of benchmarks/lite.toml."""
-    file = tomllib.loads((ROOT / "benchmarks" / "lite.toml").read_text(encoding="utf-8"))
+def recipe(path: Path, seed: int) -> Config:
+    """The settings of the row "teacher" of a benchmark."""
+    file = tomllib.loads(path.read_text(encoding="utf-8"))
     row = next(each for each in file["row"] if each["name"] == "teacher")
     own = {key: value for key, value in row.items() if key != "name"}
     return from_mapping({**file["base"], "model": "lite", "task": "binary", "seed": seed, **own})
@@ -58,7 +58,9 @@ def told(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {value}" for name, value in named)
 
 
-def notes(exact: dict[str, float], small: dict[str, float], before: dict[str, float]) -> str:
+def notes(
+    exact: dict[str, float], small: dict[str, float], before: dict[str, float], origin: str
+) -> str:
     """What the card says besides: scores of the files themselves, and where the data is from."""
     return f"""Scores of the exported files in ONNX Runtime, in per cent, on 70 photographs of TACO
 `val` of a small benchmark (false alarms: share of the pixels of 16 beach photographs without
@@ -82,7 +84,8 @@ What it has learned from, and whose it is:
   on DUTS-TR;
 - the start of its encoder: EfficientNet-Lite0 (Apache-2.0), trained on ImageNet.
 
-Made by `scripts/make_shipped_network.py`.
+Made by `scripts/make_shipped_network.py`, with the row "teacher" of `benchmarks/lite.toml` of
+{origin}.
 """
 
 
@@ -91,8 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Makes the network that comes with dagen.")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", type=Path, default=ROOT / "benchmarks" / "lite.toml")
+    parser.add_argument("--origin", default="this version", help="whose recipe it is, for the card")
     given = parser.parse_args()
-    pair = run_pair(recipe(given.seed), Runtime(given.runs, track=False, workers=0))
+    pair = run_pair(recipe(given.recipe, given.seed), Runtime(given.runs, track=False, workers=0))
     model = pair.adapted.model
     small, before = exported(model, NETWORK), exported(pair.baseline.model, BEFORE)
     for each in (small, before):
@@ -101,7 +106,12 @@ def main() -> None:
     exact = exported(model, given.runs / "waste-float32.onnx", int8=False)
     found: list[Any] = [scores(each.file) for each in (exact, small, before)]
     text = model_card(
-        read_card(model), [small], model.stat().st_size, SHIPPED, pair.adapted, notes(*found)
+        read_card(model),
+        [small],
+        model.stat().st_size,
+        SHIPPED,
+        pair.adapted,
+        notes(*found, given.origin),
     )
     NETWORK.with_suffix(".md").write_text(text, encoding="utf-8")
     print(f"{NETWORK}: {small.bytes:,} bytes, {told(found[1])}")

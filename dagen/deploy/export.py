@@ -18,6 +18,7 @@ from dagen.deploy.half import with_half_weights
 from dagen.deploy.pictures import Pictures, data_of, pictures
 from dagen.deploy.refusals import Format, check_format, check_out, check_precision
 from dagen.deploy.runtimes.onnx import OnnxRuntime
+from dagen.deploy.short_names import with_short_names
 from dagen.deploy.to_onnx import to_onnx, with_metadata, without_choices
 from dagen.errors import DagenError, short
 from dagen.models.base import Network
@@ -122,6 +123,8 @@ def export(
         written = to_openvino(plain, facts, network, found, out)
         total = out.stat().st_size + out.with_suffix(".bin").stat().st_size
         return Exported(out, total, as_written(written))
+    if int8:
+        plain = with_short_names(plain)
     if fp16:
         plain = with_half_weights(plain)
     if int8 or fp16:
