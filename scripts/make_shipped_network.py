@@ -4,7 +4,7 @@
 
 The recipe is the row "teacher" of ``benchmarks/lite.toml``. Runs that are finished are not run
 again. It writes the network and its card beside ``dagen/deploy/hub/names.py``, and the network
-before adaptation into ``docs/networks``, for the page that runs both in the browser.
+before adaptation into ``docs/_static/try``, for the page that runs both in the browser.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from dagen.runs.runtime import Runtime
 
 ROOT = Path(__file__).parents[1]
 NETWORK = ROOT / "dagen" / "deploy" / "hub" / "waste-int8.onnx"
-BEFORE = ROOT / "docs" / "networks" / "before.onnx"
+BEFORE = ROOT / "docs" / "_static" / "try" / "before.onnx"
 LICENCE = "Apache-2.0"
 LARGEST = 1_000_000
 """Bytes of a network in the wheel."""

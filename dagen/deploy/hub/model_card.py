@@ -31,7 +31,7 @@ _UNKNOWN = "for its terms, see whoever published it"
 def model_card(
     card: Card,
     exports: Sequence[Exported],
-    size: int,
+    size: int | None,
     repository: str,
     result: RunResult | None,
     notes: str,
@@ -41,7 +41,7 @@ def model_card(
     Args:
         card: the deployed file's card.
         exports: the exported files; the first tells the network's cost.
-        size: bytes of the deployed file.
+        size: bytes of the deployed file; None if only exported files are shared.
         repository: ``user/name``.
         result: the run that made the network; None if that is not known.
         notes: Markdown to add.
@@ -74,7 +74,7 @@ def _header(licence: str) -> str:
     return "\n".join(["---", *lines, *(f"- {tag}" for tag in tags), "---"])
 
 
-def _what(card: Card, exports: Sequence[Exported], size: int) -> str:
+def _what(card: Card, exports: Sequence[Exported], size: int | None) -> str:
     facts, run = exports[0].facts, card.run
     height, width = card.size
     adapted = (
@@ -83,7 +83,9 @@ def _what(card: Card, exports: Sequence[Exported], size: int) -> str:
         if run.get("tgt") and not run.get("target_labels")
         else ""
     )
-    files = [f"| `model.safetensors` | {size:,} | weights for dagen and PyTorch |"]
+    files = []
+    if size is not None:
+        files.append(f"| `model.safetensors` | {size:,} | weights for dagen and PyTorch |")
     for each in exports:
         files.append(f"| `{each.file.name}` | {each.bytes:,} | ONNX, {each.facts.precision} |")
     return (

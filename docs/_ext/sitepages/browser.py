@@ -65,7 +65,7 @@ def place(app: Sphinx, failure: Exception | None) -> None:
 def _networks(docs: Path) -> dict[str, Path]:
     """The networks that the page begins with: the shipped one, and the one before adaptation."""
     found: dict[str, Path] = {}
-    if (before := docs / "networks" / "before.onnx").is_file():
+    if (before := docs / "_static" / "try" / "before.onnx").is_file():
         found["before"] = before
     try:
         found["after"] = shipped()
