@@ -42,7 +42,7 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
             cannot be fetched.
     """
     from dagen.deploy import predictor
-    from dagen.deploy.hub.names import located
+    from dagen.deploy.hub.locating import located
 
     path = located(path)
     covered = None if size is None else sizes.checked(size)
@@ -239,7 +239,7 @@ def profile(
             10,000,000 bytes; the message names the largest width that fits.
     """
     from dagen.deploy import predictor, profiling
-    from dagen.deploy.hub.names import located
+    from dagen.deploy.hub.locating import located
     from dagen.models.base import create_network
     from dagen.models.deployed import cost
     from dagen.models.deployed.file import load_deployed

@@ -47,20 +47,3 @@ def check_repository(name: str) -> None:
     """
     if not _REPOSITORY.fullmatch(name) or ".." in name:
         raise UsageError(f"'{short(name)}' is no name of a Hub repository; give USER/NAME.")
-
-
-def located(name: Path | str) -> Path | str:
-    """The file behind a name: shipped with dagen, in the Hub, or what was given.
-
-    Raises:
-        UsageError: the Hub is needed, and its package is not installed.
-        DagenError: the network cannot be had.
-    """
-    text = str(name)
-    if text == SHIPPED:
-        return shipped()
-    if is_repository(text):
-        from dagen.deploy.hub.pulling import pull
-
-        return pull(text)
-    return name

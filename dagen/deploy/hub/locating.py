@@ -1,0 +1,23 @@
+"""Finds the file behind the name of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagen.deploy.hub.names import SHIPPED, is_repository, shipped
+from dagen.deploy.hub.pulling import pull
+
+
+def located(name: Path | str) -> Path | str:
+    """The file behind a name: shipped with dagen, in the Hub, or what was given.
+
+    Raises:
+        UsageError: the Hub is needed, and its package is not installed.
+        DagenError: the network cannot be had.
+    """
+    text = str(name)
+    if text == SHIPPED:
+        return shipped()
+    if is_repository(text):
+        return pull(text)
+    return name
