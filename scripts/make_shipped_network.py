@@ -10,7 +10,6 @@ before adaptation into ``docs/_static/try``, for the page that runs both in the 
 import argparse
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import dagen
 from dagen.deploy.export import Exported, export
@@ -114,7 +113,7 @@ def main() -> None:
         notes(*found, given.origin),
     )
     NETWORK.with_suffix(".md").write_text(text, encoding="utf-8")
-    print(f"{NETWORK}: {small.bytes:,} bytes, {told(found[1])}")
+    print(f"{NETWORK}: {small.bytes:,} bytes, {told(found)}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def with_short_names(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = short.graph
     if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
         return short  # values of a graph inside a node may be those around it
-    names = {each.name: each.name for each in (*graph.input, *graph.output)}
+    names: dict[str, str] = {each.name: each.name for each in (*graph.input, *graph.output)}
     names[""] = ""  # an optional input that is left out
 
     def shortened(name: str) -> str:
