@@ -103,15 +103,9 @@ def main() -> None:
         if each.bytes > LARGEST:
             raise SystemExit(f"{each.file} has {each.bytes:,} bytes; at most {LARGEST:,}.")
     exact = exported(model, given.runs / "waste-float32.onnx", int8=False)
-    found: list[Any] = [scores(each.file) for each in (exact, small, before)]
-    text = model_card(
-        read_card(model),
-        [small],
-        model.stat().st_size,
-        SHIPPED,
-        pair.adapted,
-        notes(*found, given.origin),
-    )
+    found = scores(small.file)
+    more = notes(scores(exact.file), found, scores(before.file), given.origin)
+    text = model_card(read_card(model), [small], None, SHIPPED, pair.adapted, more)
     NETWORK.with_suffix(".md").write_text(text, encoding="utf-8")
     print(f"{NETWORK}: {small.bytes:,} bytes, {told(found)}")
 
