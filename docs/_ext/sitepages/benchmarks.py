@@ -113,11 +113,13 @@ def _figures(results: list[Results], name: str, heading: str) -> Iterator[str]:
     ):
         where = f"{source} to {domain}" if source != domain else domain
         seeds = sorted({record.seed for line in rows for record in line.records})
+        came = " Networks that are scored as they come are named so." * any(
+            line.reference for line in rows
+        )
         caption = (
             f"{heading}: {task}, {where}; {rows[0].headline} on {domain} val, "
             f"{_seeds(seeds)}. {_budget(rows)} The stair joins the rows that no other "
-            "row beats; ceilings, which saw target labels, are grey. Networks that are scored as "
-            "they come are named so."
+            f"row beats; ceilings, which saw target labels, are grey.{came}"
         )
         figures = "".join(
             f'<div class="chart">{drawn}</div>'

@@ -12,6 +12,7 @@ from sitepages.results import Line
 _WIDTH, _HEIGHT = 520, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 22, 60
 _LETTER = 10  # width that one is given
+_TICKS = 9  # of a logarithmic axis, from which it has powers of ten alone
 _MANY = 15  # times the smallest value, from which an axis is logarithmic
 _SHAPES = ("circle", "square", "diamond", "triangle", "cross")
 
@@ -102,7 +103,13 @@ def scale(values: Sequence[float]) -> Scale:
     if smallest <= 0 or largest < _MANY * smallest:
         return Scale(_ticks(largest))
     first, last = math.floor(math.log10(smallest / 1.1)), math.ceil(math.log10(largest * 1.1))
-    return Scale([10.0**power for power in range(first, last + 1)], logarithmic=True)
+    fine = [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
+    low = max(tick for tick in fine if tick <= smallest / 1.1)
+    high = min(tick for tick in fine if tick >= largest * 1.1)
+    ticks = [tick for tick in fine if low <= tick <= high]
+    if len(ticks) > _TICKS:
+        ticks = [10.0**power for power in range(first, last + 1)]
+    return Scale(ticks, logarithmic=True)
 
 
 def _ticks(largest: float) -> list[float]:
