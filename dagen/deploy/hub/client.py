@@ -17,6 +17,7 @@ def client() -> Any:
     """
     try:
         import huggingface_hub
+        import huggingface_hub.errors  # not loaded by the package itself
     except ImportError:
         raise UsageError(
             "the Hugging Face Hub needs the package huggingface_hub: pip install 'dagen[hub]'."

@@ -1,5 +1,6 @@
 """To the Hub and back: the same network, with a card that says what it is."""
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,9 @@ def test_the_commands(
         out, _ = capsys.readouterr()
         assert ended.value.code == 0 and told in out
     assert "By the sea." in (tmp_path / "here" / "README.md").read_text()
+
+
+def test_the_errors_are_there_in_a_process_that_imports_nothing_else() -> None:
+    told = "from dagen.deploy.hub.client import client; print(client().errors.GatedRepoError)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True)
+    assert done.returncode == 0 and "GatedRepoError" in done.stdout, done.stderr
