@@ -1,8 +1,8 @@
 """The page that runs networks in the browser: ONNX Runtime Web and the networks join the site.
 
 ONNX Runtime Web comes from its npm package when the site is built, and is checked by its digest;
-the page loads nothing from elsewhere. Where the package cannot be had, one line says so and the
-site is built without the page.
+the page loads nothing from elsewhere. Where the package cannot be had, one line says so, and so
+does the page.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """What the page loads: ONNX Runtime for one thread of a CPU."""
 _PAGE = "try-it"
+_BODY = "generated/try-it.html"
+_WITHOUT = (
+    f"<p><strong>This site was built without {PACKAGE}, so nothing runs here.</strong> Build it "
+    "again where npm reaches its registry: <code>make docs</code>.</p>\n"
+)
 HTML = (Path(__file__).parent / "try_it.html").read_text(encoding="utf-8")
 """The page's body; ``{given}`` names its networks."""
 _LARGEST = 1_000_000
@@ -33,23 +38,22 @@ _LARGEST = 1_000_000
 
 
 def write(site: Site, app: Sphinx) -> None:
-    """Write the page, or leave it out with a line that says why."""
+    """Write the page's body, or in its place a paragraph that says why it is not there."""
     root = Path(app.srcdir).parent
     try:
         runtime = _fetched(root / "build" / f"{PACKAGE}-{VERSION}")
     except (OSError, subprocess.SubprocessError, tarfile.TarError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         print(
-            f"docs: the page '{_PAGE}' is left out: npm cannot fetch {PACKAGE} {VERSION} "
+            f"docs: the page '{_PAGE}' runs no network: npm cannot fetch {PACKAGE} {VERSION} "
             f"({reason[:120]}); install npm and connect to a network.",
             file=sys.stderr,
         )
-        app.config.exclude_patterns.append(f"{_PAGE}.md")
-        app.config.suppress_warnings.append("toc.excluded")
+        site.write(_BODY, _WITHOUT)
         return
     networks = _networks(Path(app.srcdir))
     given = "".join(f' data-{which}="{path.name}"' for which, path in networks.items())
-    site.write("generated/try-it.html", HTML.replace("{given}", given))
+    site.write(_BODY, HTML.replace("{given}", given))
     app.dagen_try = [*(runtime / name for name in FILES), *networks.values()]  # type: ignore[attr-defined]
 
 
