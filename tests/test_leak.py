@@ -260,8 +260,10 @@ def test_pre_training_opens_no_label_and_no_evaluation_image(name: str, tmp_path
         values = {
             "src": "belt", "tgt": "site", "extra_tgt": ["more"], "model": "toy", "method": name,
             "size": [32, 64], "steps": 4, "batch": 4, "warmup": 1,
-            "parts": {name: {"teacher": str(_start(tmp_path, Task.BINARY)), "strides": [4]}},
         }  # fmt: skip
+        if name == "features":
+            teacher = str(_start(tmp_path, Task.BINARY))
+            values["parts"] = {name: {"teacher": teacher, "strides": [4]}}
         runtime = Runtime(
             runs=root / "runs", data_root=root, device="cpu", workers=0, track=False, quiet=True
         )

@@ -39,9 +39,14 @@ def test_convolutions_have_8_bits_and_scales_per_channel(deployed: Path, data: P
     small = weights(out)
     eights = [name for name, array in small.items() if array.dtype == np.int8 and array.ndim == 4]
     assert len(eights) == 2, "stem and head"
-    for name in eights:
-        scales = small[name.replace("_quantized", "_scale")]
-        assert scales.shape == (small[name].shape[0],)
+    scales = {
+        node.input[0]: small[node.input[1]]
+        for node in onnx.load(out).graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in eights
+    }
+    assert set(scales) == set(eights)
+    for name, of_channels in scales.items():
+        assert of_channels.shape == (small[name].shape[0],)
     floats = [a for a in small.values() if a.dtype == np.float32 and a.ndim == 4]
     assert all(len(a) == 1 for a in floats), "mean and deviation alone"
     image = photograph(*SIZE)

@@ -115,7 +115,7 @@ def test_teachers_checkpoints_and_predictors_are_plain_networks(name: str) -> No
     losses = [stack(source, step)[0]["supervised/main"].item() for step in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
     assert list(student.state_dict()) == keys
-    assert {k.split(".")[0] for k in stack.state_dict()} == {"student", "parts", "batch_norm"}
+    assert {k.split(".")[0] for k in stack.state_dict()} == {"student", "batch_norm"}
     predictor, copied = stack.predictor(), copy.deepcopy(student).eval()
     assert _hooks(predictor) == 0
     image = batch().source.image  # type: ignore[union-attr]

@@ -68,6 +68,7 @@ DEEPEST = {
     "enet": "stage3",
     "icnet": "deep",
     "bisenet": "context.layer3",
+    "bisenetv2": "stage5",
     "lite": "encoder.blocks.10",
 }
 

@@ -101,5 +101,5 @@ def test_foreign_and_broken_files_are_one_clear_line(tmp_path: Path) -> None:
 def test_unknown_networks_and_keywords() -> None:
     with pytest.raises(UsageError, match="did you mean 'enet'"):
         create_network("ennet", Task.BINARY, 1.0, {})
-    with pytest.raises(UsageError, match="depth"):
-        create_network("enet", Task.BINARY, 1.0, {"depth": 3})
+    with pytest.raises(UsageError, match="wings"):
+        create_network("enet", Task.BINARY, 1.0, {"wings": 3})
