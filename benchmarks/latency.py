@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import torch
 from dagen.datasets.maps.teachers import known
 from dagen.deploy import predictor
 from dagen.deploy.export import export
+from dagen.deploy.refusals import Format
 from dagen.models.base import create_network
 from dagen.models.deployed import cost
 from dagen.models.deployed.card import Card
@@ -39,6 +41,7 @@ from dagen.types import Task
 SIZES = {"enet": (128, 128), "bisenet": (128, 128), "icnet": (128, 128), "lite": (160, 160)}
 TEACHER = "u2netp"
 PYTORCH = "PyTorch eager"
+FORMATS: tuple[tuple[Format, str], ...] = (("onnx", ".onnx"), ("openvino", ".xml"))
 
 
 @dataclass(frozen=True)
@@ -85,16 +88,16 @@ def contenders(names: list[str], folder: Path, threads: int) -> Calls:
         network = network.to(memory_format=torch.channels_last)
         eager = f"{PYTORCH} {torch.__version__}"
         own = Contender(name, size, eager, "float32", file.stat().st_size, macs)
-        calls[own] = lambda network=network, pixels=pixels: network(pixels)  # type: ignore[misc]
-        for suffix, form in ((".onnx", "onnx"), (".xml", "openvino")):
+        calls[own] = partial(network, pixels)
+        for form, suffix in FORMATS:
             for int8 in (False, True):
                 out = folder / f"{name}{'-int8' * int8}{suffix}"
-                made = export(file, out, format=form, int8=int8)  # type: ignore[arg-type]
+                made = export(file, out, format=form, int8=int8)
                 opened = predictor.load(out, threads=threads).runtime
                 image = predictor.to_input(_image(size), opened.facts.input)
                 precision = "int8" if int8 else "float32"
                 key = Contender(name, size, opened.name, precision, made.bytes, macs)
-                calls[key] = lambda opened=opened, image=image: opened(image)  # type: ignore[misc]
+                calls[key] = partial(opened, image)
         print(f"{name}: {len(calls)} contenders so far", flush=True)
     return {**calls, **_teacher(threads)}
 

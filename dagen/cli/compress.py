@@ -20,9 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def compress(
-    model: Annotated[
-        str, typer.Argument(help="A finished run (folder, name or hash), or a deployed file.")
-    ],
+    model: options.Finished,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder of the files; else compressed/ beside the model."),

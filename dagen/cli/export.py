@@ -19,9 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export(
-    model: Annotated[
-        str, typer.Argument(help="A finished run (folder, name or hash), or a deployed file.")
-    ],
+    model: options.Finished,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="File to write; otherwise beside the deployed file."),
@@ -36,12 +34,7 @@ def export(
     fp16: Annotated[
         bool, typer.Option("--fp16", help="Weights in 16 bits: half the file, as fast.")
     ] = False,
-    calibrate: Annotated[
-        str | None,
-        typer.Option(
-            help="Data set whose unlabelled training images set int8's ranges; else the target."
-        ),
-    ] = None,
+    calibrate: options.Calibrate = None,
     max_drop: Annotated[
         float | None,
         typer.Option(

@@ -33,6 +33,15 @@ Deployed = Annotated[
         "Hub, or a teacher's name."
     ),
 ]
+Finished = Annotated[
+    str, typer.Argument(help="A finished run (folder, name or hash), or a deployed file.")
+]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        help="Data set whose unlabelled training images set int8's ranges; else the target."
+    ),
+]
 Cover = Annotated[
     str | None, typer.Option(help="Height x width of the input; otherwise the network's own.")
 ]

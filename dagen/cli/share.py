@@ -18,9 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def push(
-    model: Annotated[
-        str, typer.Argument(help="A finished run (folder, name or hash), or a deployed file.")
-    ],
+    model: options.Finished,
     repository: Annotated[str, typer.Argument(help="USER/NAME on the Hugging Face Hub.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights, such as Apache-2.0.")],
     notes: Annotated[
@@ -29,12 +27,7 @@ def push(
     int8: Annotated[
         bool, typer.Option("--int8", help="Upload an ONNX file in 8 bits as well.")
     ] = False,
-    calibrate: Annotated[
-        str | None,
-        typer.Option(
-            help="Data set whose unlabelled training images set int8's ranges; else the target."
-        ),
-    ] = None,
+    calibrate: options.Calibrate = None,
     private: Annotated[
         bool, typer.Option("--private", help="A repository that is made now is private.")
     ] = False,

@@ -11,18 +11,17 @@ interpolated as their kinds declare, and are 0 there.
 
 from __future__ import annotations
 
-import inspect
 import json
-import os
 import tomllib
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagen.errors import UsageError, quoted, short, unknown
+from dagen.datasets.loading import library_transforms
+from dagen.errors import UsageError, quoted, unknown
+from dagen.types import IGNORE
 
 if TYPE_CHECKING:
     from dagen.datasets.maps.base import Array, Resizing
@@ -36,10 +35,6 @@ WRITTEN = {
     "strong": "turned by up to 25 degrees, colours changed",
 }
 """The pipelines that are written in code."""
-_GROUPS = ("OneOf", "SomeOf", "Sequential", "RandomOrder")
-"""Transforms that hold others."""
-_NEAREST, _LINEAR = 0, 1  # cv2.INTER_NEAREST, cv2.INTER_LINEAR
-_IGNORE = 255
 
 
 @dataclass(frozen=True)
@@ -100,119 +95,7 @@ def check(augment: Augment) -> None:
     """
     for entry in expanded(augment):
         if not isinstance(entry, str):
-            _check_transform(entry)
-
-
-def _check_transform(entry: Mapping[str, Any]) -> None:
-    import numpy as np
-
-    name = entry["name"]
-    if name in _GROUPS:
-        for inner in _inner(entry):
-            _check_transform(inner)
-        _build(entry, _NEAREST, _IGNORE)
-        return
-    always = _compose([{**entry, "p": 1.0}], _NEAREST, _IGNORE)
-    _build(entry, _NEAREST, _IGNORE)
-    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    label = np.zeros((48, 64), np.uint8)
-    always.set_random_seed(0)
-    try:
-        out = always(image=image, mask=label)
-    except Exception as error:  # whatever albumentations raises for what it cannot do
-        raise UsageError(
-            f"augment: {name} does not work on an image and its labels alone: "
-            f"{short(str(error), 160)}."
-        ) from None
-    sizes = out["image"].shape, out["mask"].shape
-    if sizes != (image.shape, label.shape) or out["image"].dtype != np.uint8:
-        raise UsageError(
-            f"augment: {name} changes the size or the type of an image; the training size is set "
-            "with size, and cut by the window."
-        )
-
-
-def _inner(entry: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    inner = entry.get("transforms")
-    if not isinstance(inner, list | tuple) or not inner:
-        raise UsageError(f"augment: {entry['name']} needs transforms = [...], a list of them.")
-    for one in inner:
-        if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
-            raise UsageError(
-                f"augment: {entry['name']} holds {quoted(one)}; write a transform with its name."
-            )
-    return inner
-
-
-def _build(entry: Mapping[str, Any], interpolation: int, fill: int) -> Any:
-    """The transform of albumentations.
-
-    Raises:
-        UsageError: there is none of this name, or its arguments are wrong.
-    """
-    library = _albumentations()
-    name = entry["name"]
-    given = {key: value for key, value in entry.items() if key != "name"}
-    if name in _GROUPS:
-        given["transforms"] = [_build(one, interpolation, fill) for one in _inner(entry)]
-    elif name not in _leaves():
-        raise unknown("transform of albumentations", name, [*_leaves(), *_GROUPS])
-    kind = getattr(library, name)
-    takes = inspect.signature(kind).parameters
-    for key in given:
-        if key not in takes:
-            raise unknown(f"argument of {name}", key, takes)
-    usual = {"mask_interpolation": interpolation, "fill_mask": fill}
-    given = {k: v for k, v in usual.items() if k in takes} | given
-    try:
-        with warnings.catch_warnings():
-            # Where it warns, albumentations goes on with its defaults instead of what was given.
-            warnings.simplefilter("error", UserWarning)
-            return kind(**{key: _plain(value) for key, value in given.items()})
-    except (ValueError, TypeError, UserWarning) as error:
-        raise UsageError(f"augment: {name}: {short(_reason(error), 200)}.") from None
-
-
-def _reason(error: Exception) -> str:
-    """The first complaint, without the library's pages of help."""
-    complaints = getattr(error.__cause__ or error.__context__ or error, "errors", None)
-    if complaints is None:
-        return str(error).splitlines()[0]
-    first = complaints()[0]
-    return f"{first['loc'][0]} is {quoted(first['input'])}: {first['msg']}"
-
-
-def _plain(value: Any) -> Any:
-    """Lists as tuples, because TOML has no tuples and albumentations wants ranges as such."""
-    plain = isinstance(value, list) and not any(hasattr(one, "apply") for one in value)
-    return tuple(map(_plain, value)) if plain else value
-
-
-@cache
-def _leaves() -> tuple[str, ...]:
-    """The transforms of albumentations that hold no others."""
-    library = _albumentations()
-    return tuple(
-        name
-        for name, value in vars(library).items()
-        if inspect.isclass(value)
-        and issubclass(value, library.BasicTransform)
-        and "apply" in dir(value)
-        and not name.startswith("_")
-        and not inspect.isabstract(value)
-    )
-
-
-def _albumentations() -> Any:
-    # Albumentations asks the network for a newer version of itself when it is imported.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations
-
-    return albumentations
-
-
-def _compose(entries: Sequence[Mapping[str, Any]], interpolation: int, fill: int) -> Any:
-    return _albumentations().Compose([_build(one, interpolation, fill) for one in entries])
+            library_transforms.check_transform(entry)
 
 
 class Pipeline:
@@ -266,10 +149,10 @@ class _Library:
     """Transforms of albumentations, built for labels and for each kind of map."""
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        self._labels = _compose(entries, _NEAREST, _IGNORE)
+        self._labels = library_transforms.compose(entries, library_transforms.NEAREST, IGNORE)
         self._maps = {
-            "nearest": _compose(entries, _NEAREST, 0),
-            "bilinear": _compose(entries, _LINEAR, 0),
+            "nearest": library_transforms.compose(entries, library_transforms.NEAREST, 0),
+            "bilinear": library_transforms.compose(entries, library_transforms.LINEAR, 0),
         }
 
     def __call__(
