@@ -5,6 +5,10 @@ unsigned per tensor), written as QDQ pairs by ONNX Runtime's own quantiser. An a
 runs from the mean over the images of its smallest value to that of its largest: single images with
 extreme values coarsen all others. Everything between the layers stays float32: with sums,
 activations and resizing in 8 bits too, ENet's masks were further from PyTorch's.
+
+Weights use 7 of their 8 bits. Processors with AVX2 and without VNNI add pairs of products in 16
+bits, which saturate: on one of them the shipped network lost 19.8 points of agreement with float32
+with 8 bits, and 12.0 with 7.
 """
 
 from __future__ import annotations
@@ -157,7 +161,7 @@ class Quantiser:
             quantizer = QDQQuantizer(
                 copy,
                 per_channel=True,
-                reduce_range=False,
+                reduce_range=True,  # weights have 7 bits; see above
                 weight_qType=QuantType.QInt8,
                 activation_qType=QuantType.QUInt8,
                 tensors_range=self._ranges,

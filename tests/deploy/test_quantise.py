@@ -45,6 +45,8 @@ def test_convolutions_have_8_bits_and_scales_per_channel(deployed: Path, data: P
         if node.op_type == "DequantizeLinear" and node.input[0] in eights
     }
     assert set(scales) == set(eights)
+    # Sums of two products of 8 bits saturate on processors without VNNI; 7-bit weights cannot.
+    assert all(abs(small[name].astype(int)).max() <= 64 for name in eights)
     for name, of_channels in scales.items():
         assert of_channels.shape == (small[name].shape[0],)
     floats = [a for a in small.values() if a.dtype == np.float32 and a.ndim == 4]
@@ -54,8 +56,7 @@ def test_convolutions_have_8_bits_and_scales_per_channel(deployed: Path, data: P
     assert (ours.argmax(0) == theirs.argmax(0)).mean() > 0.9
     assert np.abs(ours - theirs).max() > 0
     checked = found.facts.checked
-    # Processors without VNNI saturate sums of two 8-bit products, so they are further off (0.25).
-    assert checked["same"] > 0.9 and 1e-4 < checked["logits"] < 0.4
+    assert checked["same"] > 0.9 and 1e-4 < checked["logits"] < 0.2
     metadata = {e.key: e.value for e in onnx.load(out).metadata_props}
     assert json.loads(metadata["dagen.export"])["precision"] == "int8"
 
