@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.benchmarking.cells import Benchmark
-from dagen.benchmarking.tables.comparison import sections
 from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.sections import sections
 from dagen.errors import Stopped
 from dagen.runs.history import read_records
 from dagen.runs.log import RunLog, Status

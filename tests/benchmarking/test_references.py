@@ -7,7 +7,8 @@ import pytest
 from dagen.benchmarking import references
 from dagen.benchmarking.execution import run_benchmark
 from dagen.benchmarking.reading import load
-from dagen.benchmarking.tables.comparison import sections, table
+from dagen.benchmarking.tables.comparison import table
+from dagen.benchmarking.tables.sections import sections
 from dagen.benchmarking.tables.tables import Value
 from dagen.datasets.loading.opening import open_dataset
 from dagen.errors import UsageError

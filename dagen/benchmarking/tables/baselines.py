@@ -14,8 +14,8 @@ from typing import Any
 
 from dagen.benchmarking.tables import alarms, paired, protocol
 from dagen.benchmarking.tables.alike import check_alike
-from dagen.benchmarking.tables.comparison import Section, by_seed
 from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.sections import Section, by_seed
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
+from dagen.benchmarking.tables.sections import Section
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.runs.config import plain_name
 

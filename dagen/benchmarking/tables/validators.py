@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dagen.benchmarking.tables.comparison import Section
 from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.sections import Section
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs.config import plain_name

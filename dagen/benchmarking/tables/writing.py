@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dagen.benchmarking.tables import baselines, comparison, figure, protocol, validators
 from dagen.benchmarking.tables.records import Record, save_if_new
+from dagen.benchmarking.tables.sections import sections as sections_of
 from dagen.benchmarking.tables.tables import Table, as_csv, latex, markdown
 from dagen.errors import unknown
 from dagen.runs.starts import is_start
@@ -21,7 +22,7 @@ def tables_of(records: Sequence[Record]) -> list[Table]:
         DagenError: runs that would be averaged differ in more than the seed.
     """
     known, others = _by_form(records)
-    sections = comparison.sections(others)
+    sections = sections_of(others)
     tables = baselines.tables(known) + [comparison.table(section) for section in sections]
     return tables + [found for s in sections if (found := validators.table(s)) is not None]
 
@@ -75,7 +76,7 @@ def write(
         ".md": _page(name, title, note, tables, remarks).encode(),
         ".tex": "\n".join(latex(one, name) for one in _chosen(tables, columns)).encode(),
         ".csv": as_csv(tables).encode(),
-        ".png": figure.draw([*baselines.panels(known), *comparison.sections(others)]),
+        ".png": figure.draw([*baselines.panels(known), *sections_of(others)]),
     }
     paths = []
     for suffix, content in contents.items():

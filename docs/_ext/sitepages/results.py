@@ -11,9 +11,9 @@ from typing import Any
 
 import dagen.benchmarking
 from dagen.benchmarking import search
-from dagen.benchmarking.tables.comparison import Section, sections
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.benchmarking.tables.records import Record, read
+from dagen.benchmarking.tables.sections import Section, sections
 from dagen.benchmarking.tables.statistics import Estimate, estimate
 from dagen.errors import DagenError
 from dagen.runs import figures

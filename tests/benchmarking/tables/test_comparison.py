@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dagen.benchmarking.tables.comparison import sections, table
+from dagen.benchmarking.tables.comparison import table
+from dagen.benchmarking.tables.sections import sections
 from dagen.benchmarking.tables.tables import Table, Value, markdown
 from dagen.runs.findings import FalseAlarms
 from tests.benchmarking.tables import made

@@ -3,8 +3,9 @@
 from typing import Any
 
 from dagen.benchmarking.tables import protocol
-from dagen.benchmarking.tables.comparison import sections, table
+from dagen.benchmarking.tables.comparison import table
 from dagen.benchmarking.tables.protocol import Rows
+from dagen.benchmarking.tables.sections import sections
 from dagen.benchmarking.tables.tables import markdown
 from dagen.runs.findings import StreamScores
 from tests.benchmarking.tables import made

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from dagen.benchmarking.tables import validators
-from dagen.benchmarking.tables.comparison import sections
 from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.sections import sections
 from dagen.benchmarking.tables.tables import Value
 from dagen.runs.selection import Pick, Selection
 from tests.benchmarking.tables import made

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dagen.benchmarking.tables import figure
-from dagen.benchmarking.tables.comparison import sections
+from dagen.benchmarking.tables.sections import sections
 from dagen.benchmarking.tables.writing import write
 from dagen.errors import UsageError
 from tests.benchmarking.tables import made
