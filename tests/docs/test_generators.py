@@ -76,6 +76,17 @@ def test_results_of_every_age_and_kind(made: Any, tmp_path: Path) -> None:
     assert lines["source-only"].change is None and lines["source-only"].strategies == ()
 
 
+def test_results_in_folders_keep_the_folder_in_their_name(made: Any, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    committed(study, "losses", [record("focal", 0.2).to_dict()])
+    (study / "losses.toml").write_text("title = 'Losses'\nnote = 'Why.'\n")
+    (found,) = made.results.read_all(tmp_path, pytest.fail)
+    assert (found.name, found.page, found.title) == ("study/losses", "study-losses", "Losses")
+    assert found.file == "study/results/losses.jsonl"
+    assert found.source == "benchmarks/study/losses.toml"
+
+
 def test_front_and_ticks(made: Any) -> None:
     points = [
         made.charts.Point(x, y, None) for x, y in [(2, 5), (1, 3), (1, 2), (3, 5), (4, 9), (3, 4)]

@@ -18,7 +18,7 @@ _FOLDER = "benchmarks"
 def write(site: Site, results: list[Results]) -> None:
     """Write the index and a page for each file of results."""
     for one in results:
-        site.write(f"{_FOLDER}/{one.name}.rst", _page(one))
+        site.write(f"{_FOLDER}/{one.page}.rst", _page(one))
     site.write(f"{_FOLDER}/index.rst", _index(results))
     site.write("generated/front.md", _front(results))
 
@@ -47,9 +47,9 @@ def _index(results: list[Results]) -> str:
         *_latency(results[0]),
         title("Each benchmark", "-"),
         "\n".join(
-            f"* :doc:`{one.name}` (``{one.name}``), {len(one.records)} runs" for one in results
+            f"* :doc:`{one.page}` (``{one.name}``), {len(one.records)} runs" for one in results
         ),
-        toctree(one.name for one in results),
+        toctree(one.page for one in results),
     )
 
 
@@ -88,11 +88,11 @@ def _page(one: Results) -> str:
         ":hide-toc:",
         title(one.title),
         plain(one.note),
-        *_figures([one], one.name, one.title),
+        *_figures([one], one.page, one.title),
         *shown,
         title("Where it comes from", "-"),
         f"{protocol.provenance(one.records)} Make it again with {again}.{described} The runs are "
-        f"the lines of ``benchmarks/results/{one.name}.jsonl``.",
+        f"the lines of ``benchmarks/{one.file}``.",
     )
 
 
@@ -157,8 +157,15 @@ def _budget(rows: list[Line]) -> str:
 
 
 def _front(results: list[Results]) -> str:
-    """What the front page says of results: the rows of the newest real benchmark."""
-    real = [one for one in results if any(r.domain == "taco" and r.target for r in one.records)]
+    """What the front page says of results: the rows of the largest real benchmark.
+
+    Those in folders are studies of one question, and no comparison of strategies.
+    """
+    real = [
+        one
+        for one in results
+        if "/" not in one.name and any(r.domain == "taco" and r.target for r in one.records)
+    ]
     if not real:
         return "No results on real images are committed yet.\n"
     chosen = max(real, key=lambda one: len(one.records))

@@ -45,7 +45,7 @@ class Results:
     """One file of results.
 
     Attributes:
-        name: the file's stem.
+        name: the file's stem, after its folder if it lies in one, such as ``study/binary``.
         title: title of its benchmark.
         note: note of its benchmark.
         records: records of all runs.
@@ -63,23 +63,36 @@ class Results:
     choose: str = search.CHOOSE
 
     @property
+    def page(self) -> str:
+        """Name of its page; all pages lie in one folder, so that links between them are short."""
+        return self.name.replace("/", "-")
+
+    @property
+    def file(self) -> str:
+        """The file of results, below ``benchmarks``."""
+        folder, _, stem = self.name.rpartition("/")
+        return "/".join(filter(None, (folder, "results", f"{stem}.jsonl")))
+
+    @property
     def sections(self) -> list[Section]:
         """Its tables."""
         return sections(search.only_chosen(self.records, self.choose))
 
 
 def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
-    """Every file of ``folder/results`` that holds results of runs; others are not touched."""
+    """Every file of results of runs, in ``folder`` and its folders; others are not touched."""
     found = []
     latencies = Latencies.read(folder / "results")
-    for path in sorted((folder / "results").glob("*.jsonl")):
+    inside = sorted(folder.glob("*/results/*.jsonl"))
+    for path in [*sorted((folder / "results").glob("*.jsonl")), *inside]:
         try:
             records = _read(path)
         except DagenError as error:
             warn(str(error))
             continue
         if records:
-            found.append(replace(_described(folder, path.stem, records), latencies=latencies))
+            name = (path.parent.parent.relative_to(folder) / path.stem).as_posix()
+            found.append(replace(_described(folder, name, records), latencies=latencies))
     return found
 
 
@@ -103,7 +116,7 @@ def _described(folder: Path, name: str, records: list[Record]) -> Results:
     for path, where in ((folder / f"{name}.toml", "benchmarks"), (shipped, "dagen/benchmarking")):
         if path.is_file():
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-            source = f"{where}/{path.name}"
+            source = f"{where}/{name}.toml"
             title = values.get("title") or name
             note, choose = values.get("note", "").strip(), values.get("choose", search.CHOOSE)
             told = search.told(records, choose)

@@ -155,7 +155,7 @@ def of_lines(
 def _line(line: Line, root: str) -> list[Cell]:
     first, score, gap = line.first, line.score, line.section.gaps.get(line.row)
     where = f"{first.source} → {first.domain}" if first.source != first.domain else first.domain
-    page = f"{root}benchmarks/{line.results.name}.html"
+    page = f"{root}benchmarks/{line.results.page}.html"
     network = "teachers" if line.reference else f"networks/{first.model}"
     return [
         Cell(escape(line.row), line.row),
