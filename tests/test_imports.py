@@ -22,7 +22,8 @@ runs
 scoring
 validators tracking
 engine
-deploy benchmarking
+deploy
+benchmarking
 visualization
 api
 cli

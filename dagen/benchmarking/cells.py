@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from dagen.benchmarking.deployed.asked import Deployment
 from dagen.errors import UsageError
 from dagen.runs.config import Config
 
@@ -58,6 +59,7 @@ class Benchmark:
         columns: heads of the columns of the LaTeX tables; none means all.
         command: the command that runs it, as it stands below the tables.
         choose: the validator that chooses among the values that rows try.
+        deploy: the smaller files that are made of every cell's network; None makes none.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Benchmark:
     columns: tuple[str, ...] = ()
     command: str | None = None
     choose: str = "combined"
+    deploy: Deployment | None = None
 
     def only(self, pattern: str | None) -> list[Cell]:
         """The cells that match a shell pattern, and those that they need; all without one.

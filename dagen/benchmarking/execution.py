@@ -10,6 +10,9 @@ from dagen.benchmarking import references, search
 from dagen.benchmarking.attempt import Runner, train
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.collecting import Costs, collect, steps_done
+from dagen.benchmarking.deployed import measuring as deployed
+from dagen.benchmarking.deployed import table as deployed_table
+from dagen.benchmarking.deployed import versions
 from dagen.benchmarking.display import Display
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import is_finished, logged, occupied
@@ -122,7 +125,7 @@ def _run(
     runner: Runner,
 ) -> Outcome:
     """See :func:`run_benchmark`; no other process runs the same benchmark."""
-    path = _lines(benchmark, out)
+    path, lines = _lines(benchmark, out), versions.file_of(out, benchmark.name)
     before = records.read(path)
     if wanted := references.missing(benchmark, before):
         before += references.measure(wanted, runtime)
@@ -142,6 +145,7 @@ def _run(
         waiting = [cell for cell in left if cell.config.name not in recorded]
         done = sum(not record.as_it_comes for record in shown)
         note = "\n\n".join(filter(None, (benchmark.note, told)))
+        smaller = deployed.current(benchmark, runtime.runs, versions.read(lines))
         tables = writing.write(
             out,
             benchmark.name,
@@ -151,8 +155,9 @@ def _run(
             done + len(waiting),
             command=benchmark.command,
             columns=benchmark.columns,
+            smaller=deployed_table.tables(smaller),
         )
-        return Outcome(found, list(failures), [path, *tables])
+        return Outcome(found, list(failures), [path, *([lines] if smaller else []), *tables])
 
     def due() -> list[Cell]:
         """The cells to run now: a search has to be decided before its other seeds."""
@@ -161,7 +166,8 @@ def _run(
 
     tried: set[str] = set()
     failures: list[Failure] = []
-    if not due() and is_finished(benchmark, runtime.runs):
+    measured = deployed.is_complete(benchmark, cells, runtime.runs, lines)
+    if not due() and measured and is_finished(benchmark, runtime.runs):
         return outcome()
     with logged(benchmark, runtime) as log:
         here = replace(runtime, parent=log.folder)
@@ -169,6 +175,7 @@ def _run(
             with Display(benchmark.name, now, runtime, jobs, save) as display:
                 failures += run_cells(now, here, jobs=jobs, runner=runner, watcher=display)
             tried |= {cell.config.name for cell in now}
+        failures += deployed.measure(benchmark, cells, here, lines)
         final = outcome(failures)
         log.results(final.records, final.files)
         log.succeeded = not failures

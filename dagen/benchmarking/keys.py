@@ -20,6 +20,12 @@ FILE = {
         "the validator that chooses among the values that rows try (``search``), by the runs of "
         "the first seed; ``combined`` without it. It reads no label of the target."
     ),
+    "deploy": (
+        "smaller files of every cell's network, scored beside it, as a table ``[deploy]``: "
+        "``precisions = ['float32', 'int8', 'fp16']`` (float32 and int8 without it), "
+        "``prune = [0.6]`` for networks with so much of the MACs, and ``steps``, the training "
+        "steps after pruning (a quarter of the run's without it)."
+    ),
     "base": "settings of all cells; each is a setting of a run, or a table of them.",
     "grid": (
         "axes: a list of values for each; every row is run at every point. An axis is a setting "
@@ -67,6 +73,10 @@ A paragraph that stands above the tables."""
 # columns = ["waste IoU", "MB", "GMAC"]  # of the LaTeX tables, in this order; all without it
 # references = ["u2netp"]     # known teachers, scored as they come, below the rows
 # choose = "combined"         # the validator that chooses among the values of `search`
+
+# [deploy]                    # smaller files of every network, scored beside it
+# precisions = ["float32", "int8"]
+# prune = [0.6]               # share of the MACs that stays
 
 [base]                        # settings of all runs, as in a file for --config
 src = "resortit-synth"        # labelled images; `dagen list datasets` names more

@@ -40,6 +40,7 @@ from typing import Any
 from dagen import plugins
 from dagen.benchmarking import axes, keys, search
 from dagen.benchmarking.cells import Benchmark
+from dagen.benchmarking.deployed.asked import read as deployment
 from dagen.benchmarking.expansion import TABLES, expand
 from dagen.datasets.maps.teachers.known import known
 from dagen.errors import UsageError, quoted, short, unknown
@@ -117,6 +118,7 @@ def load(file: Path) -> Benchmark:
     base, grid, rows = _tables(file, values)
     try:
         choose = search.check(values.get("choose", search.CHOOSE))
+        deploy = deployment(values.get("deploy"))
         rows = search.expanded(rows)
         cells = tuple(expand(base, grid, rows))
     except UsageError as error:
@@ -130,6 +132,7 @@ def load(file: Path) -> Benchmark:
         cells=cells,
         references=_references(file, values.get("references", [])),
         choose=choose,
+        deploy=deploy,
         columns=tuple(_columns(file, values)),
         command=_command(file),
     )

@@ -45,6 +45,7 @@ def write(
     *,
     command: str | None = None,
     columns: Sequence[str] = (),
+    smaller: Sequence[Table] = (),
 ) -> list[Path]:
     """Write those of ``<name>.md``, ``.tex``, ``.csv`` and ``.png`` that have changed.
 
@@ -58,6 +59,7 @@ def write(
         command: the command that makes the results again; None is that of a benchmark in
             ``benchmarks/``.
         columns: heads of the columns of the LaTeX tables; none means all.
+        smaller: tables of smaller files of the networks, which follow the others.
 
     Returns:
         The files; none without records.
@@ -70,7 +72,7 @@ def write(
     known, others = _by_form(records)
     if not known and not others:
         return []
-    tables = tables_of(records)
+    tables = [*tables_of(records), *smaller]
     remarks = _remarks(command or f"dagen benchmark {name}", records, cells)
     contents = {
         ".md": _page(name, title, note, tables, remarks).encode(),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from html import escape
 
+from dagen.benchmarking.deployed import table as deployed
 from dagen.benchmarking.tables import protocol, writing
 from sitepages.charts import pareto
 from sitepages.results import SCORE, Line, Results, lines
@@ -72,7 +73,7 @@ def _best_first(line: Line) -> tuple[str, str, bool, float]:
 
 
 def _page(one: Results) -> str:
-    tables = writing.tables_of(one.records)
+    tables = [*writing.tables_of(one.records), *deployed.tables(one.smaller)]
     shown = (
         part
         for i, table in enumerate(tables)

@@ -11,6 +11,8 @@ from typing import Any
 
 import dagen.benchmarking
 from dagen.benchmarking import search
+from dagen.benchmarking.deployed import versions
+from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.benchmarking.tables.records import Record, read
 from dagen.benchmarking.tables.sections import Section, sections
@@ -52,6 +54,7 @@ class Results:
         source: the file that describes the benchmark, if there is one.
         latencies: what ``benchmarks/latency.py`` measured.
         choose: the validator that chose where rows tried values.
+        smaller: what was measured of smaller files of the networks.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Results:
     source: str | None
     latencies: Latencies = field(default_factory=Latencies)
     choose: str = search.CHOOSE
+    smaller: tuple[Version, ...] = ()
 
     @property
     def page(self) -> str:
@@ -85,14 +89,18 @@ def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
     latencies = Latencies.read(folder / "results")
     inside = sorted(folder.glob("*/results/*.jsonl"))
     for path in [*sorted((folder / "results").glob("*.jsonl")), *inside]:
+        if path.stem.endswith("-deployed"):
+            continue  # read with the results that they belong to
         try:
             records = _read(path)
+            smaller = versions.read(versions.file_of(path.parent, path.stem))
         except DagenError as error:
             warn(str(error))
             continue
         if records:
             name = (path.parent.parent.relative_to(folder) / path.stem).as_posix()
-            found.append(replace(_described(folder, name, records), latencies=latencies))
+            described = _described(folder, name, records)
+            found.append(replace(described, latencies=latencies, smaller=tuple(smaller)))
     return found
 
 

@@ -1,0 +1,108 @@
+"""What was measured of the smaller files: one line for each file of each cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dagen.benchmarking.tables.records import save_if_new
+from dagen.errors import DagenError
+from dagen.system.files import read_lines
+
+
+@dataclass(frozen=True)
+class Version:
+    """One file of one cell's network, and what it scored.
+
+    Attributes:
+        row: name of the table row.
+        model: name of the network.
+        task: name of the task.
+        seed: seed of the cell.
+        source: the source of the whole table.
+        target: the target of the whole table, or None.
+        axes: the point on the benchmark's other axes.
+        run: name of the cell's run.
+        weights: SHA-256 of the tensors of the cell's deployed file.
+        network: ``whole``, or the pruned network, such as ``macs-60``.
+        steps: training steps after pruning; None for the whole network and for the default.
+        precision: ``float32``, ``fp16`` or ``int8``.
+        bytes: size of the ONNX file.
+        macs: multiply-accumulates of one image.
+        scores: by data set, the scores on its ``val`` split.
+        runtime: the runtime with its version.
+        hardware: hardware in words; what int8 computes depends on it.
+        commit: commit of the code that exported it, or ``unknown``.
+    """
+
+    row: str
+    model: str
+    task: str
+    seed: int
+    source: str
+    target: str | None
+    axes: dict[str, Any]
+    run: str
+    weights: str
+    network: str
+    steps: int | None
+    precision: str
+    bytes: int
+    macs: int
+    scores: dict[str, dict[str, float]]
+    runtime: str
+    hardware: str
+    commit: str
+
+    @property
+    def domain(self) -> str:
+        """The data set of the table: the target, or the source without a target."""
+        return self.target or self.source
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The cell: rows may share a run, and so may points on an axis."""
+        return self.row, self.run, json.dumps(self.axes, sort_keys=True, default=list)
+
+    @property
+    def file(self) -> tuple[str, int | None, str]:
+        """Which file of the cell it is."""
+        return self.network, self.steps, self.precision
+
+
+def file_of(folder: Path, benchmark: str) -> Path:
+    """Where the lines of a benchmark lie."""
+    return folder / f"{benchmark}-deployed.jsonl"
+
+
+def read(path: Path) -> list[Version]:
+    """The lines of a file; none if it does not exist.
+
+    Raises:
+        DagenError: a line is damaged.
+    """
+    if not path.exists():
+        return []
+    found = []
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            found.append(Version(**json.loads(line)))
+        except (ValueError, TypeError):
+            raise DagenError(
+                f"{path}, line {number} is not a line of this file; remove it, or move the file "
+                "away to start a new one."
+            ) from None
+    return found
+
+
+def save(path: Path, versions: Iterable[Version]) -> None:
+    """Write the lines in their order.
+
+    Raises:
+        DagenError: it cannot be written.
+    """
+    lines = [json.dumps(asdict(one), sort_keys=True, default=list) + "\n" for one in versions]
+    save_if_new(path, "".join(lines).encode())
