@@ -14,6 +14,7 @@ from dagen.runs.runtime import Runtime
 
 if TYPE_CHECKING:
     from dagen.benchmarking.execution import Outcome
+    from dagen.benchmarking.running import Engine
 
 
 def train(
@@ -124,6 +125,7 @@ def benchmark(
     runtime: Runtime | None = None,
     out: Path | str | None = None,
     jobs: int = 1,
+    engine: Engine | None = None,
     only: str | None = None,
     trust_records: bool = False,
 ) -> Outcome:
@@ -135,6 +137,8 @@ def benchmark(
         runtime: folders and device of all runs; None is ``Runtime()``.
         out: folder of the results; None is ``results`` beside the file.
         jobs: number of parallel runs, which share the cores.
+        engine: what runs the cells, such as :class:`dagen.benchmarking.ray_engine.Ray`; None is
+            this machine, with ``jobs`` processes.
         only: a shell pattern of rows or cells, such as ``adabn/enet/*``; the others are not run.
         trust_records: skip cells of the results file, even if their runs are not here.
 
@@ -147,13 +151,14 @@ def benchmark(
     """
     from dagen.benchmarking import reading
     from dagen.benchmarking.execution import run_benchmark
+    from dagen.benchmarking.running import Local
 
     path, folder = reading.find(str(file))
     return run_benchmark(
         reading.load(path),
         runtime or Runtime(),
         folder if out is None else Path(out),
-        jobs=jobs,
+        engine=engine or Local(jobs),
         only=only,
         trust_records=trust_records,
     )

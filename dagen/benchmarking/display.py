@@ -18,6 +18,8 @@ from dagen.system.progress import Progress, ProgressTask
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
 
+_NAMED = 4  # most running cells that the bar names
+
 
 class Display(Watcher):
     """One line per cell if the runs show their own bars, else one bar for all cells.
@@ -26,7 +28,7 @@ class Display(Watcher):
         name: name of the benchmark.
         cells: cells that are to be done.
         runtime: its ``quiet`` is respected.
-        jobs: number of parallel processes; with one, each run shows its own progress.
+        parallel: whether several cells run at a time; if not, each shows its own progress.
         save: saves the finished cells and returns their records; called after each cell.
     """
 
@@ -35,10 +37,11 @@ class Display(Watcher):
         name: str,
         cells: Sequence[Cell],
         runtime: Runtime,
-        jobs: int,
+        parallel: bool,
         save: Callable[[], Sequence[Record]],
     ) -> None:
-        self._name, self._cells, self._runs, self._jobs = name, cells, runtime.runs, jobs
+        self._name, self._cells, self._runs = name, cells, runtime.runs
+        self._parallel = parallel
         self._quiet, self._save = runtime.quiet, save
         self._ended: set[str] = set()
         self._begun = 0
@@ -46,7 +49,7 @@ class Display(Watcher):
         self._bar: ProgressTask | None = None
 
     def __enter__(self) -> Display:
-        if self._jobs > 1:
+        if self._parallel:
             progress = self._stack.enter_context(Progress(quiet=self._quiet))
             total = sum(cell.config.steps for cell in self._cells)
             self._bar = progress.task(self._name, total)
@@ -64,7 +67,7 @@ class Display(Watcher):
     def begins(self, cell: Cell) -> None:
         """Print the cell's number and the time left for all cells."""
         self._begun += 1
-        if self._jobs == 1:
+        if not self._parallel:
             left = Costs(self._save()).left(self._open(), self._runs)
             told = "" if left is None else f", about {duration(left)} left"
             self._say(f"cell {self._begun} of {len(self._cells)}: {cell.label}{told}")
@@ -80,8 +83,7 @@ class Display(Watcher):
         """Update the bar."""
         if self._bar is not None:
             done = f"{len(self._ended)} of {len(self._cells)} cells done"
-            labels = ", ".join(cell.label for cell in cells)
-            self._bar.description = f"{self._name}, {done}: {labels}"
+            self._bar.description = f"{self._name}, {done}: {_told([c.label for c in cells])}"
             self._bar.update(self._steps())
 
     def _open(self) -> list[Cell]:
@@ -96,6 +98,12 @@ class Display(Watcher):
     def _say(self, text: str) -> None:
         if not self._quiet and sys.stderr is not None:
             print(text, file=sys.stderr, flush=True)
+
+
+def _told(labels: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return ", ".join(labels[:_NAMED]) + more
 
 
 def duration(seconds: float) -> str:

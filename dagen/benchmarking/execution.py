@@ -13,10 +13,11 @@ from dagen.benchmarking.collecting import Costs, collect, steps_done
 from dagen.benchmarking.deployed import measuring as deployed
 from dagen.benchmarking.deployed import table as deployed_table
 from dagen.benchmarking.deployed import versions
-from dagen.benchmarking.display import Display
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import is_finished, logged, occupied
-from dagen.benchmarking.running import run_cells
+from dagen.benchmarking.rounds import due, run_rounds
+from dagen.benchmarking.running import LOCAL, Engine
+from dagen.benchmarking.shares import Share, dealt
 from dagen.benchmarking.tables import records, writing
 from dagen.benchmarking.tables.records import Record
 from dagen.errors import UsageError
@@ -61,6 +62,7 @@ def plan(
     out: Path,
     only: str | None = None,
     trust_records: bool = False,
+    share: Share | None = None,
 ) -> list[Plan]:
     """The work that :func:`run_benchmark` would do; this runs and writes nothing.
 
@@ -70,13 +72,14 @@ def plan(
         DagenError: an error that :func:`run_benchmark` would raise before the first step.
     """
     cells = benchmark.only(only)
-    before = records.read(_lines(benchmark, out))
+    if share is not None:
+        cells = dealt(cells, share)
+    before = records.read(records_file(benchmark, out))
     if trust_records:
-        cells = _missing(cells, runs, before)
-    check(_missing(cells, runs))
+        cells = missing(cells, runs, before)
+    check(missing(cells, runs))
     found = collect(benchmark, runs, before)
-    wanted = {cell.config.name for cell in search.due(benchmark.cells, found, benchmark.choose)}
-    costs, cells = Costs(found), [cell for cell in cells if cell.config.name in wanted]
+    costs, cells = Costs(found), due(benchmark, cells, found)
     return [Plan(cell, steps_done(cell, runs), costs.left([cell], runs)) for cell in cells]
 
 
@@ -85,7 +88,7 @@ def run_benchmark(
     runtime: Runtime,
     out: Path,
     *,
-    jobs: int = 1,
+    engine: Engine = LOCAL,
     only: str | None = None,
     trust_records: bool = False,
     runner: Runner = train,
@@ -96,7 +99,7 @@ def run_benchmark(
         benchmark: the benchmark to run.
         runtime: where and how to run; ``parent`` is set here.
         out: folder of the results: ``<name>.jsonl`` and the tables.
-        jobs: number of parallel processes.
+        engine: what runs the cells.
         only: a shell pattern of cells or rows; the others are not run.
         trust_records: treat cells of the results file as done even if their runs are not here, so
             that a grid too long for one machine or one night can continue elsewhere.
@@ -105,14 +108,12 @@ def run_benchmark(
     Raises:
         DagenError: any error that can be found before the first step.
     """
-    if jobs < 1:
-        raise UsageError(f"jobs is {jobs}; give at least 1.")
     cells = benchmark.only(only)
-    before = records.read(_lines(benchmark, out))
-    check(_missing(cells, runtime.runs, before if trust_records else ()), runtime.data_root)
+    before = records.read(records_file(benchmark, out))
+    check(missing(cells, runtime.runs, before if trust_records else ()), runtime.data_root)
     make_folder(out)
     with occupied(benchmark, runtime.runs):
-        return _run(benchmark, cells, runtime, out, jobs, trust_records, runner)
+        return _run(benchmark, cells, runtime, out, engine, trust_records, runner)
 
 
 def _run(
@@ -120,16 +121,16 @@ def _run(
     cells: Sequence[Cell],
     runtime: Runtime,
     out: Path,
-    jobs: int,
+    engine: Engine,
     trust_records: bool,
     runner: Runner,
 ) -> Outcome:
     """See :func:`run_benchmark`; no other process runs the same benchmark."""
-    path, lines = _lines(benchmark, out), versions.file_of(out, benchmark.name)
+    path, lines = records_file(benchmark, out), versions.file_of(out, benchmark.name)
     before = records.read(path)
     if wanted := references.missing(benchmark, before):
         before += references.measure(wanted, runtime)
-    missing = _missing(cells, runtime.runs, before if trust_records else ())
+    left = missing(cells, runtime.runs, before if trust_records else ())
 
     def save() -> list[Record]:
         found = collect(benchmark, runtime.runs, before)
@@ -141,8 +142,8 @@ def _run(
         shown = search.only_chosen(found, benchmark.choose)
         told = search.told(found, benchmark.choose)
         recorded = {record.run for record in found}
-        left = search.due(benchmark.cells, found, benchmark.choose)
-        waiting = [cell for cell in left if cell.config.name not in recorded]
+        now = due(benchmark, benchmark.cells, found)
+        waiting = [cell for cell in now if cell.config.name not in recorded]
         done = sum(not record.as_it_comes for record in shown)
         note = "\n\n".join(filter(None, (benchmark.note, told)))
         smaller = deployed.current(benchmark, runtime.runs, versions.read(lines))
@@ -159,22 +160,15 @@ def _run(
         )
         return Outcome(found, list(failures), [path, *([lines] if smaller else []), *tables])
 
-    def due() -> list[Cell]:
-        """The cells to run now: a search has to be decided before its other seeds."""
-        wanted = {c.config.name for c in search.due(benchmark.cells, save(), benchmark.choose)}
-        return [c for c in missing if c.config.name in wanted and c.config.name not in tried]
-
-    tried: set[str] = set()
-    failures: list[Failure] = []
     measured = deployed.is_complete(benchmark, cells, runtime.runs, lines)
-    if not due() and measured and is_finished(benchmark, runtime.runs):
+    done_before = measured and is_finished(benchmark, runtime.runs)
+    if not due(benchmark, left, save()) and done_before:
         return outcome()
     with logged(benchmark, runtime) as log:
         here = replace(runtime, parent=log.folder)
-        while now := due():
-            with Display(benchmark.name, now, runtime, jobs, save) as display:
-                failures += run_cells(now, here, jobs=jobs, runner=runner, watcher=display)
-            tried |= {cell.config.name for cell in now}
+        failures = run_rounds(
+            benchmark, left, here, save, engine=engine, runner=runner, title=benchmark.name
+        )
         failures += deployed.measure(benchmark, cells, here, lines)
         final = outcome(failures)
         log.results(final.records, final.files)
@@ -208,7 +202,7 @@ def check(cells: Iterable[Cell], data_root: Path | None = None) -> None:
             raise UsageError(f"{cell.label}: {error}") from None
 
 
-def _missing(cells: Iterable[Cell], runs: Path, trusted: Iterable[Record] = ()) -> list[Cell]:
+def missing(cells: Iterable[Cell], runs: Path, trusted: Iterable[Record] = ()) -> list[Cell]:
     """The cells that are not done; two rows that are the same run count once.
 
     A run with only a trusted record counts as done, unless a missing cell starts from its network.
@@ -216,13 +210,14 @@ def _missing(cells: Iterable[Cell], runs: Path, trusted: Iterable[Record] = ()) 
     unique = {cell.config.name: cell for cell in cells}
     absent = {name: cell for name, cell in unique.items() if results.intact(runs / name) is None}
     recorded = {record.run for record in trusted}
-    missing = {name for name in absent if name not in recorded}
+    wanted = {name for name in absent if name not in recorded}
     before: set[str] = set()
-    while missing != before:
-        before = set(missing)
-        missing |= {n for name in before for n in absent[name].needs if n in absent}
-    return [cell for name, cell in absent.items() if name in missing]
+    while wanted != before:
+        before = set(wanted)
+        wanted |= {n for name in before for n in absent[name].needs if n in absent}
+    return [cell for name, cell in absent.items() if name in wanted]
 
 
-def _lines(benchmark: Benchmark, out: Path) -> Path:
+def records_file(benchmark: Benchmark, out: Path) -> Path:
+    """The file of the records."""
     return out / f"{benchmark.name}.jsonl"

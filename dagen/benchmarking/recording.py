@@ -67,12 +67,8 @@ def logged(benchmark: Benchmark, runtime: Runtime) -> Iterator[BenchmarkLog]:
     Records of the cells' logs that MLflow lacks at the end, because several processes wrote to its
     store at a time, are delivered then.
     """
-    folder = _folder(benchmark, runtime.runs)
-    log = RunLog.open(folder)
-    delivery = None
-    if runtime.track:
-        name = f"benchmark {benchmark.name}"
-        delivery = Delivery(folder, runtime.experiment, name, runs=runtime.runs)
+    log = RunLog.open(_folder(benchmark, runtime.runs))
+    delivery = _delivery(benchmark, runtime) if runtime.track else None
     log.finish("RUNNING")
     log.params({"rows": len(benchmark.rows), "cells": len(benchmark.cells)})
     log.note(f"# {benchmark.title}\n\n{benchmark.note}")
@@ -89,6 +85,18 @@ def logged(benchmark: Benchmark, runtime: Runtime) -> Iterator[BenchmarkLog]:
         if delivery is not None:
             delivery.close()
             deliver_pending(runtime.runs)
+
+
+def announced(benchmark: Benchmark, runtime: Runtime) -> Path:
+    """The folder of the benchmark's log, which cells name as their parent; nothing is logged."""
+    if runtime.track:
+        _delivery(benchmark, runtime)
+    return make_folder(_folder(benchmark, runtime.runs))
+
+
+def _delivery(benchmark: Benchmark, runtime: Runtime) -> Delivery:
+    folder, name = _folder(benchmark, runtime.runs), f"benchmark {benchmark.name}"
+    return Delivery(folder, runtime.experiment, name, runs=runtime.runs)
 
 
 def is_finished(benchmark: Benchmark, runs: Path) -> bool:

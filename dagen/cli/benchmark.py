@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagen.cli import options
+from dagen.cli._engine import Where
 from dagen.cli._grouping import grouped
 from dagen.errors import UsageError, short
 
 if TYPE_CHECKING:
     from dagen.benchmarking.execution import Outcome, Plan
+    from dagen.benchmarking.queue import Failure
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +38,6 @@ def benchmark(
             metavar="[PATH]", help="After `new`: the file to write, or its name in benchmarks/."
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Parallel processes; they share the cores.")] = 1,
     only: Annotated[
         str | None, typer.Option(help="Run only these rows or cells, such as 'adabn/enet/*'.")
     ] = None,
@@ -53,6 +54,7 @@ def benchmark(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results; otherwise results/ beside FILE.")
     ] = None,
+    where: Where,
     execution: options.Execution,
 ) -> None:
     """Run a grid of runs and make its tables; finished cells are not run again.
@@ -62,31 +64,39 @@ def benchmark(
     """
     from dagen.benchmarking import reading, search
     from dagen.benchmarking.execution import plan, run_benchmark
+    from dagen.benchmarking.share_run import run_share
+    from dagen.benchmarking.shares import Share
 
     if file == "new":
         _write_new(path)
         return
     if path is not None:
         raise UsageError(f"one benchmark at a time: '{short(path)}' follows {short(file)}.")
+    engine = where.made()
+    share = None if where.share is None else Share.parse(where.share)
     # All files are read before the first run, so that a wrong one is known at once.
     found = [(reading.load(one), folder) for one, folder in reading.find_all(file)]
     complete = True
     for one, folder in found:
         if dry_run:
-            plans = plan(one, execution.runs, out or folder, only, trust_records)
-            more = 0 if only or trust_records else search.count(one.cells) - len(plans)
-            _show_plan(plans, jobs, more)
+            plans = plan(one, execution.runs, out or folder, only, trust_records, share)
+            more = 0 if only or trust_records or share else search.count(one.cells) - len(plans)
+            _show_plan(plans, where.jobs or 1, more)
             continue
-        outcome = run_benchmark(
-            one,
-            execution.runtime(),
-            out or folder,
-            jobs=jobs,
-            only=only,
-            trust_records=trust_records,
-        )
-        _show(outcome, search.count(one.cells))
-        complete = complete and not outcome.failures
+        runtime, results = execution.runtime(), out or folder
+        if share is not None:
+            cells, failures = run_share(
+                one, runtime, results, share, engine=engine, only=only, trust_records=trust_records
+            )
+            typer.echo(f"Share {share} of {one.name}: {len(cells)} cells, {len(failures)} failed.")
+        else:
+            outcome = run_benchmark(
+                one, runtime, results, engine=engine, only=only, trust_records=trust_records
+            )
+            _show(outcome, search.count(one.cells))
+            failures = outcome.failures
+        _show_failures(failures)
+        complete = complete and not failures
     if not complete:
         raise typer.Exit(1)
 
@@ -107,10 +117,13 @@ def _show(outcome: Outcome, cells: int) -> None:
     done = sum(not record.as_it_comes for record in outcome.records)
     typer.echo(f"{done} of {cells} cells are done.")
     typer.echo(f"Results: {', '.join(map(str, outcome.files))}")
-    if not outcome.failures:
+
+
+def _show_failures(failures: list[Failure]) -> None:
+    if not failures:
         return
     reasons: dict[str, list[str]] = {}
-    for failure in outcome.failures:
+    for failure in failures:
         reasons.setdefault(failure.reason, []).append(failure.cell.label)
     for reason, labels in reasons.items():
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 TIME = "train/seconds"
 """The metric of the seconds of training so far."""
+COMMIT = "DAGEN_COMMIT"
+"""The environment variable that names the commit of code without its history."""
 
 
 class Tracked:
@@ -253,12 +256,16 @@ def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that dagen runs from; None outside one or without git."""
-    here = Path(__file__).parent
+    """The commit of the checkout that dagen runs from.
+
+    Outside one, as in an image or on a machine that got the code alone, it is ``$DAGEN_COMMIT``;
+    None without that.
+    """
+    here, told = Path(__file__).parent, os.environ.get(COMMIT) or None
     try:
         found = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=5
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
+        return told
+    return found.stdout.strip() or told

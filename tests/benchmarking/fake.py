@@ -2,13 +2,15 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
-from dagen.errors import DagenError
+from dagen.errors import DagenError, Stopped
 from dagen.runs.config import Config
 from dagen.runs.log import RunLog
 from dagen.runs.results import MODEL, RunResult
 from dagen.system.files import append_line, make_folder
+from dagen.system.stopping import asked_to_stop
 
 SCORES = {
     "source-only": 0.10, "adabn": 0.14, "photometric": 0.15, "minent": 0.2, "oracle": 0.4,
@@ -64,6 +66,46 @@ def violent(config: Config, runtime) -> None:  # type: ignore[no-untyped-def]
     if config.method == ("adabn",):
         os.kill(os.getpid(), signal.SIGKILL)
     finish(config, runtime.runs)
+
+
+def held(config: Config, runtime) -> None:  # type: ignore[no-untyped-def]
+    """Runs of adabn hang the first two times; where they are is written down."""
+    if config.method == ("adabn",):
+        import ray
+
+        path = make_folder(runtime.runs) / "held.txt"
+        if len(holds(runtime.runs)) < 2:
+            append_line(path, ray.get_runtime_context().get_node_id())
+            time.sleep(300)
+    good(config, runtime)
+
+
+def holds(runs: Path) -> list[str]:
+    """The machines on which :func:`held` has hung, in order."""
+    path = runs / "held.txt"
+    return path.read_text().split() if path.exists() else []
+
+
+def needy(config: Config, runtime) -> None:  # type: ignore[no-untyped-def]
+    """Runs that start from another one fail without it."""
+    if config.init is not None:
+        assert Path(runtime.located(config).init).read_bytes() == b"weights"
+    good(config, runtime)
+
+
+def asked(config: Config, runtime) -> None:  # type: ignore[no-untyped-def]
+    """Runs end because their machine is shut down."""
+    raise Stopped("it is saved.")
+
+
+def patient(config: Config, runtime) -> None:  # type: ignore[no-untyped-def]
+    """A run that lasts until it is asked to stop, and then saves."""
+    with asked_to_stop() as came:
+        append_line(make_folder(runtime.runs) / "began.txt", config.name)
+        while not came:
+            time.sleep(0.1)
+    append_line(runtime.runs / "saved.txt", config.name)
+    raise Stopped("it is saved.", came[0])
 
 
 def ran(runs: Path) -> list[str]:

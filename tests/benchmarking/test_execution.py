@@ -8,6 +8,7 @@ import pytest
 from filelock import FileLock
 
 from dagen.benchmarking.execution import plan, run_benchmark
+from dagen.benchmarking.running import Local
 from dagen.errors import UsageError
 from dagen.runs.history import read_records
 from dagen.runs.runtime import Runtime
@@ -130,7 +131,7 @@ def test_what_cannot_run_is_refused_before_anything_runs(
         run_benchmark(make(base=base), runtime, tmp_path / "out", runner=fake.good)
     assert not runtime.runs.exists() and not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="jobs is 0"):
-        run_benchmark(make(), runtime, tmp_path, jobs=0, runner=fake.good)
+        Local(0)
 
 
 def test_data_sets_of_ones_own_are_named_by_their_paths(

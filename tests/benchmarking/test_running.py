@@ -7,7 +7,7 @@ import pytest
 from dagen.benchmarking.attempt import attempt
 from dagen.benchmarking.cells import Cell
 from dagen.benchmarking.queue import Failure, Watcher
-from dagen.benchmarking.running import run_cells
+from dagen.benchmarking.running import Local, run_cells
 from dagen.errors import Stopped
 from dagen.runs.config import Config
 from dagen.runs.runtime import Runtime
@@ -100,7 +100,7 @@ def test_processes_share_the_work_and_one_that_is_killed_fails_alone(
             seen.update(cell.row for cell in cells)
 
     chosen = [cells["adabn"], cells["source-only"]]
-    failures = run_cells(chosen, runtime, jobs=2, runner=fake.violent, watcher=Listener())
+    failures = run_cells(chosen, runtime, engine=Local(2), runner=fake.violent, watcher=Listener())
     assert [failure.cell.row for failure in failures] == ["adabn"]
     assert "SIGKILL" in failures[0].reason
     done = [path.parent.name for path in runtime.runs.glob("*/result.json")]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dagen import cli
-from dagen.benchmarking import attempt, execution
+from dagen.benchmarking import attempt, execution, share_run
 from tests.benchmarking import fake
 from tests.benchmarking.conftest import BASE, GRID, ROWS
 
@@ -63,6 +63,19 @@ def test_a_dry_run_shows_every_cell_and_runs_none(
     assert sorted(path.name for path in folder.rglob("*")) == ["benchmarks", "small.toml"]
 
 
+def test_the_jobs_of_an_array_run_a_share_each(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = share_run.run_share
+    monkeypatch.setattr(share_run, "run_share", lambda *a, **k: run(*a, **k, runner=fake.unlucky))
+    code, out, _ = dagen(monkeypatch, capsys, "small", "--dry-run", "--share", "2/2")
+    assert code == 0 and "5 of 5 cells to do" in out
+    code, out, err = dagen(monkeypatch, capsys, "small", "--no-track", "-q", "--share", "2/2")
+    assert code == 1 and out == "Share 2/2 of small: 5 cells, 2 failed.\n"
+    assert "adabn/enet/binary/s1 failed: the disk is full" in err
+    assert not (folder / "benchmarks" / "results").exists()
+
+
 def test_a_new_file_is_written_once_and_can_be_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +108,11 @@ def test_a_folder_runs_all_of_its_files(
         (["small", "large"], "one benchmark at a time: 'large' follows small"),
         (["nowhere.toml"], "cannot read nowhere.toml"),
         (["small", "--only", "nothing"], "no cell of small matches 'nothing'"),
+        (["small", "--engine", "rya"], "unknown engine 'rya'; did you mean 'ray'?"),
+        (["small", "--cpus", "2"], "--cpus is for a Ray cluster; give --engine ray, too."),
+        (["small", "--engine", "ray", "--share", "1/2"], "Ray to its machines; give one of both"),
+        (["small", "--engine", "ray", "--memory", "much"], "--memory is 'much'; give a size"),
+        (["small", "--share", "3/2"], "the share is '3/2'; give its number and how many"),
     ],
 )
 def test_bad_input_is_one_line(
