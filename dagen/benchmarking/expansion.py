@@ -77,7 +77,7 @@ class _Point:
         target = self._shared.get("tgt")
         self.cells[name] = Cell(
             row=name,
-            config=_config(self._shared, own, start),
+            config=_config(self._shared, own, start, self._at),
             source=self._shared.get("src", Config.src),
             target=None if target == NO_TARGET else target,
             axes={k: v for k, v in self._at.items() if k not in _NAMED},
@@ -147,11 +147,13 @@ class _Point:
         return at
 
 
-def _config(shared: _Table, own: _Table, start: Any) -> Config:
+def _config(shared: _Table, own: _Table, start: Any, at: _Table) -> Config:
     values = {**shared, **own}
     for table in TABLES:
         if isinstance(shared.get(table), dict) and isinstance(own.get(table), dict):
             values[table] = {**shared[table], **own[table]}
+    # A row that names its loss alone still has the parameters that are axes.
+    values = axes.placed(values, {k: v for k, v in at.items() if k.partition(".")[0] in TABLES})
     # Parameters of strategies in [base] apply to the rows with these strategies; rows may override.
     common = {k: v for k, v in shared.items() if k in plugins.names("methods")}
     for name in common:

@@ -35,7 +35,8 @@ CHOOSE = "combined"
 
 _OPEN, _CLOSE = " {", "}"
 _Row = dict[str, Any]
-_Place = tuple[str, str, str]
+_Seeds = dict[int, Record]
+_Place = tuple[str, str, str, str, str]
 
 
 def expanded(rows: Mapping[str, _Row]) -> dict[str, _Row]:
@@ -96,7 +97,10 @@ def _placed(row: _Row, point: Mapping[str, Any]) -> _Row:
         *tables, key = dotted.split(".")
         at = found
         for table in tables:
-            at = at.setdefault(table, {})
+            own = at.get(table, {})
+            # A loss may be its name alone.
+            at[table] = own if isinstance(own, dict) else {"name": own}
+            at = at[table]
         at[key] = value
     return dict(found)
 
@@ -155,11 +159,10 @@ def _expected(cells: Sequence[Cell], first: Mapping[str, int]) -> dict[tuple[str
 
 
 def _place(one: Cell | Record) -> _Place:
-    """Network, task and point on the axes of a cell or record."""
+    """Network, task, source, target and point on the other axes of a cell or record."""
     axes = json.dumps(dict(one.axes), sort_keys=True, default=list)
-    if isinstance(one, Record):
-        return one.model, one.task, axes
-    return one.config.model, one.config.task, axes
+    own = one if isinstance(one, Record) else one.config
+    return own.model, own.task, one.source, one.target or "", axes
 
 
 def chosen(
@@ -167,12 +170,14 @@ def chosen(
     choose: str,
     expected: Mapping[tuple[str, _Place], int] | None = None,
 ) -> dict[tuple[str, _Place], tuple[str, _Place]]:
-    """The chosen combination of every row and place, by the runs of its first seed.
+    """The chosen combination of every row and place, by the runs of one seed.
 
+    That is the lowest seed with which all combinations were run: only the chosen one has others.
     The validator's value is that of the deployed checkpoint. ``combined`` is the mean rank under
     its voters, among the combinations; voters that did not judge all of them have no vote, as
-    those that look at target images in a row that never sees any. Of equal combinations the first
-    in the order of the records wins; so it does if nothing was judged, which :func:`told` says.
+    those that look at target images in a row that never sees any. Of equal combinations that with
+    most runs wins, which was chosen before, and else the first in the order of the records; so it
+    is if nothing was judged, which :func:`told` says.
 
     Args:
         records: records of a benchmark.
@@ -180,24 +185,34 @@ def chosen(
         expected: how many combinations there are; rows of which some are missing are left out.
             None chooses among what is there.
     """
-    groups: dict[tuple[str, _Place], dict[str, Record]] = {}
-    for record in records:
-        if tried_values(record.row) is not None:
-            group = groups.setdefault((plain_name(record.row), _place(record)), {})
-            if record.row not in group or record.seed < group[record.row].seed:
-                group[record.row] = record
     found = {}
-    for key, group in groups.items():
+    for key, group in _groups(records).items():
         if expected is not None and len(group) < expected.get(key, 0):
             continue
         rows = list(group)
-        worth = _worth([_values(group[row]) for row in rows], choose) or [0.0] * len(rows)
-        best = max(range(len(rows)), key=lambda i: (worth[i], -i))
+        worth = _worth(_values(group), choose) or [0.0] * len(rows)
+        best = max(range(len(rows)), key=lambda i: (worth[i], len(group[rows[i]]), -i))
         found[key] = (rows[best], key[1])
     return found
 
 
-def _values(record: Record) -> Mapping[str, float]:
+def _groups(records: Iterable[Record]) -> dict[tuple[str, _Place], dict[str, _Seeds]]:
+    """The runs of every search by combination and seed."""
+    groups: dict[tuple[str, _Place], dict[str, _Seeds]] = {}
+    for record in records:
+        if tried_values(record.row) is not None:
+            group = groups.setdefault((plain_name(record.row), _place(record)), {})
+            group.setdefault(record.row, {})[record.seed] = record
+    return groups
+
+
+def _values(group: Mapping[str, _Seeds]) -> list[Mapping[str, float]]:
+    """The validators' values of each combination, with the lowest seed that all of them have."""
+    common = set.intersection(*(set(seeds) for seeds in group.values()))
+    return [_judged(seeds[min(common)]) if common else {} for seeds in group.values()]
+
+
+def _judged(record: Record) -> Mapping[str, float]:
     """The validators' values of the deployed checkpoint; none if it was not judged."""
     if record.selection is None:
         return {}
@@ -235,20 +250,16 @@ def count(cells: Sequence[Cell]) -> int:
 def told(records: Iterable[Record], choose: str) -> str | None:
     """What was chosen, in a sentence; None if nothing was searched."""
     records = list(records)
-    rows: dict[tuple[str, _Place], dict[str, Record]] = {}
-    for record in records:
-        if tried_values(record.row) is not None:
-            group = rows.setdefault((plain_name(record.row), _place(record)), {})
-            group.setdefault(record.row, record)
-    if not rows:
+    groups = _groups(records)
+    if not groups:
         return None
+    several = len({place[2:4] for _, place in groups}) > 1
     each = []
-    for (name, place), (row, _) in chosen(records, choose).items():
-        tried = rows[name, place].values()
-        judged = "" if _worth([_values(r) for r in tried], choose) else " (the first: not judged)"
-        each.append(
-            f"{name} ({place[0]}, {place[1]}) at {tried_values(row)} of {len(tried)}{judged}"
-        )
+    for key, (row, (model, task, source, target, axes)) in chosen(records, choose).items():
+        judged = "" if _worth(_values(groups[key]), choose) else " (the first: not judged)"
+        point = [f"{name} {value}" for name, value in json.loads(axes).items()]
+        where = ", ".join([model, task, *([source, target] if several else []), *point])
+        each.append(f"{key[0]} ({where}) at {tried_values(row)} of {len(groups[key])}{judged}")
     return (
         f"Searched, and chosen by {choose} without target labels among the runs of one seed: "
         f"{'; '.join(each)}."

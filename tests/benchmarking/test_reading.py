@@ -112,6 +112,13 @@ def test_an_axis_may_lie_in_a_table(make: Make) -> None:
         make(BASE + "model_options.dropout = 0.1", grid, rows)
 
 
+def test_a_row_that_names_its_loss_alone_has_the_loss_of_each_point(make: Make) -> None:
+    grid = "[grid]\nloss.gamma = [1.0, 3.0]"
+    cells = make(BASE, grid, '[[row]]\nname = "a"\nloss = "focal"').cells
+    assert [cell.config.loss_options for cell in cells] == [{"gamma": 1.0}, {"gamma": 3.0}]
+    assert {cell.config.loss for cell in cells} == {"focal"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

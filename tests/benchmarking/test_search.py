@@ -127,6 +127,51 @@ def test_another_seed_has_no_voice() -> None:
     assert [r.seed for r in search.only_chosen(records, "infomax")] == [0]
 
 
+def test_the_choice_stays_that_of_the_first_seed_though_it_is_not_the_lowest() -> None:
+    records = [
+        _judged("a {w=1}", 2, infomax=1), _judged("a {w=2}", 2, infomax=2),
+        _judged("a {w=2}", 0, infomax=-9),
+    ]  # fmt: skip
+    assert [r.seed for r in search.only_chosen(records, "infomax")] == [2, 0]
+    assert "a (enet, binary) at w=2 of 2" in (search.told(records, "infomax") or "")
+
+
+def test_equal_values_do_not_change_the_choice_with_the_order_of_the_records() -> None:
+    records = [_judged("a {w=1}"), _judged("a {w=2}"), _judged("a {w=2}", 1)]
+    for order in (records, records[::-1]):
+        assert {r.seed for r in search.only_chosen(order, "infomax")} == {0, 1}
+
+
+def test_every_target_has_its_own_choice(tmp_path: Path, runtime: Runtime) -> None:
+    def judged(config: Config, runtime: Runtime) -> None:
+        fake.good(config, runtime)
+        found = intact(runtime.runs / config.name)
+        assert found is not None
+        weight = config.parts["minent"]["weight"] * (1 if config.tgt == "taco" else -1)
+        replace(found, selection=_selection(config.steps, infomax=weight)).save()
+
+    rows = ROWS[ROWS.index('[[row]]\nname = "minent"') :]
+    path = _file(tmp_path, rows)
+    text = path.read_text().replace('tgt = "taco"\n', "")
+    path.write_text(text.replace("[grid]", '[grid]\ntgt = ["taco", "taco-synth"]'))
+    benchmark = load(path)
+    outcome = run_benchmark(benchmark, runtime, tmp_path / "out", runner=judged)
+    assert search.count(benchmark.cells) == len(outcome.records) == 8
+    second = {(r.row, r.target) for r in outcome.records if r.seed == 1}
+    assert second == {
+        ("minent {minent.weight=0.3}", "taco"), ("minent {minent.weight=0.1}", "taco-synth"),
+    }  # fmt: skip
+    page = (tmp_path / "out" / "small.md").read_text()
+    assert "minent (enet, binary, resortit, taco) at minent.weight=0.3 of 3" in page
+
+
+def test_a_loss_that_is_a_name_may_be_searched(tmp_path: Path) -> None:
+    rows = '[[row]]\nname = "a"\nloss = "focal"\nsearch.loss.gamma = [1.0, 3.0]\n'
+    cells = load(_file(tmp_path, rows)).cells
+    tried = {(c.config.loss, c.config.loss_options["gamma"]) for c in cells}
+    assert tried == {("focal", 1.0), ("focal", 3.0)}
+
+
 def test_several_parameters_are_combined(tmp_path: Path) -> None:
     rows = """
     [[row]]
