@@ -237,7 +237,7 @@ def check_augment(config: Config) -> None:
         UsageError: a transform does not work, or windows that do not move are drawn by class or
             magnified.
     """
-    pipelines.check(config.augment)
+    pipelines.check(config.augment, config.size[0] == config.size[1])
     if not config.random_window and config.rare_class_sampling != "off":
         raise UsageError(
             "rare_class_sampling looks for windows that show a class, and random_window is false; "

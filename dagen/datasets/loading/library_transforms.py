@@ -20,32 +20,44 @@ NEAREST, LINEAR = 0, 1
 """How masks are interpolated: ``cv2.INTER_NEAREST`` and ``cv2.INTER_LINEAR``."""
 _GROUPS = ("OneOf", "SomeOf", "Sequential", "RandomOrder")
 """Transforms that hold others."""
+_DRAWS = 16
+"""How many draws are tried: some change the size, as every other turn by a quarter does."""
 
 
-def check_transform(entry: Mapping[str, Any]) -> None:
+def check_transform(entry: Mapping[str, Any], square: bool = False) -> None:
     """Refuse a transform that does not exist, gets wrong arguments, fails or changes the size.
 
     Args:
         entry: its name under ``name``, and its arguments.
+        square: whether training images are square, so that a quarter turn keeps their size.
 
     Raises:
         UsageError: what does not work, and why.
     """
-    import numpy as np
-
     name = entry["name"]
     if name in _GROUPS:
         for inner in _inner(entry):
-            check_transform(inner)
+            check_transform(inner, square)
         _build(entry, NEAREST, IGNORE)
         return
     always = compose([{**entry, "p": 1.0}], NEAREST, IGNORE)
     _build(entry, NEAREST, IGNORE)
-    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    label = np.zeros((48, 64), np.uint8)
-    always.set_random_seed(0)
+    for seed in range(_DRAWS):
+        _try(name, always, seed, (48, 48 if square else 64))
+
+
+def _try(name: str, transform: Any, seed: int, size: tuple[int, int]) -> None:
+    """Refuse a transform that fails on a sample, or whose draw depends on the label."""
+    import numpy as np
+
+    image = np.arange(size[0] * size[1] * 3, dtype=np.uint8).reshape(*size, 3)
+    label = np.zeros(size, np.uint8)
+    label[20:30, 20:30] = 1
     try:
-        out = always(image=image, mask=label)
+        transform.set_random_seed(seed)
+        out = transform(image=image, mask=label)
+        transform.set_random_seed(seed)
+        alone = transform(image=image)["image"]
     except Exception as error:  # whatever albumentations raises for what it cannot do
         raise UsageError(
             f"augment: {name} does not work on an image and its labels alone: "
@@ -56,6 +68,11 @@ def check_transform(entry: Mapping[str, Any]) -> None:
         raise UsageError(
             f"augment: {name} changes the size or the type of an image; the training size is set "
             "with size, and cut by the window."
+        )
+    if not np.array_equal(out["image"], alone):
+        raise UsageError(
+            f"augment: {name} changes an image by its label, and most images of a target have "
+            "none; leave it out."
         )
 
 
@@ -96,7 +113,7 @@ def _build(entry: Mapping[str, Any], interpolation: int, fill: int) -> Any:
             # Where it warns, albumentations goes on with its defaults instead of what was given.
             warnings.simplefilter("error", UserWarning)
             return kind(**{key: _plain(value) for key, value in given.items()})
-    except (ValueError, TypeError, UserWarning) as error:
+    except Exception as error:  # whatever albumentations raises for what it does not take
         raise UsageError(f"augment: {name}: {short(_reason(error), 200)}.") from None
 
 
@@ -104,9 +121,10 @@ def _reason(error: Exception) -> str:
     """The first complaint, without the library's pages of help."""
     complaints = getattr(error.__cause__ or error.__context__ or error, "errors", None)
     if complaints is None:
-        return str(error).splitlines()[0]
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
     first = complaints()[0]
-    return f"{first['loc'][0]} is {quoted(first['input'])}: {first['msg']}"
+    at = f"{first['loc'][0]} is {quoted(first['input'])}: " if first["loc"] else ""
+    return f"{at}{first['msg']}".rstrip(".")
 
 
 def _plain(value: Any) -> Any:
@@ -125,7 +143,7 @@ def _leaves() -> tuple[str, ...]:
         if inspect.isclass(value)
         and issubclass(value, library.BasicTransform)
         and "apply" in dir(value)
-        and not name.startswith("_")
+        and not name.startswith(("_", "Basic"))
         and not inspect.isabstract(value)
     )
 

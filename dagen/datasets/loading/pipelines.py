@@ -87,15 +87,19 @@ def expanded(augment: Augment) -> list[str | Mapping[str, Any]]:
     return found
 
 
-def check(augment: Augment) -> None:
+def check(augment: Augment, square: bool = False) -> None:
     """Refuse a pipeline whose transforms do not exist, get wrong arguments or change the size.
+
+    Args:
+        augment: the pipeline.
+        square: whether training images are square.
 
     Raises:
         UsageError: the first one that does not work, and why.
     """
     for entry in expanded(augment):
         if not isinstance(entry, str):
-            library_transforms.check_transform(entry)
+            library_transforms.check_transform(entry, square)
 
 
 class Pipeline:

@@ -94,6 +94,10 @@ def test_names_and_transforms_can_be_listed_in_any_order() -> None:
         (({"name": "Affine", "rotat": 3},), "unknown argument of Affine 'rotat'; did you mean"),
         (({"name": "Affine", "rotate": "much"},), "augment: Affine: rotate"),
         (({"name": "RandomCrop", "height": 8, "width": 8},), "RandomCrop changes the size"),
+        (({"name": "D4"},), "D4 changes the size"),
+        (({"name": "MaskDropout"},), "MaskDropout does not work on an image"),
+        (({"name": "CropAndPad"},), "CropAndPad: Value error, Both px and percent"),
+        (({"name": "BasicTransform"},), "unknown transform of albumentations 'BasicTransform'"),
         (({"name": "OneOf", "transforms": []},), "OneOf needs transforms"),
         (({"name": "OneOf", "transforms": ["both"]},), "OneOf holds 'both'"),
     ],
@@ -102,6 +106,13 @@ def test_a_wrong_pipeline_is_one_clear_line(augment: pipelines.Augment, message:
     with pytest.raises(UsageError) as error:
         check(augment)
     assert message in str(error.value)
+
+
+def test_a_quarter_turn_needs_a_square_size() -> None:
+    turns: pipelines.Augment = ({"name": "OneOf", "transforms": [{"name": "RandomRotate90"}]},)
+    check(turns, square=True)
+    with pytest.raises(UsageError, match="RandomRotate90 changes the size"):
+        plan_run(from_mapping({"augment": list(turns), "size": [32, 64]}))
 
 
 def test_a_table_holds_transforms_and_how_windows_are_drawn() -> None:
