@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dagen import collective
+from dagen.collective import divisor, total
 from dagen.types import IGNORE
 
 
@@ -45,9 +47,9 @@ def cross_entropy(
         each = each * pixel_weight
     valid = label != IGNORE
     if weight is None:
-        return each.sum() / valid.sum().clamp(min=1)
+        return each.sum() / divisor(valid.sum())
     mass = weight[label.where(valid, 0)] * valid
-    return each.sum() / mass.sum().clamp(min=torch.finfo(mass.dtype).tiny)
+    return each.sum() / divisor(mass.sum(), torch.finfo(mass.dtype).tiny)
 
 
 def focal(
@@ -69,7 +71,7 @@ def focal(
     each = -((1 - log_p.exp()).clamp(min=1e-12) ** gamma) * log_p * valid
     if weight is not None:
         each = each * weight[known]
-    return each.sum() / valid.sum().clamp(min=1)
+    return each.sum() / divisor(valid.sum())
 
 
 def lovasz_softmax(logits: Tensor, label: Tensor) -> Tensor:
@@ -112,12 +114,12 @@ def tversky(
     valid = label != IGNORE
     p, known = p[valid], label[valid]
     truth = F.one_hot(known, p.shape[1]).to(p.dtype)
-    hit = (p * truth).sum(0)
-    false_positives, false_negatives = p.sum(0) - hit, truth.sum(0) - hit
+    hit, labelled = total((p * truth).sum(0)), total(truth.sum(0))
+    false_positives, false_negatives = total(p.sum(0)) - hit, labelled - hit
     index = (hit + smooth) / (
         hit + alpha * false_positives + beta * false_negatives + smooth
     ).clamp(min=torch.finfo(p.dtype).tiny)
-    present = truth.any(0)
+    present = labelled > 0
     return (1 - index)[present].mean() if present.any() else logits.sum() * 0.0
 
 
@@ -185,11 +187,12 @@ def information_maximisation(
             which differs from the paper's by a constant when the prior is uniform.
         diversity: weight of the second term.
     """
-    mean = p.float().mean((0, 2, 3))
+    share = collective.part(p[:, 0].numel(), p)
+    mean = collective.mean(p.float().mean((0, 2, 3)) * share)
     balance = -self_information(mean[None]).sum()
     if prior is not None:
         balance = balance - (mean * prior.clamp(min=1e-6).log()).sum() / math.log(p.shape[1])
-    return entropy(p) + diversity * balance
+    return entropy(p) * share + diversity * balance
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
@@ -200,9 +203,17 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
         target: (M, D) features.
     """
     with torch.autocast(source.device.type, enabled=False):  # bfloat16 would drown the difference
-        gap: Tensor = source.float().T.cov() - target.float().T.cov()
+        gap: Tensor = _covariance(source.float()) - _covariance(target.float())
     distance: Tensor = gap.square().sum()
     return distance / (4 * source.shape[1] ** 2)
+
+
+def _covariance(rows: Tensor) -> Tensor:
+    """(D, D) of (N, D) rows, and of those of all processes."""
+    if collective.size() == 1:
+        return rows.T.cov()
+    _, mean = collective.var_mean(rows, (0,))
+    return total((rows - mean).T @ (rows - mean)) / (collective.size() * len(rows) - 1)
 
 
 def mmd(

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "dagen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
 colours errors version
-types
+types collective
 parameters losses ops batch_norm plugins
 system criteria
 models datasets methods

@@ -37,6 +37,7 @@ class Settings(TypedDict, total=False):
     seed: int
     batch_norm: Literal["shared", "source", "target", "separate"]
     freeze_batch_norm: float
+    sync_batch_norm: bool
     zoom: float
     augment: str | list[str | dict[str, Any]]
     mirror: bool

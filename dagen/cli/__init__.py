@@ -27,6 +27,7 @@ from dagen.cli import (
     visualize,
 )
 from dagen.cli._messages import Commands
+from dagen.cli._speaking import one_voice, speaks
 from dagen.errors import DagenError, short
 from dagen.system.memory import keep_freed_memory
 from dagen.version import __version__
@@ -77,12 +78,14 @@ def _common(
 
 def main() -> None:
     """Run the command line; errors that a user can fix print one line and set the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="dagen: %(message)s")
+    level = logging.WARNING if speaks() else logging.ERROR
+    logging.basicConfig(level=level, format="dagen: %(message)s")
     # Before torch is imported: OpenMP threads that spin while idle starve the loader processes.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed_memory()
     try:
-        app()
+        with one_voice():
+            app()
     except DagenError as error:
         if _debug:
             raise

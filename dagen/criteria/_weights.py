@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dagen.collective import total
 from dagen.errors import UsageError
 from dagen.parameters import NotNegative
 from dagen.types import IGNORE
@@ -55,7 +56,7 @@ class ClassWeights(nn.Module):
     def observe(self, label: Tensor) -> None:
         """Count the pixels of (B, H, W) int64 labels."""
         if isinstance(self.how, str):
-            self.counts += label[label != IGNORE].bincount(minlength=len(self.counts))
+            self.counts += total(label[label != IGNORE].bincount(minlength=len(self.counts)))
 
     def forward(self) -> Tensor:
         """(C,) float32 weights.

@@ -20,6 +20,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dagen import losses
+from dagen.collective import total
 from dagen.criteria.base import Loss
 from dagen.parameters import Count, NotNegative
 
@@ -60,9 +61,9 @@ class ClassBalanced(Loss):
 
     def observe(self, label: Tensor) -> None:
         """Count the images and the classes in each."""
-        self.total += len(label)
-        for c in range(self.num_classes):
-            self.seen[c] += (label == c).flatten(1).any(1).sum()
+        found = [(label == c).flatten(1).any(1).sum() for c in range(self.num_classes)]
+        self.seen += total(torch.stack(found))
+        self.total += total(self.total.new_tensor(len(label)))
 
     def weights(self) -> Tensor:
         """(C,) float32 weights; their mean is 1."""

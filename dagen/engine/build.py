@@ -16,6 +16,7 @@ from dagen.models.base import Network, create_network
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import load_deployed, offline
 from dagen.models.layers.narrowing import narrow
+from dagen.models.layers.sync_batch_norm import synchronise
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.starts import is_start
@@ -57,6 +58,8 @@ def build_network(config: Config, task: Task) -> Network:
             )
         # Auxiliary heads are not in the file; they keep the weights made by the seed.
         network.load_state_dict(given, strict=False)
+    if config.sync_batch_norm:
+        synchronise(network)
     return network
 
 

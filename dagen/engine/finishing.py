@@ -27,9 +27,9 @@ from dagen.runs.results import MODEL, RunResult, sheet_of
 from dagen.runs.runtime import Runtime
 from dagen.runs.seen import seen_besides
 from dagen.runs.selection import Selection
-from dagen.scoring.evaluation import scores_of
 from dagen.scoring.false_alarms import false_alarms
 from dagen.scoring.predictor import Predictor
+from dagen.scoring.shared import scores_of
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.distributed import World
 from dagen.system.progress import Progress
@@ -210,7 +210,8 @@ def measure(
         **scores_of(
             shipped,
             missing,
-            job.runtime,
+            job.runtime.data_root,
+            job.place,
             progress,
             lambda name: ending.around(shipped.network, name),
         ),

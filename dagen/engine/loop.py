@@ -28,7 +28,8 @@ class Hooks:
     """The functions that a loop calls, and when.
 
     Attributes:
-        on_step: called after each step with its index and values (loss terms, learning rate).
+        on_step: called after each step with its index and values (loss terms, learning rate), the
+            means over the processes.
         names: returns the file names of a batch, for error messages.
         on_resume: called once with the step that the loop starts from.
         log_every: steps between two calls of ``on_step``.
@@ -109,7 +110,7 @@ def fit(
             if done % hooks.log_every == 0 or done == config.steps:
                 figures = {"loss": total, **losses, **metrics, "gradient_norm": norm}
                 values = {name: float(value.detach()) for name, value in figures.items()}
-                hooks.on_step(done, {**values, "lr": config.lr * scale})
+                hooks.on_step(done, {**world.mean(values), "lr": config.lr * scale})
             if done in hooks.candidates and world.main:
                 hooks.on_candidate(done)
             # Schedulers may signal one process only; all have to stop after the same step.

@@ -13,9 +13,9 @@ A batch has up to ``batch`` consecutive images that are scored at one size; wher
 (a portrait after a landscape photograph) it ends early. The order is never changed.
 
 The settings ``steps``, ``lr``, ``warmup``, ``power``, ``clip``, ``zoom``, ``augment``,
-``weight_decay``, ``batch_norm``, ``freeze_batch_norm`` and ``candidates`` belong to training runs
-and have no effect here: a strategy has its own learning rate and batch norm, and the stream
-determines the number of steps.
+``weight_decay``, ``batch_norm``, ``freeze_batch_norm``, ``sync_batch_norm`` and ``candidates``
+belong to training runs and have no effect here: a strategy has its own learning rate and batch
+norm, and the stream determines the number of steps.
 """
 
 from __future__ import annotations

@@ -176,8 +176,7 @@ def _execute(job: Job) -> RunResult:
     place.barrier()  # each process has seen which files are there; now they may change
     if place.main:
         return training.execute()
-    training.train()
-    place.barrier()  # until rank 0 has scored and saved
+    training.help()
     result = results.load(job.folder)
     if result is None:
         raise DagenError("rank 0 ended without a result; see its message.")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dagen import plugins
 from dagen.batch_norm import BatchNormPolicy
+from dagen.collective import sharing
 from dagen.methods.base import Context, Method, Setting
 from dagen.runs.parts import Parts
 from dagen.system.distributed import rank
@@ -75,7 +76,8 @@ class Stack(nn.Module):
         Returns:
             The weighted loss terms (minimise their sum) and detached scalars.
         """
-        return self._step(batch, step)[1:]
+        with sharing():
+            return self._step(batch, step)[1:]
 
     def answer(
         self, batch: Batch, step: int

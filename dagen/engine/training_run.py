@@ -26,6 +26,7 @@ from dagen.engine.trained import is_trained
 from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
 from dagen.runs.results import MODEL, RunResult
+from dagen.scoring.shared import dismiss, help_scoring
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.system.files import write_atomically
 from dagen.system.memory import release_freed_memory
@@ -62,7 +63,7 @@ class TrainingRun:
         self.trained = is_trained(job, self.candidates)
 
     def execute(self) -> RunResult:
-        """Train, choose, score the deployed file, log. Rank 0 only."""
+        """Train, choose, score the deployed file, log. Rank 0 only; the others :meth:`help`."""
         job = self.job
         settle_teachers(job.folder, self.teachers)
         write_atomically(job.folder / "config.json", self.config.to_json().encode())
@@ -86,14 +87,21 @@ class TrainingRun:
                     self.candidates,
                     self.stack.batch_norm,
                     probes,
-                    device=job.place.device,
+                    place=job.place,
                     data_root=job.runtime.data_root,
                     progress=progress,
                 )
             result = self._finish(seconds, choice, log, progress)
+        dismiss(job.place)
         keep(job, result)
         job.place.barrier()
         return result
+
+    def help(self) -> None:
+        """Train with rank 0, then score what it asks for, until it is done. All other ranks."""
+        self.train()
+        help_scoring(self.job.place, self.job.runtime.data_root)
+        self.job.place.barrier()
 
     def train(self, log: Tracked | None = None, progress: Progress | None = None) -> None:
         """Run the loop from the newest state; nothing if only the result is missing."""

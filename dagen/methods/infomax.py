@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from dagen.collective import total
 from dagen.losses import information_maximisation
 from dagen.methods.base import Context, Method, Setting
 from dagen.parameters import NotNegative
@@ -65,5 +66,5 @@ class InfoMax(Method):
         label = ctx.source.label
         if label is None:
             raise RuntimeError("infomax needs source labels; the loader gave none")
-        self.counts += label[label != IGNORE].bincount(minlength=len(self.counts))
+        self.counts += total(label[label != IGNORE].bincount(minlength=len(self.counts)))
         return self.counts / self.counts.sum().clamp(min=1)

@@ -26,6 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.collective import divisor
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.discriminator import accuracy, domain_loss, patch_discriminator
 from dagen.ops import evaluating, frozen
@@ -103,7 +104,7 @@ class Inpainting(Method):
         out = ctx.forward(torch.where(hole, mean, image), "target")
         filled = self._pixels(out) * std + mean
         squares = ((filled - image) / std).square() * hole
-        count = 3 * hole.sum().clamp(min=1)
+        count = 3 * divisor(hole.sum())
         # Head and auxiliary heads learn nothing, but have gradients, which DDP waits for.
         idle = 0.0 * sum(x.float().sum() for x in (out.logits, *out.aux))
         terms = {"reconstruct": own.reconstruction * squares.sum() / count + idle}

@@ -29,6 +29,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dagen.collective import total
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.mixing import disturb
 from dagen.methods.shared.style import check_taps, moments
@@ -121,7 +122,7 @@ class Isw(Method):
         both = _eval_taps(ctx.student, self.taps, torch.cat([image, changed]))
         for name, (variance, _) in zip(self.taps, self._matrices(), strict=True):
             pairs = torch.stack(covariance(both[name]).chunk(2))
-            variance += pairs.var(0, correction=0).sum(0)  # only their order matters
+            variance += total(pairs.var(0, correction=0).sum(0))  # only their order matters
 
     def _matrices(self) -> Iterator[tuple[Tensor, Tensor]]:
         for i in range(len(self.taps)):

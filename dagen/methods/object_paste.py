@@ -33,6 +33,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dagen.collective import anywhere
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method, RunFacts, Setting
@@ -116,9 +117,9 @@ class ObjectPaste(Method):
         self.look = paste.Look(**{name: getattr(config, name) for name in names})
 
     def losses(self, ctx: Context) -> dict[str, Tensor]:
-        """``main``; nothing if no source image of the batch shows an object."""
+        """``main``; nothing if no source image of the whole batch shows an object."""
         objects = find_objects(source_label(ctx))
-        if not len(objects):
+        if not anywhere(len(objects) > 0, ctx.source.image):
             return {}
         image, label, weight, pasted = self.compose(ctx, objects)
         ctx.metrics["pasted"] = pasted.float().mean()
@@ -135,7 +136,7 @@ class ObjectPaste(Method):
         everywhere = torch.zeros_like(label, dtype=torch.bool)
         weight = torch.full_like(image[:, 0], config.background_weight)
         count = torch.randint(1, config.count + 1, (len(image),), generator=draws)
-        for k in range(config.count):
+        for k in range(config.count if len(objects) else 0):  # another process may have some
             chosen = paste.choose(objects, len(image), draws)
             decoy = torch.rand(len(image), generator=draws) < config.decoys
             value = objects.label[chosen].where(~decoy, 0).to(label.device)

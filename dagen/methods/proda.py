@@ -25,6 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen import collective
+from dagen.collective import total
 from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
@@ -99,10 +101,10 @@ class ProDA(Method):
         size = (features.shape[-2], features.shape[-1])
         predicted = F.adaptive_avg_pool2d(probabilities, size).argmax(1)
         member = F.one_hot(predicted, len(self.known)).float()
-        count = member.sum((0, 1, 2))
+        count = total(member.sum((0, 1, 2)))
         with torch.autocast(features.device.type, enabled=False):  # in bfloat16 means are coarse
-            total = torch.einsum("bhwc,bdhw->cd", member, features)
-        mean = total / count.clamp(min=1)[:, None]
+            summed = total(torch.einsum("bhwc,bdhw->cd", member, features))
+        mean = summed / count.clamp(min=1)[:, None]
         pace = torch.where(self.known, self.config.momentum, 1.0) * (count > 0)
         self.prototypes.lerp_(mean, pace[:, None])
         self.known |= count > 0
@@ -112,7 +114,9 @@ class ProDA(Method):
         """How near features (B, D, h, w) are to each class, (B, C, h, w); 0 for unseen classes."""
         rows = features.flatten(2).transpose(1, 2)
         distance = torch.cdist(rows, self.prototypes.expand(len(rows), -1, -1))
-        distance = distance / distance[..., self.known].mean().clamp(min=1e-6)
+        # Every process has equally many pixels, so that the mean of their means is the mean.
+        typical = collective.mean(distance[..., self.known].mean())
+        distance = distance / typical.clamp(min=1e-6)
         distance = distance.masked_fill(~self.known, torch.inf)
         near: Tensor = (-distance / self.config.temperature).softmax(2)
         return near.transpose(1, 2).reshape(len(rows), -1, *features.shape[-2:])

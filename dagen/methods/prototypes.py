@@ -37,6 +37,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.collective import part
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import MeanTeacher
 from dagen.methods.shared.memory import Rings, balanced
@@ -117,7 +118,7 @@ class Prototypes(Method):
                 loss = self.criterion(embedding, label, ref_emb=known, ref_labels=classes)
         self.remember(embedding.detach(), label, domain)
         ctx.metrics["target_cells"] = (domain == 1).sum().float()
-        return {"main": self.config.weight * loss.sum()}
+        return {"main": self.config.weight * loss.sum() * part(len(label), embedding)}
 
     def references(self) -> tuple[Tensor, Tensor]:
         """The references, (R, D) on the unit sphere, and their classes (R,)."""

@@ -34,6 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dagen.collective import part, total
 from dagen.losses import information_maximisation
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.memory import Rings, balanced
@@ -101,7 +102,7 @@ class Shot(Method):
         ) * math.log(self.setting.num_classes)
         terms = {"information": self.config.weight * information}
         if late:
-            cross_entropy = F.nll_loss(p.clamp(min=1e-6).log(), label)
+            cross_entropy = F.nll_loss(p.clamp(min=1e-6).log(), label) * part(len(p), p)
             terms["pseudo"] = self.config.pseudo * cross_entropy
         return terms
 
@@ -132,7 +133,7 @@ class Shot(Method):
         return assign(features, centroids(memory, hard), known)
 
     def _shares(self, label: Tensor) -> Tensor:
-        count = label.bincount(minlength=self.setting.num_classes).float()
+        count = total(label.bincount(minlength=self.setting.num_classes)).float()
         return (1 - _LEAST) * count / count.sum() + _LEAST / len(count)
 
 

@@ -36,6 +36,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dagen import collective
 from dagen.errors import UsageError
 from dagen.losses import cross_entropy
 from dagen.methods._valley import Mean, Valley
@@ -123,8 +124,10 @@ class Swad(Method):
             )
         with torch.no_grad():
             seen = label.masked_fill(~held[:, None, None], IGNORE)
-            self.loss += cross_entropy(ctx.source_out.logits, seen) * held.sum()
-            self.images += held.sum()
+            images = collective.total(held.sum())
+            loss = collective.mean(cross_entropy(ctx.source_out.logits, seen))
+            self.loss += loss * images
+            self.images += images
         ctx.metrics["held_out"] = self.loss / self.images.clamp(min=1)
         ctx.metrics["valley_steps"] = self.valley.average.count.float()
         return {}

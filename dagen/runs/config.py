@@ -65,6 +65,9 @@ class Config:
         batch_norm: which domain's images update the running statistics (see ``dagen.batch_norm``).
         freeze_batch_norm: share of the steps after which the running statistics are frozen, and
             normalise the passes that updated them (see ``dagen.batch_norm``); 1 means never.
+        sync_batch_norm: whether training passes are normalised by the statistics of the images of
+            all processes (``torchrun``), not of each process's share; in one process nothing
+            changes.
         zoom: training crops are magnified by up to this factor, log-uniformly from 1.
         augment: changes drawn for each training image, of every domain: a pipeline's name
             (``dagen list augmentations``), names joined by ``+``, or a list of names and of
@@ -121,6 +124,7 @@ class Config:
     seed: Annotated[int, Field(ge=0, lt=values.MANY)] = 0
     batch_norm: Literal["shared", "source", "target", "separate"] = "target"
     freeze_batch_norm: Fraction = 1.0
+    sync_batch_norm: bool = False
     zoom: Annotated[float, Field(ge=1, le=8)] = 2.0
     augment: Annotated[Augment, PlainValidator(values.augment)] = "none"
     mirror: bool = True
@@ -233,6 +237,7 @@ _LATER = {
     "candidates": 1,
     "select": "last",
     "freeze_batch_norm": 1.0,
+    "sync_batch_norm": False,
     "encoder_lr_factor": None,
 }
 _ADAPTER = TypeAdapter(Config)

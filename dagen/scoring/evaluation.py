@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground
-from dagen.datasets.loading.opening import open_scored
 from dagen.datasets.reading.class_names import absent
 from dagen.errors import DataError
-from dagen.runs.runtime import Runtime
 from dagen.scoring.metrics import Scores
 from dagen.scoring.predictor import Predictor, Probabilities
-from dagen.system.progress import Progress
+from dagen.system.distributed import ALONE, World
 from dagen.types import Label
 
 logger = logging.getLogger("dagen")
@@ -49,7 +47,11 @@ def scores_for(dataset: Dataset) -> Scores:
 
 
 def evaluate(
-    predictor: Predictor, dataset: Dataset, *, on_image: Callable[[], None] = lambda: None
+    predictor: Predictor,
+    dataset: Dataset,
+    *,
+    on_image: Callable[[], None] = lambda: None,
+    place: World = ALONE,
 ) -> Scores:
     """Score a predictor on every image of a data set that has a label.
 
@@ -57,13 +59,12 @@ def evaluate(
         predictor: a predictor of the data set's task.
         dataset: a data set with labels.
         on_image: called after each of these images.
+        place: this process; the others count their shares with :func:`shared_counts`.
 
     Raises:
         NothingToScore: every pixel of every label is ignored.
         DataError: an image or label is missing or damaged.
     """
-    scores = scores_for(dataset)
-    pixels = np.zeros(256, dtype=np.int64)
     for remark in dataset.label_remarks():
         _warn_once(remark)
     labelled = dataset.labelled
@@ -72,11 +73,7 @@ def evaluate(
             f"{len(labelled)} of the {len(dataset)} images of the split '{dataset.split}' in "
             f"{dataset.root} have labels; the scores are those of these {len(labelled)}."
         )
-    for index in labelled:
-        label = dataset.label(index)
-        count(scores, [(predictor(dataset.image(index)), label)])
-        pixels += foreground.count(label)
-        on_image()
+    scores, pixels = shared_counts(predictor, dataset, on_image=on_image, place=place)
     if problem := foreground.fault(dataset, pixels):
         told = f"the split '{dataset.split}' in {dataset.root} {problem}"
         if not scores.confusion.any():
@@ -85,40 +82,36 @@ def evaluate(
     return scores
 
 
+def shared_counts(
+    predictor: Predictor,
+    dataset: Dataset,
+    *,
+    on_image: Callable[[], None] = lambda: None,
+    place: World = ALONE,
+) -> tuple[Scores, NDArray[np.int64]]:
+    """The counts over all labelled images, each of which one process predicts.
+
+    Args:
+        predictor: see :func:`evaluate`; the same in all processes.
+        dataset: the same in all processes, which call this together.
+        on_image: called after each image of this process.
+        place: this process.
+
+    Returns:
+        The confusion matrix, and the number of the labels' pixels with each id, (256,).
+    """
+    scores = scores_for(dataset)
+    pixels = np.zeros(256, dtype=np.int64)
+    for index in dataset.labelled[place.rank :: place.size]:
+        label = dataset.label(index)
+        count(scores, [(predictor(dataset.image(index)), label)])
+        pixels += foreground.count(label)
+        on_image()
+    scores.confusion = place.total(scores.confusion)
+    scores.calibration = place.total(scores.calibration)
+    return scores, place.total(torch.from_numpy(pixels)).numpy()
+
+
 @cache
 def _warn_once(message: str) -> None:
     logger.warning(message)
-
-
-def scores_of(
-    predictor: Predictor,
-    names: Sequence[str],
-    runtime: Runtime,
-    progress: Progress,
-    around: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
-) -> dict[str, dict[str, float]]:
-    """The scores of a predictor on the ``val`` split of each data set that has labels.
-
-    Args:
-        predictor: a predictor, on the device where it runs.
-        names: the data sets.
-        runtime: says where the data sets are.
-        progress: display that gets a bar for each data set.
-        around: makes a context manager for the scoring on a data set.
-
-    Raises:
-        DagenError: a data set, an image or a label is missing or damaged.
-    """
-    scores: dict[str, dict[str, float]] = {}
-    for name in names:
-        dataset = open_scored(name, predictor.task, runtime.data_root)
-        if not dataset.has_labels:
-            logger.warning("%s has no labels here; it is not scored.", name)
-            continue
-        bar = progress.task(f"scoring on {name}", len(dataset.labelled))
-        with around(name):
-            try:
-                scores[name] = evaluate(predictor, dataset, on_image=bar.advance).to_dict()
-            except NothingToScore as error:
-                logger.warning("%s is not scored: %s", name, error)
-    return scores

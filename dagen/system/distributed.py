@@ -1,20 +1,23 @@
 """One process, or several under ``torchrun``.
 
 ``torchrun --nproc-per-node 2 -m dagen adapt ...`` starts several processes; each takes its share
-of every batch. Rank 0 alone scores, saves and logs.
+of every batch, and of the images that are scored. Rank 0 alone decides, saves and logs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch import distributed as dist
-from torch import nn
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
 
 from dagen.errors import DagenError
 from dagen.system.device import choose_device
@@ -30,7 +33,7 @@ class World:
 
     @property
     def main(self) -> bool:
-        """Whether this process scores, saves and logs."""
+        """Whether this process decides, saves and logs."""
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
@@ -55,6 +58,42 @@ class World:
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return bool(told)
 
+    def total(self, x: Tensor) -> Tensor:
+        """The sum of all processes' ``x``, of one shape, where ``x`` is."""
+        if self.size == 1:
+            return x
+        summed = x.to(self.device, copy=True)
+        dist.all_reduce(summed)
+        return summed.to(x.device)
+
+    def mean(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """Each figure's mean over the processes that have it; all of them call this together."""
+        if self.size == 1:
+            return dict(figures)
+        found: list[dict[str, float]] = [{} for _ in range(self.size)]
+        dist.all_gather_object(found, dict(figures))
+        every = {name: [one[name] for one in found if name in one] for name in figures}
+        return {name: sum(values) / len(values) for name, values in every.items()}
+
+    def tell(self, message: object) -> None:
+        """Send something to all others, which wait in :meth:`told`. Rank 0 only.
+
+        Args:
+            message: it is pickled, so that tensors in it should be on the CPU.
+        """
+        if self.size > 1:
+            dist.broadcast_object_list([message], device=self.device)
+
+    def told(self) -> Any:
+        """What rank 0 tells; any other rank waits here."""
+        message: list[Any] = [None]
+        dist.broadcast_object_list(message, device=self.device)
+        return message[0]
+
+
+ALONE = World(0, 1, torch.device("cpu"))
+"""A process without others; its device is of no account."""
+
 
 @contextmanager
 def world(device: str) -> Iterator[World]:
@@ -77,12 +116,16 @@ def world(device: str) -> Iterator[World]:
         torch.cuda.set_device(where)
     joined = dist.is_initialized()
     if not joined:
-        # Rank 0 scores while the others wait; the default of minutes is too short for that.
-        backend = "nccl" if where.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=timedelta(hours=12))
+        _join("nccl" if where.type == "cuda" else "gloo")
     try:
         yield World(dist.get_rank(), dist.get_world_size(), where)
     except RuntimeError as error:
+        if "find_unused_parameters" in str(error):
+            raise DagenError(
+                "a strategy or network has parameters that a step's losses do not depend on, which "
+                "only one process allows: start it without torchrun, or let its losses add 0.0 "
+                "times the sum of what these parameters compute."
+            ) from error
         if not _is_connection_lost(error):
             raise
         raise DagenError(
@@ -92,6 +135,20 @@ def world(device: str) -> Iterator[World]:
     finally:
         if not joined:
             dist.destroy_process_group()
+
+
+def _join(backend: str) -> None:
+    """Join the process group of this attempt.
+
+    ``torchrun --max-restarts`` keeps its store for all attempts, and in it the addresses of the
+    processes that have ended; without a prefix the new ones would try to reach those.
+    """
+    # The others wait while rank 0 judges and draws; the default of minutes is too short.
+    wait = timedelta(hours=12)
+    store, number, size = next(rendezvous("env://", timeout=wait))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = PrefixStore(f"dagen/attempt{attempt}", store)
+    dist.init_process_group(backend, store=store, rank=number, world_size=size, timeout=wait)
 
 
 def _is_connection_lost(error: RuntimeError) -> bool:

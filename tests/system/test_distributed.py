@@ -1,21 +1,18 @@
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed as dist
 
 from dagen.errors import UsageError
 from dagen.runs import results
 from dagen.runs.config import from_mapping
 from dagen.system.device import choose_device
 from dagen.system.distributed import world
-from tests import tiny
+from tests import ranks, tiny
 
 VALUES = {
     "src": "resortit", "tgt": "taco", "method": "advent", "model": "enet", "width": 0.25,
@@ -32,16 +29,20 @@ from dagen.runs.config import from_mapping
 from dagen.runs.runtime import Runtime
 
 schedule, end = loop.schedule, sys.argv[4]
+first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
 
 def ended(step, config):
-    if step == 1 and end and os.environ["RANK"] == "1":
+    if step == 1 and end and first and os.environ["RANK"] == "1":
         os.kill(os.getpid(), getattr(signal, end))
+    if not first:
+        print("step", step, flush=True)
     return schedule(step, config)
 
 loop.schedule = ended
 try:
     result = run(from_mapping(json.loads(sys.argv[1])), Runtime(runs=Path(sys.argv[2]),
-        data_root=Path(sys.argv[3]), device="cpu", workers=0, track=False, quiet=True))
+        data_root=Path(sys.argv[3]), device="cpu", workers=0, track=False, quiet=True,
+        save_every=1))
 except DagenError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -49,96 +50,89 @@ print(result.score("taco"))
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        probe.listen()
-        port: int = probe.getsockname()[1]
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        return port
-
-
 @pytest.fixture
 def loopback(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The variables of a process group over loopback; skipped where gloo cannot use it."""
-    try:
-        port = _free_port()
-        probe = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
-        for name, value in probe.items():
-            monkeypatch.setenv(name, value)
-        dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=0, world_size=1)
-        dist.destroy_process_group()
-    except (OSError, RuntimeError) as error:
-        pytest.skip(f"no process group over loopback here: {error}")
-    return {**probe, "WORLD_SIZE": "2"}
+    return ranks.variables(monkeypatch)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    root = tmp_path / "data"
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
     tiny.make_resortit(root, train=4, val=2)
-    tiny.make_taco(root, train=4, val=2)
+    tiny.make_taco(root, train=4, val=3)
     return root
 
 
-Ended = tuple[int, str, str]
-"""Exit code, standard output and standard error of a process."""
+def _arguments(runs: Path, data: Path, end: str = "") -> list[str]:
+    """A process of the run; ``end`` happens to rank 1 at step 1 of the first attempt."""
+    return [json.dumps(VALUES), str(runs), str(data), end]
 
 
-def _ranks(loopback: dict[str, str], runs: Path, data: Path, end: str = "") -> list[Ended]:
-    """The two processes of one run, after they have ended; ``end`` happens to rank 1 at step 1."""
-    arguments = [sys.executable, "-c", _RANK, json.dumps(VALUES), str(runs), str(data), end]
-    port = {"MASTER_PORT": str(_free_port())}
-    ranks = [
-        subprocess.Popen(
-            arguments,
-            env={**os.environ, **loopback, **port, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        told = [rank.communicate(timeout=600) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    return [(rank.returncode, *both) for rank, both in zip(ranks, told, strict=True)]
-
-
-def test_two_processes_finish_one_run(tmp_path: Path, data: Path, loopback: dict[str, str]) -> None:
-    told = _ranks(loopback, tmp_path / "runs", data)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """The folder of a run that two processes have finished without a stop."""
+    runs = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        loopback = ranks.variables(patch)
+        told = ranks.launch(loopback, [sys.executable, "-c", _RANK, *_arguments(runs, data)])
     assert [code for code, _, _ in told] == [0, 0], told
-    result = results.load(tmp_path / "runs" / from_mapping(VALUES).name)
+    folder = runs / from_mapping(VALUES).name
+    result = results.load(folder)
     assert result is not None
     assert {out.strip() for _, out, _ in told} == {str(result.score("taco"))}
+    return folder
 
 
 def test_sigterm_to_one_process_stops_both_after_the_same_step_and_the_run_resumes(
-    tmp_path: Path, data: Path, loopback: dict[str, str]
+    tmp_path: Path, data: Path, loopback: dict[str, str], whole: Path
 ) -> None:
-    runs, name = tmp_path / "runs", from_mapping(VALUES).name
-    assert [code for code, _, _ in _ranks(loopback, tmp_path / "whole", data)] == [0, 0]
-    told = _ranks(loopback, runs, data, "SIGTERM")
+    def start(end: str = "") -> list[ranks.Ended]:
+        return ranks.launch(
+            loopback, [sys.executable, "-c", _RANK, *_arguments(tmp_path, data, end)]
+        )
+
+    told = start("SIGTERM")
     assert [code for code, _, _ in told] == [143, 143], told
     assert all(
         err == "stopped after step 2 of 3; resume by running it again.\n" for *_, err in told
     )
-    assert [path.name for path in (runs / name).glob("state-*")] == ["state-00000002.pt"]
-    assert [code for code, _, _ in _ranks(loopback, runs, data)] == [0, 0]
-    whole = (tmp_path / "whole" / name / results.MODEL).read_bytes()
-    assert (runs / name / results.MODEL).read_bytes() == whole
+    states = [path.name for path in (tmp_path / whole.name).glob("state-*")]
+    assert sorted(states) == ["state-00000001.pt", "state-00000002.pt"]
+    assert [code for code, _, _ in start()] == [0, 0]
+    assert _model(tmp_path / whole.name) == _model(whole)
 
 
-def test_a_process_whose_partner_is_killed_says_so_in_one_line(
-    tmp_path: Path, data: Path, loopback: dict[str, str]
+def test_torchrun_starts_both_again_after_one_was_killed_and_they_continue(
+    tmp_path: Path, data: Path, loopback: dict[str, str], whole: Path
 ) -> None:
-    (code, _, err), (killed, _, _) = _ranks(loopback, tmp_path / "runs", data, "SIGKILL")
-    assert killed == -signal.SIGKILL
-    assert code == 1 and err.startswith("another process of this run has ended")
-    assert err.count("\n") == 1
+    script = tmp_path / "rank.py"
+    script.write_text(_RANK, encoding="utf-8")
+    address = ["--master-addr", "127.0.0.1", "--master-port", str(ranks.free_port())]
+    restarts = ["--nproc-per-node", "2", "--max-restarts", "1", "--monitor-interval", "0.1"]
+    told = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", *restarts, *address, str(script)),
+            *_arguments(tmp_path / "runs", data, "SIGKILL"),
+        ],
+        env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"},
+        cwd=ranks.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    # The partner of the killed process says so in one line; the second attempt repeats no step.
+    lost = [line for line in told.stderr.splitlines() if line.startswith("another process of this")]
+    assert len(lost) == 1
+    assert sorted(line for line in told.stdout.splitlines() if line.startswith("step")) == [
+        "step 1", "step 1", "step 2", "step 2",
+    ]  # fmt: skip
+    assert _model(tmp_path / "runs" / whole.name) == _model(whole)
+
+
+def _model(folder: Path) -> bytes:
+    return (folder / results.MODEL).read_bytes()
 
 
 def test_alone_without_torchrun() -> None:

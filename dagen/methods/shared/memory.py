@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dagen.collective import rows
+
 
 class Rings(nn.Module):
     """The newest items of each class; in a full ring, new items replace the oldest.
@@ -34,9 +36,9 @@ class Rings(nn.Module):
 
     @torch.no_grad()
     def add(self, ring: int, new: Tensor) -> None:
-        """Add (N, ...) items, the newest last."""
+        """Add (N, ...) items, the newest last; those of all processes, rank 0's first."""
         room = self.items.shape[1]
-        new = new[-room:]
+        new = rows(new)[-room:]
         places = (torch.arange(len(new), device=new.device) + self.seen[ring]) % room
         self.items[ring, places] = new.to(self.items)
         self.seen[ring] += len(new)

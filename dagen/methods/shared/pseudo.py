@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dagen.collective import mean
 from dagen.methods.base import Context
 
 
@@ -18,11 +19,11 @@ def enlarge(x: Tensor, like: Tensor) -> Tensor:
 
 
 def trust(probabilities: Tensor, threshold: float) -> Tensor:
-    """Share of the batch's pixels whose largest probability reaches ``threshold``, a scalar.
+    """Share of the whole batch's pixels whose largest probability reaches ``threshold``, a scalar.
 
     DACS and its successors weight a step's pseudo-labels with it (Tranheden et al., WACV 2021).
     """
-    return (probabilities.amax(1) >= threshold).float().mean()
+    return mean((probabilities.amax(1) >= threshold).float().mean())
 
 
 def source_label(ctx: Context) -> Tensor:

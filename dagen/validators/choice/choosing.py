@@ -16,8 +16,10 @@ from dagen.runs.checks import applicable
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
 from dagen.runs.selection import Candidate, Selection
-from dagen.scoring.evaluation import NothingToScore, evaluate
+from dagen.scoring.evaluation import NothingToScore
+from dagen.scoring.shared import evaluate_shared
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.system.distributed import World
 from dagen.system.progress import Progress
 from dagen.validators.base import Evidence, Probes
 from dagen.validators.choice import judging
@@ -46,7 +48,7 @@ def choose(
     batch_norm: BatchNormPolicy,
     probes: Probes,
     *,
-    device: torch.device,
+    place: World,
     data_root: Path | None,
     progress: Progress,
 ) -> Choice:
@@ -57,7 +59,7 @@ def choose(
         candidates: the candidates, all of them written.
         batch_norm: the policy of the trained stack; it gets the chosen candidate's statistics.
         probes: the images to judge by.
-        device: device to run on.
+        place: this process; the others help with the scoring.
         data_root: see :func:`dagen.datasets.loading.opening.root`.
         progress: progress display.
 
@@ -68,7 +70,7 @@ def choose(
 
     def load(step: int) -> Network:
         candidates.restore(step, batch_norm)
-        network = candidates.load(step).to(device)
+        network = candidates.load(step).to(place.device)
         return network.to(memory_format=torch.channels_last)
 
     bar = progress.task("judging checkpoints", len(candidates.steps))
@@ -85,16 +87,17 @@ def choose(
     name = config.tgt or next(iter(config.score), None)
     scores: dict[int, dict[str, float]] = {}
     dataset = open_scored(name, plan.task, data_root) if name else None
-    if dataset is not None and dataset.has_labels:
+    if name and dataset is not None and dataset.has_labels:
         bar = progress.task(f"scoring checkpoints on {name}", len(candidates.steps))
         for step in candidates.steps:
             network = load(step)
             with batch_norm.swapped("source" if name == config.src else "target", network):
                 predictor = TorchPredictor(network, plan.task, config.size, name=config.model)
                 try:
-                    scores[step] = evaluate(predictor, dataset).to_dict()
+                    found = evaluate_shared(predictor, name, dataset, place)
                 except NothingToScore:
                     break  # said when the chosen checkpoint is scored
+            scores[step] = found.to_dict()
             bar.advance()
     candidates.restore(chosen, batch_norm)
     return Choice(

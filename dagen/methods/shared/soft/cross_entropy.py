@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dagen.collective import divisor
+
 Foreground = Literal["sum", "largest"]
 
 
@@ -20,7 +22,7 @@ def soft_cross_entropy(logits: Tensor, soft: Tensor, weight: Tensor) -> Tensor:
         weight: (B, H, W) factor of each pixel; the mean is 0 if all are 0.
     """
     each = -(soft * logits.float().log_softmax(1)).sum(1)
-    return (each * weight).sum() / weight.sum().clamp(min=torch.finfo(each.dtype).tiny)
+    return (each * weight).sum() / divisor(weight.sum(), torch.finfo(each.dtype).tiny)
 
 
 def foreground_logit(logits: Tensor, how: Foreground = "sum") -> Tensor:
@@ -58,4 +60,4 @@ def decided_cross_entropy(logits: Tensor, soft: Tensor, weight: Tensor) -> Tenso
         foreground_logit(logits, "largest"), shown, reduction="none"
     )
     what = -(soft[:, 1:] * logits[:, 1:].float().log_softmax(1)).sum(1)
-    return ((where + what) * weight).sum() / weight.sum().clamp(min=torch.finfo(where.dtype).tiny)
+    return ((where + what) * weight).sum() / divisor(weight.sum(), torch.finfo(where.dtype).tiny)

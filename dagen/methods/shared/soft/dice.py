@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dagen.collective import total
+
 _SMOOTH = 1.0
 """Pixels added to both sides, so that an empty map and an empty prediction agree."""
 
@@ -20,6 +22,6 @@ def soft_dice(p: Tensor, soft: Tensor, weight: Tensor) -> Tensor:
         weight: (B, H, W) w, each pixel's factor, such as 0 where the map is unsure.
     """
     w = weight[:, None]
-    both = (w * p * soft).sum((0, 2, 3))
-    each = (w * (p + soft)).sum((0, 2, 3))
+    both = total((w * p * soft).sum((0, 2, 3)))
+    each = total((w * (p + soft)).sum((0, 2, 3)))
     return 1 - ((2 * both + _SMOOTH) / (each + _SMOOTH)).mean()

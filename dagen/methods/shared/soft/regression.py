@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from dagen.collective import var_mean
 
 _LEAST = 1e-5
 """Added to variances: a channel that is constant in a batch says nothing."""
@@ -12,7 +13,7 @@ _LEAST = 1e-5
 def standardised(x: Tensor) -> Tensor:
     """(B, D, h, w) float32, each channel with mean 0 and variance 1 over batch and places."""
     x = x.float()
-    variance, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+    variance, mean = var_mean(x, (0, 2, 3))
     return (x - mean) * (variance + _LEAST).rsqrt()
 
 
