@@ -6,6 +6,7 @@ where there is neither.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -242,7 +243,7 @@ def profile(
     from dagen.deploy.hub.locating import located
     from dagen.models.base import create_network
     from dagen.models.deployed import cost
-    from dagen.models.deployed.file import load_deployed
+    from dagen.models.deployed.file import load_deployed, offline
     from dagen.runs.config import from_mapping
     from dagen.types import Task
 
@@ -250,16 +251,19 @@ def profile(
     shape = input_size(model, size)
     if Path(model).suffix in predictor.SUFFIXES:
         return profiling.of_file(Path(model), threads, enforce_cap=enforce_cap)
+    options, size_of_file = {}, None
     if str(model).endswith(".safetensors"):
         network, card = load_deployed(model)
-        name = card.model
+        name, options = card.model, offline(card.options)
+        size_of_file = Path(model).stat().st_size
     else:
         name = str(model)
         kind = Task.named(from_mapping({"task": task, "width": width}).task)  # checked there
         network = create_network(name, kind, width, {}).eval()
     if enforce_cap:
-        cost.enforce_cap(network, name)
-    return profiling.of_network(network, shape, threads)
+        cost.enforce_cap(network, name, options=options, size=size_of_file)
+    found = profiling.of_network(network, shape, threads)
+    return found if size_of_file is None else replace(found, bytes=size_of_file)
 
 
 def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:

@@ -33,11 +33,13 @@ def profile(
     from rich.table import Table
 
     from dagen.api import networks
+    from dagen.deploy.hub.locating import located
     from dagen.models.deployed.file import read_card
 
-    shape = networks.input_size(model, size)
+    file = located(model)
+    shape = networks.input_size(file, size)
     found = networks.profile(
-        model, size=size, width=width, task=task, enforce_cap=enforce_cap, threads=threads
+        file, size=size, width=width, task=task, enforce_cap=enforce_cap, threads=threads
     )
     table = Table(title=f"{model} at {shape[0]}x{shape[1]}")
     table.add_column("figure")
@@ -50,7 +52,7 @@ def profile(
     table.add_row(f"95 % of {found.runs} runs below", f"{found.p95_ms:.2f} ms")
     table.add_row("runtime", found.runtime)
     table.add_row("threads", str(found.threads))
-    if model.endswith(".safetensors"):
-        weights = read_card(Path(model)).weights
+    if str(file).endswith(".safetensors"):
+        weights = read_card(Path(file)).weights
         table.add_row("SHA-256 of the weights", weights or "none (written by version 0.1)")
     Console().print(table)

@@ -122,6 +122,7 @@ def test_profile_by_name_and_by_file(model: str) -> None:
     assert found.flops == 2 * found.macs
     for path in (model, Path(model)):
         assert dagen.profile(path, size="32x64").macs == found.macs
+        assert dagen.profile(path).bytes == Path(model).stat().st_size, "with its card"
         assert dagen.profile(path).macs == found.macs, "the file's own size"
         assert dagen.profile(path, size="64x64").macs == 2 * found.macs
     assert dagen.profile("enet", width=0.25, task="binary").macs == 49 * found.macs  # 224x448

@@ -269,6 +269,11 @@ def test_profile_enforces_the_cap(call: Call) -> None:
     assert code == 1 and "10,000,000" in err and "width" in err
 
 
+def test_profile_names_the_size_of_the_network_that_comes_along(call: Call) -> None:
+    code, out, _ = call("profile", "dagen/waste-int8", "--threads", "1")
+    assert code == 0 and "dagen/waste-int8 at 160x160" in out
+
+
 @pytest.mark.parametrize("what", ["methods", "models", "datasets"])
 def test_lists_name_every_plugin(what: str) -> None:
     from dagen import plugins

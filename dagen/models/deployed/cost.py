@@ -6,9 +6,10 @@ One multiply-accumulate (MAC) is two floating-point operations (FLOPs).
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -125,25 +126,35 @@ def profile(network: Network, size: tuple[int, int], latency: bool = True) -> Pr
     )
 
 
-def enforce_cap(network: Network, name: str, cap: int = CAP) -> None:
+def enforce_cap(
+    network: Network,
+    name: str,
+    cap: int = CAP,
+    *,
+    options: Mapping[str, Any] | None = None,
+    size: int | None = None,
+) -> None:
     """Refuse a network that is too big to be deployed.
 
     Args:
         network: any network.
         name: the network's name in the error.
         cap: largest size of the deployed file in bytes.
+        options: the keyword arguments that it was built with, besides its width.
+        size: bytes of its file; None counts those of a file without a card.
 
     Raises:
-        DagenError: it is too big; the message names the largest width that fits.
+        DagenError: it is too big; the message names the largest width that fits. A pruned network
+            has no other width.
     """
-    size = size_bytes(network)
+    size = size_bytes(network) if size is None else size
     if size <= cap:
         return
-    fitting = [width for width in _WIDTHS if width < network.width]
+    fitting = [width for width in _WIDTHS if width < network.width and not network.channels]
     low, high = 0, len(fitting)  # bytes grow with the width: the first `low` ones fit
     while low < high:
         middle = (low + high) // 2
-        if _bytes_at(network, fitting[middle]) <= cap:
+        if _bytes_at(network, fitting[middle], options or {}) <= cap:
             low = middle + 1
         else:
             high = middle
@@ -154,9 +165,9 @@ def enforce_cap(network: Network, name: str, cap: int = CAP) -> None:
     )
 
 
-def _bytes_at(network: Network, width: float) -> int:
+def _bytes_at(network: Network, width: float, options: Mapping[str, Any]) -> int:
     with torch.device("meta"):  # only sizes are needed: nothing is initialised
-        other = type(network)(network.num_classes, width=width)
+        other = type(network)(network.num_classes, width=width, **options)
     return size_bytes(other.to_empty(device="cpu"))
 
 

@@ -102,6 +102,25 @@ def test_the_error_of_a_network_above_the_cap_names_the_width_that_fits() -> Non
         cost.enforce_cap(network, "enet", 1000)
 
 
+def test_the_width_that_fits_is_one_of_the_network_with_its_own_options() -> None:
+    options = {"decoder_width": 1.0}
+    network = ENet(3, **options)
+    with pytest.raises(DagenError, match=r"at most \d") as caught:
+        cost.enforce_cap(network, "enet", 10**6, options=options)
+    width = float(str(caught.value).rpartition(" ")[2].rstrip("."))
+    assert cost.size_bytes(ENet(3, width=width, **options)) <= 10**6
+    assert cost.size_bytes(ENet(3, width=width + 0.05, **options)) > 10**6
+    with pytest.raises(DagenError, match=r"1,000,001 bytes .* at most 0"):
+        cost.enforce_cap(network, "enet", 10**6, options=options, size=1_000_001)
+
+
+def test_a_pruned_network_has_no_width_that_fits() -> None:
+    network = ENet(3)
+    network.channels = {"head": (3, 16)}
+    with pytest.raises(DagenError, match="no width fits"):
+        cost.enforce_cap(network, "enet", 10**6)
+
+
 def test_the_cap_is_ten_million_bytes() -> None:
     assert cost.CAP == 10_000_000
     with pytest.raises(DagenError, match=r"icnet-resnet50 .* 26,9\d\d,\d\d\d bytes"):
