@@ -20,9 +20,11 @@ def write_new(name: str) -> Path:
         The file.
 
     Raises:
-        UsageError: the file exists.
+        UsageError: the file exists, or there is no name.
         DagenError: it cannot be written.
     """
+    if not name.strip() or name.endswith(("/", "/.toml")):
+        raise UsageError(f"'{short(name)}' names no file; give a name, such as mine.")
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if path.exists():
         raise UsageError(f"{short(path, 200)} is there already; give another name.")

@@ -245,6 +245,9 @@ def test_the_new_file_can_be_read_and_names_every_key(tmp_path: Path) -> None:
     assert reading.load(tmp_path / "all.toml").columns == ("waste IoU", "MB", "GMAC")
     with pytest.raises(UsageError, match="is there already"):
         write_new(str(path))
+    for nothing in ("", " ", f"{tmp_path}/"):
+        with pytest.raises(UsageError, match="names no file"):
+            write_new(nothing)
 
 
 TAUGHT = """

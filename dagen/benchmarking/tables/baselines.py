@@ -77,7 +77,7 @@ def panels(records: Iterable[Record]) -> list[Section]:
     found = []
     for title, task, lines in _grouped(records):
         figure = figures.headline(task)
-        names = [", ".join(filter(None, name)) for name, _ in _labels(lines).rows]
+        names = [_joined(name) for name, _ in _labels(lines).rows]
         order = sorted(zip(names, lines, strict=True), key=lambda one: -_mean(one[1], figure))
         found.append(Section(title, figure, {name: line.records for name, line in order}, {}))
     return found
@@ -118,8 +118,14 @@ class _Column:
 def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
     labels = _labels(lines)
     columns = _columns(task, lines)
+    _, other = protocol.budgets({_joined(name): line.records for name, line in labels.rows})
     rows: list[list[str | Value]] = [
-        [*name, *(column.value(line) for column in columns)] for name, line in labels.rows
+        [
+            f"{name[0]}*" if _joined(name) in other else name[0],
+            *name[1:],
+            *(column.value(line) for column in columns),
+        ]
+        for name, line in labels.rows
     ]
     for place, column in enumerate(columns, len(labels.heads)):
         samples = [by_seed(line.records, column.figure) for line in lines]
@@ -128,9 +134,14 @@ def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
         title,
         (*labels.heads, *(column.head for column in columns)),
         tuple(map(tuple, rows)),
-        tuple(_notes(task, lines, [", ".join(filter(None, name)) for name, _ in labels.rows])),
+        tuple(_notes(task, lines, [_joined(name) for name, _ in labels.rows])),
         labels=len(labels.heads),
     )
+
+
+def _joined(name: Sequence[str]) -> str:
+    """The entries that name a line, as one text."""
+    return ", ".join(filter(None, name))
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,7 @@ def _columns(task: str, lines: Sequence[Line]) -> list[_Column]:
     if task == "binary":
         columns = [
             _score("Object (mIoU)", "foreground_miou"),
-            _Column("FLOPS", lambda line: f"{_weight(line, 'flops') / 1e9:.2f} G"),
+            _Column("FLOPS", lambda line: Value(_weight(line, "flops") / 1e9, digits=2, unit="G")),
             _Column("#parameters", lambda line: Value(_weight(line, "parameters"), digits=0)),
             _Column("Model size (MB)", lambda line: Value(_weight(line, "bytes") / 1e6, digits=2)),
         ]
@@ -202,9 +213,10 @@ def _text(value: Any) -> str:
 def _notes(task: str, lines: Sequence[Line], names: Sequence[str]) -> Iterable[str]:
     first = lines[0].records[0]
     if task == "binary":
-        size = first.config["size"]
+        sizes = dict.fromkeys(_text(r.config["size"]) for line in lines for r in line.records)
+        image = next(iter(sizes)) if len(sizes) == 1 else "the line's own size"
         yield (
-            f"FLOPS are floating-point operations for one image of {size[0]}x{size[1]}, two per "
+            f"FLOPS are floating-point operations for one image of {image}, two per "
             "multiply-accumulate; MB are 1,000,000 bytes of the deployed file."
         )
         yield from _too_large(lines, names)

@@ -23,6 +23,7 @@ class Value:
         digits: digits after the decimal point.
         best: whether it is printed in bold.
         count: number of seeds averaged.
+        unit: a unit that follows the number, such as ``G``.
     """
 
     mean: float
@@ -30,12 +31,13 @@ class Value:
     digits: int = 1
     best: bool = False
     count: int = 1
+    unit: str = ""
 
     def text(self, plus_minus: str = "±") -> str:
         """The value as text, such as ``12.3 ± 0.4``."""
         if math.isnan(self.mean):
             return MISSING
-        number = f"{self.mean:,.{self.digits}f}"
+        number = f"{self.mean:,.{self.digits}f} {self.unit}".rstrip()
         if self.spread is None:
             return number
         return f"{number} {plus_minus} {self.spread:,.{self.digits}f}"
@@ -150,7 +152,10 @@ def latex(table: Table, name: str = "table") -> str:
 
 
 def as_csv(tables: Iterable[Table]) -> str:
-    """All tables as one tidy list: a line per number, in the units of the heads."""
+    """All tables as one tidy list: a line per number, in the units of the heads.
+
+    A unit that follows the numbers is told in the name of the column.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["table", "row", "column", "value", "interval95", "n"])
@@ -162,7 +167,8 @@ def as_csv(tables: Iterable[Table]) -> str:
             ):
                 if isinstance(entry, Value) and not math.isnan(entry.mean):
                     spread = "" if entry.spread is None else repr(entry.spread)
+                    head = f"{column} ({entry.unit})" if entry.unit else column
                     writer.writerow(
-                        [table.title, name, column, repr(entry.mean), spread, entry.count]
+                        [table.title, name, head, repr(entry.mean), spread, entry.count]
                     )
     return file.getvalue()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dagen.benchmarking.tables.baselines import panels, tables
-from dagen.benchmarking.tables.tables import Value, markdown
+from dagen.benchmarking.tables.tables import Value, as_csv, markdown
 from dagen.errors import DagenError
 from dagen.runs.findings import FalseAlarms
 from tests.benchmarking.tables import made
@@ -53,6 +53,26 @@ def test_rows_and_axes_have_lines_of_their_own_and_only_seeds_are_averaged() -> 
     ]
     assert [panel.title for panel in panels(records)] == ["Binary segmentation"]
     assert next(iter(panels(records)[0].rows)) == "ENet, plain, 0.1, 32x64"
+
+
+def test_lines_of_another_budget_are_marked_and_flops_are_those_of_each_size() -> None:
+    records = [
+        made.record(
+            seed=seed, target=None, axes={"size": [side, side]}, config={"size": [side, side]},
+            profile={**made.PROFILE, "flops": side * 10**6}, run=f"{side}-{seed}",
+        )
+        for side, seeds in ((128, (0, 1)), (256, (0, 1)))
+        for seed in seeds
+    ]  # fmt: skip
+    (found,) = tables(records)
+    page = markdown(found)
+    assert "| ENet | 128x128 | 90.0 ± 0.0 | 0.13 G |" in page
+    assert "| ENet* | 256x256 | 90.0 ± 0.0 | 0.26 G |" in page
+    assert "Rows marked * differ: ENet, 256x256" in page
+    assert "for one image of the line's own size" in page
+    listed = as_csv([found])
+    assert '"ENet, 128x128",FLOPS (G),0.128,,1' in listed
+    assert '"ENet*, 256x256",FLOPS (G),0.256,,1' in listed
 
 
 def test_other_settings_are_not_averaged() -> None:
