@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -195,7 +195,9 @@ def _joined(address: str | None) -> Iterator[None]:
             "start one with `ray start`, or give its --address."
         ) from error
     try:
-        yield
+        # Ray prints pages about a lost machine, though this program tells it in a line of its own.
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield
     finally:
         ray.shutdown()
 

@@ -244,7 +244,7 @@ def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
     try:
         yield Tracked(plan, log, delivery, device.describe(choose_device(runtime.device)))
     except BaseException as error:
-        killed = isinstance(error, KeyboardInterrupt | Stopped)
+        killed = isinstance(error, KeyboardInterrupt | SystemExit | Stopped)
         with suppress(DagenError):  # a full disk, for instance; the first error tells it
             log.finish("KILLED" if killed else "FAILED")
             if delivery:

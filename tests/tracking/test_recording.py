@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from dagen.engine.run import run
+from dagen.errors import Stopped
 from dagen.runs.config import from_mapping
 from dagen.runs.history import read_records
 from dagen.runs.plan import plan_run
 from dagen.runs.runtime import Runtime
-from dagen.tracking.recording import figures, gains, parameters
+from dagen.tracking.recording import commit, figures, gains, parameters, tracked
 from tests import tiny
 from tests.tracking import made
 
+ROOT = Path(__file__).parents[2]
 VALUES = {
     "src": "resortit", "tgt": "taco", "method": "advent", "model": "enet", "width": 0.25,
     "size": [32, 64], "steps": 3, "batch": 2, "warmup": 1,
@@ -64,6 +66,33 @@ def test_a_run_that_fails_says_so(runtime: Runtime) -> None:
     if (folder / "log.jsonl").exists():
         lines = (folder / "log.jsonl").read_text().splitlines()
         assert json.loads(lines[-1])["status"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SystemExit(1), "KILLED"), (KeyboardInterrupt(), "KILLED"), (Stopped("saved."), "KILLED"),
+        (MemoryError(), "FAILED"),
+    ],
+)  # fmt: skip
+def test_a_run_that_was_ended_from_outside_has_not_failed(
+    error: BaseException, status: str, runtime: Runtime
+) -> None:
+    plan, folder = plan_run(from_mapping(VALUES)), runtime.runs / "run"
+    with pytest.raises(type(error)), tracked(plan, runtime, folder):
+        raise error
+    assert [record["status"] for record in read_records(folder)] == [status]
+
+
+def test_the_commit_of_code_without_its_history(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAGEN_COMMIT", "c0ffee")
+    assert commit() != "c0ffee" or not (ROOT / ".git").exists()  # git knows better
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert commit() == "c0ffee"
+    monkeypatch.delenv("DAGEN_COMMIT")
+    assert commit() is None
 
 
 def test_parameters_are_flat_readable_and_complete() -> None:
