@@ -22,7 +22,7 @@ def made() -> Any:
     pytest.importorskip("sphinx", reason="the site needs Sphinx: pip install -e '.[docs]'")
     sys.path.insert(0, str(EXTENSION))
     try:
-        names = ("charts", "docstrings", "results", "tables", "writing")
+        names = ("charts", "docstrings", "growth", "results", "tables", "writing")
         return SimpleNamespace(**{n: importlib.import_module(f"sitepages.{n}") for n in names})
     finally:
         sys.path.remove(str(EXTENSION))
@@ -100,7 +100,7 @@ def test_front_and_ticks(made: Any) -> None:
     expected = sorted({(p.x, p.y) for p in points} - beaten)
     assert [(p.x, p.y) for p in made.charts.front(points)] == expected == [(1, 3), (2, 5), (4, 9)]
     for largest in (0.003, 0.7, 3.1, 8.41, 99.9, 1234.0):
-        ticks = made.charts._ticks(largest)
+        ticks = made.charts.ticks(largest)
         assert ticks[0] == 0 and ticks[-1] >= largest and 3 <= len(ticks) <= 5
         steps = [b - a for a, b in itertools.pairwise(ticks)]
         assert steps == pytest.approx([steps[0]] * len(steps))
@@ -194,3 +194,27 @@ def test_latencies_join_the_rows_of_their_network_and_size(made: Any, tmp_path: 
     }
     assert found["advent"] == 2.0 and found["u2netp as it comes"] == 70.0
     assert found["larger"] != found["larger"]  # not measured at that size
+
+
+def test_growth_is_told_in_words(made: Any, tmp_path: Path) -> None:
+    at = [10, 100, 1000]
+    for values, told in (
+        ([1.0, 1.02, 1.05], "does not grow"),
+        ([2.0 + 0.01 * x for x in at], "grows in proportion to cells (exponent 1.00)"),
+        ([1.0 + x**2 for x in at], "grows faster than cells (exponent 1.9"),
+        ([1.0 + x**0.5 for x in at], "grows more slowly than cells (exponent 0."),
+        ([4.0, 3.0, 2.0], "falls to 50% from 10 to 1,000 cells"),
+        ([1.0, 1.0, 3.0], "grows from 1 to 3, at the last point alone"),
+    ):
+        assert made.growth.words(at, values, "cells").startswith(told)
+    site = made.writing.Site(tmp_path)
+    made.growth.write(site, tmp_path)
+    written = tmp_path / "generated" / "growth.rst"
+    assert "Not measured yet" in written.read_text()
+    points = [{"at": x, "seconds": 0.1 * x, "megabytes": 100.0} for x in at]
+    axes = {"cells": {"counts": "cells", "does": "reading a grid", "points": points}}
+    found = {"hardware": "an abacus", "torch": "2", "commit": "c", "rounds": 1, "axes": axes}
+    (tmp_path / "growth.json").write_text(json.dumps(found))
+    made.growth.write(site, tmp_path)
+    text = written.read_text()
+    assert text.count("<svg") == 2 and text.count("<circle") == 6 and "an abacus" in text

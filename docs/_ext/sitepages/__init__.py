@@ -13,6 +13,7 @@ from sitepages import (
     browser,
     commands,
     feature_space,
+    growth,
     losses,
     networks,
     settings,
@@ -38,6 +39,7 @@ def generate(app: Sphinx) -> None:
     losses.write(site)
     benchmarks.write(site, results)
     feature_space.write(site, here.parent / "benchmarks" / "results")
+    growth.write(site, here.parent / "benchmarks" / "results")
     commands.write(site)
     settings.write(site)
     browser.write(site, app)

@@ -53,22 +53,17 @@ def pareto(
         return ""
     best = front([p for p in points if not p.line.ceiling])
     networks = list(dict.fromkeys(p.line.first.model for p in points))
-    across, up = scale([p.x for p in points]), _ticks(max(p.y for p in points))
-    top = up[-1]
+    frame = Frame(scale([p.x for p in points]), ticks(max(p.y for p in points)))
 
     def place(p: Point) -> tuple[float, float]:
-        return (
-            _LEFT + across.share(p.x) * (_WIDTH - _LEFT - _RIGHT),
-            _HEIGHT - _BOTTOM - p.y / top * (_HEIGHT - _TOP - _BOTTOM),
-        )
+        return frame.place(p.x, p.y)
 
     figure = lines[0].headline
     told = "; ".join(f"{p.line.first.model} {p.line.row}: {p.y:.1f} % at {p.x:.2f}" for p in best)
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">',
-        f'<title id="{name}-t">{escape(title)}</title>',
+        f'{opening(name)}<title id="{name}-t">{escape(title)}</title>',
         f'<desc id="{name}-d">The front from small to large, {escape(f"{unit}: {told}")}.</desc>',
-        *_axes(across, up, unit, f"{figure}, %"),
+        *frame.axes(unit, f"{figure}, %"),
         _step([place(p) for p in best]),
         *(_mark(p, place(p), networks.index(p.line.first.model), unit, figure) for p in points),
         *_labels(best, place),
@@ -101,42 +96,67 @@ def scale(values: Sequence[float]) -> Scale:
     """An axis for these values: logarithmic where the largest is many times the smallest."""
     smallest, largest = min(values), max(values)
     if smallest <= 0 or largest < _MANY * smallest:
-        return Scale(_ticks(largest))
+        return Scale(ticks(largest))
     first, last = math.floor(math.log10(smallest / 1.1)), math.ceil(math.log10(largest * 1.1))
     fine = [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
     low = max(tick for tick in fine if tick <= smallest / 1.1)
     high = min(tick for tick in fine if tick >= largest * 1.1)
-    ticks = [tick for tick in fine if low <= tick <= high]
-    if len(ticks) > _TICKS:
-        ticks = [10.0**power for power in range(first, last + 1)]
-    return Scale(ticks, logarithmic=True)
+    kept = [tick for tick in fine if low <= tick <= high]
+    if len(kept) > _TICKS:
+        kept = [10.0**power for power in range(first, last + 1)]
+    return Scale(kept, logarithmic=True)
 
 
-def _ticks(largest: float) -> list[float]:
+@dataclass(frozen=True)
+class Frame:
+    """Where numbers lie in a figure.
+
+    Attributes:
+        across: the horizontal axis.
+        up: the numbers of the vertical axis, from 0.
+    """
+
+    across: Scale
+    up: Sequence[float]
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """The place of a point."""
+        return (
+            _LEFT + self.across.share(x) * (_WIDTH - _LEFT - _RIGHT),
+            _HEIGHT - _BOTTOM - y / self.up[-1] * (_HEIGHT - _TOP - _BOTTOM),
+        )
+
+    def axes(self, below: str, beside: str) -> list[str]:
+        """Both axes with their names."""
+        bottom, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+        parts = []
+        for value in self.up:
+            y = round(bottom - value / self.up[-1] * (bottom - _TOP), 1)
+            parts.append(f'<line class="grid" x1="{_LEFT}" x2="{end}" y1="{y}" y2="{y}"/>')
+            parts.append(f'<text x="{_LEFT - 9}" y="{y + 5}" class="end">{value:g}</text>')
+        for value in self.across.ticks:
+            x = round(_LEFT + self.across.share(value) * (end - _LEFT), 1)
+            parts.append(f'<text x="{x}" y="{bottom + 22}" class="middle">{value:g}</text>')
+        parts.append(
+            f'<text class="middle axis" x="{(_LEFT + end) / 2}" y="{_HEIGHT - 10}">'
+            f"{escape(below)}</text>"
+            f'<text class="middle axis" transform="translate(18 {(_TOP + bottom) / 2}) '
+            f'rotate(-90)">{escape(beside)}</text>'
+        )
+        return parts
+
+
+def opening(name: str) -> str:
+    """The tag that begins a figure; its title and description have ids that end in -t and -d."""
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">'
+
+
+def ticks(largest: float) -> list[float]:
     """Round numbers from 0 to a little more than ``largest``, three to five of them."""
     wanted = max(largest * 1.08, 1e-9) / 4
     power = 10.0 ** math.floor(math.log10(wanted))
     step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= wanted)
     return [round(i * step, 9) for i in range(math.ceil(4 * wanted / step) + 1)]
-
-
-def _axes(across: Scale, up: list[float], below: str, beside: str) -> list[str]:
-    bottom, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    parts = []
-    for value in up:
-        y = round(bottom - value / up[-1] * (bottom - _TOP), 1)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{end}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text x="{_LEFT - 9}" y="{y + 5}" class="end">{value:g}</text>')
-    for value in across.ticks:
-        x = round(_LEFT + across.share(value) * (end - _LEFT), 1)
-        parts.append(f'<text x="{x}" y="{bottom + 22}" class="middle">{value:g}</text>')
-    parts.append(
-        f'<text class="middle axis" x="{(_LEFT + end) / 2}" y="{_HEIGHT - 10}">'
-        f"{escape(below)}</text>"
-        f'<text class="middle axis" transform="translate(18 {(_TOP + bottom) / 2}) rotate(-90)">'
-        f"{escape(beside)}</text>"
-    )
-    return parts
 
 
 def _step(places: Sequence[tuple[float, float]]) -> str:

@@ -1,0 +1,87 @@
+"""The page on growth: what ``benchmarks/growth.py`` measured, a figure for each axis."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from sitepages.curves import curve
+from sitepages.writing import Site, page, raw, title
+
+_LEAD = """.. rst-class:: lead
+
+Time and memory of a process against what may become large, each on one processor core."""
+_NONE = "*Not measured yet.* ``python benchmarks/growth.py --out benchmarks/results/growth.json``"
+_FLAT = 0.1
+"""Less than this share of the first point, from the first to the last, is no growth."""
+
+
+def write(site: Site, folder: Path) -> None:
+    """Write the page from ``growth.json``, if it was measured."""
+    file = folder / "growth.json"
+    if not file.is_file():
+        site.write("generated/growth.rst", page(":hide-toc:", title("Growth"), _LEAD, _NONE))
+        return
+    found = json.loads(file.read_text(encoding="utf-8"))
+    site.write(
+        "generated/growth.rst",
+        page(
+            ":hide-toc:",
+            title("Growth"),
+            _LEAD,
+            *(part for name, axis in found["axes"].items() for part in _section(name, axis)),
+            title("Where it comes from", "-"),
+            f"``python benchmarks/growth.py`` on {found['hardware']} with torch {found['torch']}, "
+            f"at commit {str(found['commit'])[:12]}. Every point is a process of its own, the "
+            f"fastest of {found['rounds']} rounds. Memory is the process's peak, what it imports "
+            "included, and that of its largest child.",
+        ),
+    )
+
+
+def _section(name: str, axis: dict[str, Any]) -> Iterator[str]:
+    points, counts = axis["points"], axis["counts"]
+    at = [point["at"] for point in points]
+    seconds = [point["seconds"] for point in points]
+    memory = [point["megabytes"] for point in points]
+    yield title(f"{name[0].upper()}{name[1:]}", "-")
+    yield (
+        f"{axis['does'][0].upper()}{axis['does'][1:]}. Time {words(at, seconds, counts)}; memory "
+        f"{words(at, memory, counts)}."
+    )
+    charts = "".join(
+        f'<div class="chart">{curve(f"growth-{name}-{kind}", at, values, counts, unit)}</div>'
+        for kind, values, unit in (("time", seconds, "seconds"), ("memory", memory, "MB"))
+    )
+    caption = escape(f"{axis['does']}, against {counts}.")
+    yield raw(f'<figure class="charts">{charts}<figcaption>{caption}</figcaption></figure>')
+
+
+def words(at: Sequence[float], values: Sequence[float], counts: str) -> str:
+    """How values grow, as the part of a sentence that follows the name of what is measured.
+
+    The exponent is the slope between the last two points in logarithms, after the first point, the
+    fixed part, is taken off.
+
+    Args:
+        at: where the values were measured, rising; at least three.
+        values: the values.
+        counts: what ``at`` counts.
+    """
+    first, last = values[0], values[-1]
+    if abs(last - first) < _FLAT * first:
+        return "does not grow"
+    if last < first:
+        return f"falls to {last / first:.0%} from {at[0]:,} to {at[-1]:,} {counts}"
+    before, x_before = values[-2] - first, at[-2] - at[0]
+    if before <= 0:
+        return f"grows from {first:,.3g} to {last:,.3g}, at the last point alone"
+    power = math.log((last - first) / before) / math.log((at[-1] - at[0]) / x_before)
+    if 0.8 <= power <= 1.2:
+        return f"grows in proportion to {counts} (exponent {power:.2f})"
+    kind = "more slowly than" if power < 1 else "faster than"
+    return f"grows {kind} {counts} (exponent {power:.2f})"
