@@ -6,7 +6,7 @@ gather-and-expansion layers (table 1), bilateral guided aggregation (figure 6), 
 after the stages of the semantic branch, which are not deployed (section 4.3).
 
 The paper leaves the channels of the segmentation head open; 256 here. With five classes these are
-2,454,421 parameters, and a float32 file of 9,911,724 bytes. With 1024 channels there are 3,344,533,
+2,454,293 parameters, and a float32 file of 9,911,132 bytes. With 1024 channels there are 3,344,405,
 which do not fit 10,000,000 bytes as float32.
 
 Deviations:
