@@ -76,6 +76,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Score a network on a data set, at the labels' own resolution.
 
+    Under ``torchrun`` each process scores a share of the images, and all get the whole's scores.
+
     Args:
         model: a deployed or exported file, or a result of :func:`load`.
         data: the data set's name.
@@ -105,6 +107,7 @@ def evaluate(
     from dagen.scoring.evaluation import evaluate as score
     from dagen.scoring.false_alarms import false_alarms
     from dagen.scoring.starter import StarterGeometry, starter_scores
+    from dagen.system.distributed import world
     from dagen.system.progress import Progress
 
     predictor = _opened(model, size, device)
@@ -123,12 +126,13 @@ def evaluate(
         raise UsageError(f"metric_batch is {metric_batch}; give at least 1.")
     if geometry == "starter":
         dataset = StarterGeometry(dataset)
-    with Progress(quiet=quiet) as progress:
-        bar = progress.task(f"scoring on {data}", len(dataset.labelled))
+    with world("auto") as place, Progress(quiet=quiet or not place.main) as progress:
+        images = len(dataset.labelled if metric == "starter" else dataset.labelled[:: place.size])
+        bar = progress.task(f"scoring on {data}", images)
         if metric == "starter":
             found = starter_scores(predictor, dataset, batch=metric_batch, on_image=bar.advance)
         else:
-            found = score(predictor, dataset, on_image=bar.advance).to_dict()
+            found = score(predictor, dataset, on_image=bar.advance, place=place).to_dict()
         if empty is not None:
             found["false_alarms"] = false_alarms(predictor, empty, root, progress).share
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -27,13 +28,18 @@ def _processor() -> str:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` is the first GPU, or the CPU if there is none.
+    """The device called ``name``; ``auto`` is a GPU, or the CPU if there is none.
+
+    The GPU is the first, or under ``torchrun`` that of the process.
 
     Raises:
         UsageError: this machine has no such device.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        own = os.environ.get("LOCAL_RANK")
+        return torch.device("cuda" if own is None else f"cuda:{own}")
     try:
         device = torch.device(name)
     except RuntimeError:

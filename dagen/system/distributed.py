@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import torch
@@ -137,17 +138,22 @@ def world(device: str) -> Iterator[World]:
             dist.destroy_process_group()
 
 
+_GROUPS = count()
+"""Numbers the groups that this process joins; all processes of a run join equally many."""
+
+
 def _join(backend: str) -> None:
-    """Join the process group of this attempt.
+    """Join a process group of this attempt.
 
     ``torchrun --max-restarts`` keeps its store for all attempts, and in it the addresses of the
-    processes that have ended; without a prefix the new ones would try to reach those.
+    processes that have ended; without a prefix the new ones would try to reach those. The same
+    holds for a process that joins once more, for another run.
     """
     # The others wait while rank 0 judges and draws; the default of minutes is too short.
     wait = timedelta(hours=12)
     store, number, size = next(rendezvous("env://", timeout=wait))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = PrefixStore(f"dagen/attempt{attempt}", store)
+    store = PrefixStore(f"dagen/attempt{attempt}/{next(_GROUPS)}", store)
     dist.init_process_group(backend, store=store, rank=number, world_size=size, timeout=wait)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dagen.api.networks import evaluate
 from dagen.collective import sharing
 from dagen.datasets.loading.opening import open_scored
 from dagen.engine.loop import Hooks, fit
 from dagen.engine.run import run
 from dagen.engine.stack import Stack
+from dagen.errors import DagenError
 from dagen.models.base import create_network
 from dagen.models.layers.sync_batch_norm import synchronise
 from dagen.runs.config import Config, from_mapping
@@ -121,11 +123,16 @@ def share(whole: Batch, place: World) -> Batch:
 
 
 def train(
-    job: Job, place: World, folder: Path, end: int = STEPS
+    job: Job, place: World, folder: Path, end: int = STEPS, extra: nn.Module | None = None
 ) -> tuple[dict[str, Tensor], list[float]]:
-    """All state after ``end`` steps, from the newest state in ``folder`` on, and the losses."""
+    """All state after ``end`` steps, from the newest state in ``folder`` on, and the losses.
+
+    No loss depends on the parameters of ``extra``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     stack, losses = stack_of(job), list[float]()
+    if extra is not None:
+        stack.extra = extra
 
     def batches(start: int) -> Iterator[Batch]:
         return (share(whole_batch(step), place) for step in range(start, end))
@@ -188,7 +195,13 @@ def main(folder: Path) -> None:
         found["resumed"] = train(JOBS["advent"], place, folder / "by-one")
         found |= {name: gradients(name, place) for name in NETWORKS}
         found["counts"] = counts(place, data)
+        found["evaluated"] = evaluate(predictor(), data="taco", data_root=data)
         run(from_mapping(CONFIG), runtime(folder / "runs-of-two", data))
+    try:
+        with world("cpu") as place:
+            train(JOBS["supervised"], place, folder / "unused", extra=nn.Linear(1, 1))
+    except DagenError as error:
+        found["refused"] = str(error)
     torch.save(found, folder / f"rank{place.rank}.pt")
 
 

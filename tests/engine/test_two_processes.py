@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dagen import plugins
+from dagen.api.networks import evaluate
 from dagen.engine.run import run
 from dagen.errors import UsageError
 from dagen.runs import results
@@ -96,6 +97,22 @@ def test_no_image_is_counted_twice_or_left_out(folder: Path, two: list[dict[str,
     alone = shares.counts(ALONE, folder / "data")
     assert alone.sum() > 0
     assert torch.equal(two[0]["counts"], alone)
+
+
+def test_every_process_that_evaluates_gets_the_scores_of_all_images(
+    folder: Path, two: list[dict[str, Any]]
+) -> None:
+    alone = evaluate(shares.predictor(), data="taco", data_root=folder / "data")
+    for rank in two:
+        assert rank["evaluated"] == pytest.approx(alone, rel=1e-9, nan_ok=True)
+
+
+def test_parameters_that_no_loss_depends_on_are_refused_in_one_line(
+    two: list[dict[str, Any]],
+) -> None:
+    for rank in two:
+        assert rank["refused"].startswith("a strategy or network has parameters that a step's")
+        assert "\n" not in rank["refused"]
 
 
 def test_a_teacher_and_the_choice_of_checkpoints_come_out_the_same(
