@@ -18,7 +18,7 @@ from dagen.runs.config import Config, from_mapping
 from dagen.runs.history import read_records
 from dagen.runs.results import RunResult
 from dagen.runs.runtime import Runtime
-from dagen.scoring.evaluation import evaluate
+from dagen.scoring.shared import evaluate_shared
 from dagen.types import Task
 from tests import tiny
 from tests.toy import ToyNetwork
@@ -70,10 +70,10 @@ def test_result_log_and_deployed_file_agree(
     scored: list[str] = []
 
     def counted(*args: object, **more: object) -> object:
-        scored.append(args[1].root.name)  # type: ignore[attr-defined]
-        return evaluate(*args, **more)  # type: ignore[arg-type]
+        scored.append(str(args[1]))
+        return evaluate_shared(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dagen.validators.choice.choosing.evaluate", counted)
+    monkeypatch.setattr("dagen.validators.choice.choosing.evaluate_shared", counted)
     result = run(config, runtime)
     assert scored == ["taco"] * 2
     told = result.selection
