@@ -194,12 +194,12 @@ def _joined(address: str | None) -> Iterator[None]:
             f"cannot join the Ray cluster at {short(where)} ({short(str(error).strip(), 300)}); "
             "start one with `ray start`, or give its --address."
         ) from error
-    try:
-        # Ray prints pages about a lost machine, though this program tells it in a line of its own.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    # Ray prints pages about a lost machine, though this program tells it in a line of its own.
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        try:
             yield
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def _probe(address: str) -> None:

@@ -21,7 +21,7 @@ from dagen.benchmarking.running import run_cells
 from dagen.errors import DagenError, Stopped, UsageError
 from dagen.runs.runtime import Runtime
 from tests.benchmarking import fake
-from tests.benchmarking.conftest import Make
+from tests.benchmarking.conftest import ROWS, Make
 
 ROOT = Path(__file__).parents[2]
 STORE = 80 * 2**20  # bytes of shared memory of a node, about the least that Ray takes
@@ -81,8 +81,11 @@ def test_a_killed_driver_and_a_killed_machine_change_nothing(
     runtime: Runtime,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    grid = make(grid="[grid]\nmodel = ['enet']\ntask = ['binary']\nseed = [0]")
+    rows = "[[row]]" + "[[row]]".join(ROWS.split("[[row]]")[1:4])
+    grid = make(grid="[grid]\nmodel = ['enet']\ntask = ['binary']\nseed = [0]", rows=rows)
+    assert [cell.row for cell in grid.cells] == ["source-only", "continued", "adabn"]
     local = replace(runtime, runs=tmp_path / "local-runs")
     run_benchmark(grid, local, tmp_path / "local", runner=fake.good)
 
@@ -106,6 +109,7 @@ def test_a_killed_driver_and_a_killed_machine_change_nothing(
     cluster.add_node(num_cpus=1, object_store_memory=STORE)
     assert not outcome.failures
     assert "adabn/enet/binary/s0 lost its machine (Task failed because the node" in caplog.text
+    assert "(raylet)" not in capsys.readouterr().out  # Ray's own pages about it
     # What was done is not done again, and every file of the results is the same.
     assert fake.ran(runtime.runs)[: len(done)] == done
     assert sorted(fake.ran(runtime.runs)) == sorted({c.config.name for c in grid.cells})

@@ -31,7 +31,7 @@ def kuberay() -> dict[str, Any]:
 def commands(text: str) -> list[list[str]]:
     """Every command of dagen in a text, as words without the first."""
     whole = text.replace("\\\n", " ")
-    found = re.findall(r"(?:^|\$ |-- |exec |`)dagen (benchmark [^\n`|]*)", whole, re.M)
+    found = re.findall(r"(?:^|\$ |-- |exec |-m |`)dagen (benchmark [^\n`|]*)", whole, re.M)
     return [shlex.split(words) for words in found]
 
 
