@@ -22,6 +22,8 @@ from tests.servers import free_port
 CHECKOUT = Path(__file__).parents[2]
 SHAPES = ((70, 90), (20, 30), (300, 41))
 """Larger than the networks' input, smaller, and a strip that is scaled down."""
+FIXED = ((70, 90), (32, 48), (41, 300), (700, 20))
+"""Two windows of a fixed input, one, a row of them, and a strip that is narrower than the input."""
 
 SAID = "document.querySelector('.try-said').textContent"
 
@@ -107,6 +109,31 @@ def test_its_masks_are_those_of_the_python_runtime(
     assert all(each.startswith((address, "data:", "blob:")) for each in page.requests)
     told = page.inner_text(".try-after figcaption")
     assert " ms, " in told and "float16" in told and "aluminium" in told
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint8"])
+@pytest.mark.parametrize("shape", FIXED)
+def test_a_network_of_one_size_gets_windows(
+    address: str, open_page: OpenPage, tmp_path: Path, shape: tuple[int, int], kind: Any
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        bring(patch)
+        model = deploy(tmp_path, "stiff")
+        made = export(model, tmp_path / "stiff.onnx", kind=kind)
+    assert not made.facts.dynamic
+    image = photograph(*shape, seed=3)
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    page = open_page(f"{address}/empty.html")
+    until(page, "window.dagenTry && window.dagenTry.ready")
+    page.evaluate("document.querySelector('details').open = true")
+    page.set_input_files(".try-net-after", made.file)
+    until(page, f"{SAID}.includes('Choose a photograph')")
+    page.set_input_files(".try-photo", tmp_path / "photo.png")
+    until(page, f"window.dagenTry.masks.after && {SAID} === ''")
+    expected = dagen.predict(made.file, image).mask
+    found = masks(page, "after")
+    assert found.shape == expected.shape and len(np.unique(expected)) > 1
+    assert (found == expected).mean() > 0.995
 
 
 @pytest.mark.parametrize("width", [400, 1280])

@@ -1,5 +1,6 @@
 // Runs a network that dagen exported, as dagen's own predictor does: the image is scaled until it
 // covers the network's input, the logits are enlarged to the image's size, the largest one wins.
+// A file of one fixed size gets as many overlapping windows of the image as needed.
 
 const LARGEST = 4; // scored images have at most this many times the pixels of the input
 
@@ -49,7 +50,6 @@ export function facts(bytes) {
     throw new Error("this ONNX file was not written by dagen export");
   }
   const [card, rest] = [JSON.parse(told["dagen"]), JSON.parse(told["dagen.export"])];
-  if (!rest.dynamic) throw new Error("this network takes one size only; this page needs free sizes");
   return { ...card, ...rest, size: card.size };
 }
 
@@ -64,6 +64,13 @@ export function cover(height, width, [rows, columns], multiple) {
   const scale = Math.min(Math.max(rows / height, columns / width), limit);
   const side = (x) => Math.max(multiple, roundEven((x * scale) / multiple) * multiple);
   return [side(height), side(width)];
+}
+
+// Where windows begin that cover a length evenly; all are multiples of `multiple`.
+export function starts(length, window, multiple) {
+  const count = Math.ceil(length / window);
+  const spare = (length - window) / multiple;
+  return Array.from({ length: count }, (_, i) => multiple * Math.floor((i * spare) / Math.max(1, count - 1)));
 }
 
 // For each new pixel along one side: where it begins in the old ones, and the old ones' weights.
@@ -139,21 +146,76 @@ export class Segmenter {
         pixels[base + k] = plain ? value : value / 255;
       }
     }
-    const image = new this.ort.Tensor(plain ? "uint8" : "float32", pixels, [1, 3, rows, columns]);
     const start = performance.now();
-    const { logits } = await this.session.run({ image }, ["logits"]);
+    const free = this.facts.dynamic || (rows === size[0] && columns === size[1]);
+    const { logits, classes, h, w } = await (free
+      ? this.run(pixels, rows, columns)
+      : this.windows(pixels, rows, columns));
     const milliseconds = performance.now() - start;
-    const [, classes, h, w] = logits.dims;
     const best = new Float32Array(height * width).fill(-Infinity);
     const mask = new Uint8Array(height * width);
     for (let kind = 0; kind < classes; kind++) {
-      const part = logits.data.subarray(kind * h * w, (kind + 1) * h * w);
+      const part = logits.subarray(kind * h * w, (kind + 1) * h * w);
       const large = resized(part, h, w, height, width);
       for (let k = 0; k < mask.length; k++) {
         if (large[k] > best[k]) [best[k], mask[k]] = [large[k], kind];
       }
     }
     return { mask, height, width, milliseconds };
+  }
+
+  // The logits (classes, h, w) of an input of the file's type.
+  async run(pixels, rows, columns) {
+    const kind = this.facts.input === "uint8" ? "uint8" : "float32";
+    const image = new this.ort.Tensor(kind, pixels, [1, 3, rows, columns]);
+    const { logits } = await this.session.run({ image }, ["logits"]);
+    const [, classes, h, w] = logits.dims;
+    return { logits: logits.data, classes, h, w };
+  }
+
+  // The same of an input of another size than the file's: logits are averaged where windows meet.
+  async windows(pixels, rows, columns) {
+    const { size, multiple } = this.facts;
+    // Only a very long strip is smaller than the input: its edge is repeated.
+    const [tall, wide] = [Math.max(rows, size[0]), Math.max(columns, size[1])];
+    let sums, times, classes, scale;
+    for (const top of starts(tall, size[0], multiple)) {
+      for (const left of starts(wide, size[1], multiple)) {
+        const window = new pixels.constructor(3 * size[0] * size[1]);
+        for (let channel = 0, k = 0; channel < 3; channel++) {
+          for (let y = top; y < top + size[0]; y++) {
+            const base = (channel * rows + Math.min(y, rows - 1)) * columns;
+            for (let x = left; x < left + size[1]; x++) window[k++] = pixels[base + Math.min(x, columns - 1)];
+          }
+        }
+        const out = await this.run(window, ...size);
+        if (!sums) {
+          [classes, scale] = [out.classes, size[0] / out.h];
+          sums = new Float32Array((classes * tall * wide) / scale ** 2);
+          times = new Float32Array((tall * wide) / scale ** 2);
+        }
+        for (let y = 0; y < out.h; y++) {
+          for (let x = 0; x < out.w; x++) {
+            const place = (top / scale + y) * (wide / scale) + left / scale + x;
+            times[place] += 1;
+            for (let kind = 0; kind < classes; kind++) {
+              sums[kind * times.length + place] += out.logits[(kind * out.h + y) * out.w + x];
+            }
+          }
+        }
+      }
+    }
+    const [h, w] = [rows / scale, columns / scale];
+    const logits = new Float32Array(classes * h * w);
+    for (let kind = 0, k = 0; kind < classes; kind++) {
+      for (let y = 0; y < h; y++) {
+        for (let x = 0; x < w; x++) {
+          const place = y * (wide / scale) + x;
+          logits[k++] = sums[kind * times.length + place] / times[place];
+        }
+      }
+    }
+    return { logits, classes, h, w };
   }
 }
 
