@@ -17,6 +17,8 @@ from dagen.errors import UsageError
 
 SHARES = (0.25, 0.5, 0.75)
 """Shares of a layer's channels that are tried to remove."""
+CAP = 0.5
+"""Share of a layer's channels that goes at most, where that is enough."""
 _EVEN = 16
 """Layers of at least this many channels keep a multiple of four: runtimes compute in fours."""
 
@@ -80,6 +82,11 @@ def allotted(
     least further loss for each MAC that it saves is first, both measured with this layer pruned
     alone; a layer's steps keep their order.
 
+    At most half of a layer's channels go (:data:`CAP`), unless the share cannot be reached so: one
+    layer alone seems to bear more than it does together with others, and what few layers have left
+    is then all that passes through the network. torch-pruning's global pruning has the same limit
+    under the name ``max_pruning_ratio``.
+
     Args:
         arithmetic: counts the network's MACs.
         groups: what can be pruned.
@@ -93,10 +100,33 @@ def allotted(
         UsageError: pruning all layers as far as possible leaves more than that.
     """
     whole = left = arithmetic.macs()
+    for cap in SHARES:
+        if cap < CAP:
+            continue
+        going, left = _allotted(arithmetic, groups, felt, share * whole, cap)
+        if left <= share * whole:
+            return going
+    raise UsageError(
+        f"this network can be pruned to {100 * left / whole:.0f} % of its MACs at most, and "
+        f"{100 * share:g} % is asked; ask for more."
+    )
+
+
+def _allotted(
+    arithmetic: Arithmetic,
+    groups: Sequence[Group],
+    felt: Sequence[Felt],
+    most: float,
+    cap: float,
+) -> tuple[dict[str, int], int]:
+    """What goes until ``most`` MACs stay, at most ``cap`` of each layer; and the MACs that stay."""
+    whole = left = arithmetic.macs()
     steps = []
     for group, each in zip(groups, felt, strict=True):
         price, lost, saved = 0.0, 0.0, 0
         for tried, loss in zip(SHARES, each.losses, strict=True):
+            if tried > cap:
+                break
             number = removed_of(group.size, tried)
             now = whole - arithmetic.macs(group.least(number))
             if now <= saved:
@@ -109,9 +139,6 @@ def allotted(
     for _, _, layer, number in sorted(steps):
         going[layer] = number
         gone = together(by_layer[name].least(many) for name, many in going.items())
-        if (left := arithmetic.macs(gone)) <= share * whole:
-            return going
-    raise UsageError(
-        f"this network can be pruned to {100 * left / whole:.0f} % of its MACs at most, and "
-        f"{100 * share:g} % is asked; ask for more."
-    )
+        if (left := arithmetic.macs(gone)) <= most:
+            break
+    return going, left

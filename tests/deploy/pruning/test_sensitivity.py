@@ -51,8 +51,17 @@ def test_the_cheapest_goes_first() -> None:
 def test_steps_of_a_layer_keep_their_order() -> None:
     # More channels seem to lose less, which is noise: the first step is paid for both.
     felt = [Felt("wide", 16, (9, 1, 1)), Felt("thin", 16, (0.1, 0.2, 0.3))]
-    assert allotted(Counted(), GROUPS, felt, 0.75) == {"thin": 12}
-    assert allotted(Counted(), GROUPS, felt, 0.7) == {"thin": 12, "wide": 4}
+    assert allotted(Counted(), GROUPS, felt, 0.85) == {"thin": 8}
+    assert allotted(Counted(), GROUPS, felt, 0.75) == {"thin": 8, "wide": 4}
+
+
+def test_no_layer_loses_more_than_half_if_others_can() -> None:
+    # Alone, thin seems to bear anything.
+    felt = [Felt("wide", 16, (5, 6, 7)), Felt("thin", 16, (0, 0, 0))]
+    assert allotted(Counted(), GROUPS, felt, 0.7) == {"thin": 8, "wide": 4}
+    assert allotted(Counted(), GROUPS, felt, 0.5) == {"thin": 8, "wide": 8}
+    # Where that is not enough, more goes, again the cheapest first.
+    assert allotted(Counted(), GROUPS, felt, 0.45) == {"thin": 12, "wide": 8}
 
 
 def test_a_share_that_cannot_be_reached() -> None:
