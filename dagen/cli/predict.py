@@ -145,7 +145,10 @@ def _told(done: Segmented, out: Path, objects: Path | None, overlay: bool) -> li
     if objects is not None:
         where = "" if objects == Path("-") else f"; they are in {objects}"
         told.append(f"{done.found} object(s) found{where}.")
-    if count and total:
+    if count and total and done.wall:
         shares = ", ".join(f"{name} {100 * s / total:.0f} %" for name, s in done.seconds.items())
-        told.append(f"{count / total:.1f} images per second ({shares}).")
+        told.append(
+            f"{count / done.wall:.1f} images per second (of the busy time, {shares}; pictures are "
+            "segmented several at once)."
+        )
     return told

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from dagen.datasets.reading.images import read_image
 from dagen.errors import DataError, UsageError
+from dagen.scoring.at_once import Clock, at_once
 from dagen.scoring.objects import Shape, shapes
 from dagen.scoring.overlay import legend, overlay
 from dagen.scoring.prediction_files import MARK, overlay_of, plan
@@ -27,6 +29,8 @@ from dagen.types import Label, Pixels, Task
 
 _MOST = 2**28  # probabilities of one picture, C x H x W: 1 GB
 _SIDE = 65_000  # pixels; JPEG allows little more
+_AT_ONCE = min(4, os.cpu_count() or 1)
+"""Pictures that are segmented at the same time."""
 
 
 @dataclass
@@ -35,23 +39,16 @@ class Segmented:
 
     Attributes:
         written: the masks.
-        seconds: the time that reading, the network and writing took, by name.
+        seconds: the time that reading, the network and writing were busy, by name; they run at the
+            same time.
+        wall: seconds from beginning to end.
         found: number of objects.
     """
 
     written: list[Path] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    wall: float = 0.0
     found: int = 0
-
-
-@contextmanager
-def clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add the time inside the block to ``seconds[name]``."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 OnObjects = Callable[[str, tuple[int, int], list[Shape]], None]
@@ -110,7 +107,8 @@ def predict_files(
 
     ``a/b.jpg`` becomes ``<out>/a/b.png`` (mode L, class ids) and ``<out>/a/b-overlay.jpg``, which
     has a legend below it. Hidden files are left out, and so are masks and overlays that dagen wrote
-    earlier. A picture that cannot be read does not keep the others from being segmented.
+    earlier. A picture that cannot be read does not keep the others from being segmented. Several
+    pictures are read, segmented and written at once; results come in the pictures' order.
 
     Args:
         predictor: the predictor that segments them.
@@ -133,28 +131,40 @@ def predict_files(
     """
     job = plan(images, out)
     failures, done = [*job.unread], Segmented()
+    clock = Clock()
+
+    def one(file: Path, path: Path) -> tuple[tuple[int, int], list[Shape]]:
+        """Segment one picture; its height and width, and its objects if they are wanted."""
+        with clock("reading"):
+            image = read_image(file)
+        with clock("network"):
+            label, confidence = segment(predictor, image, on_objects is not None)
+        found: list[Shape] = []
+        if confidence is not None:
+            with clock("objects"):
+                found = shapes(label, confidence, predictor.task, least)
+        with clock("writing"):
+            _write(image, label, predictor.task, path, overlays)
+        return label.shape, found
+
+    start = time.perf_counter()
     with Progress(quiet=quiet) as progress:
         bar = progress.task("segmenting", len(job.masks))
-        for file, path in job.masks.items():
-            try:
-                with clocked(done.seconds, "reading"):
-                    image = read_image(file)
-                with clocked(done.seconds, "network"):
-                    label, confidence = segment(predictor, image, on_objects is not None)
-            except DataError as error:
-                failures.append(str(error))
-            except MemoryError:
-                failures.append(f"{file} needs more memory than there is: scale it down.")
-            else:
-                if confidence is not None and on_objects is not None:
-                    with clocked(done.seconds, "objects"):
-                        found = shapes(label, confidence, predictor.task, least)
-                        on_objects(_name(file, images), label.shape, found)
+        with closing(at_once(one, job.masks.items(), _AT_ONCE)) as results:
+            for (file, path), result in results:
+                try:
+                    shape, found = result()
+                except DataError as error:
+                    failures.append(str(error))
+                except MemoryError:
+                    failures.append(f"{file} needs more memory than there is: scale it down.")
+                else:
+                    if on_objects is not None:
+                        on_objects(_name(file, images), shape, found)
                     done.found += len(found)
-                with clocked(done.seconds, "writing"):
-                    _write(image, label, predictor.task, path, overlays)
-                done.written.append(path)
-            bar.advance()
+                    done.written.append(path)
+                bar.advance()
+    done.seconds, done.wall = clock.seconds, time.perf_counter() - start
     if failures:
         raise NotSegmented(failures, done)
     return done

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from dagen.errors import DataError, Stopped, UsageError
+from dagen.scoring.at_once import Clock, at_once
 from dagen.scoring.objects import Shape, shapes
-from dagen.scoring.prediction import clocked, segment
+from dagen.scoring.prediction import segment
 from dagen.scoring.predictor import Predictor
 from dagen.scoring.video.addresses import is_camera
 from dagen.scoring.video.frames import Frame, Source
@@ -25,6 +27,8 @@ from dagen.types import Label
 
 _WAITING = 4
 """Frames that wait between two threads at most."""
+_AT_ONCE = 2
+"""Frames of a file that the network segments at the same time."""
 _PATIENCE = 2.0
 """Seconds that a stopped source gets to end by itself."""
 
@@ -173,24 +177,26 @@ class _Job:
     done: Filmed
     failure: BaseException | None = None
     over: bool = False
+    clock: Clock = field(default_factory=Clock)
+    start: float = 0.0
 
     def run(self, progress: Progress) -> None:
         decoded: Handover[Frame] = Handover(_WAITING, newest=self.source.live)
         segmented: Handover[_Segmented] = Handover(_WAITING)
         decoder = threading.Thread(target=self._decode, args=(decoded,), daemon=True)
         writer = threading.Thread(target=self._write, args=(segmented,), daemon=True)
-        start = 0.0
         with asked_to_stop() as came:
             decoder.start()
             writer.start()
             bar = progress.task("segmenting", self.source.count)
             try:
-                while (frame := decoded.get(lambda: bool(came or self.failure))) is not None:
-                    start = start or time.perf_counter()
-                    if not segmented.put(self._segment(frame)):
-                        break
-                    dropped = {"dropped": decoded.dropped} if self.source.live else {}
-                    bar.advance(figures=dropped)
+                frames = self._frames(decoded, lambda: bool(came or self.failure))
+                with closing(self._each(frames)) as each:
+                    for one in each:
+                        if not segmented.put(one):
+                            break
+                        dropped = {"dropped": decoded.dropped} if self.source.live else {}
+                        bar.advance(figures=dropped)
                 segmented.close()
             except BaseException:
                 segmented.cancel()
@@ -203,10 +209,25 @@ class _Job:
                 # It may be waiting for a camera that is silent.
                 decoder.join(_PATIENCE)
             self.done.signal = came[0] if came else 0
-        self.done.wall = time.perf_counter() - start if start else 0.0
-        self.done.seconds = {"decoding": self.source.busy, **self.done.seconds}
+        self.done.wall = time.perf_counter() - self.start if self.start else 0.0
+        self.done.seconds = {"decoding": self.source.busy, **self.clock.seconds}
         if self.failure is not None:
             raise self.failure
+
+    def _frames(self, decoded: Handover[Frame], stop: Callable[[], bool]) -> Iterator[Frame]:
+        while (frame := decoded.get(stop)) is not None:
+            self.start = self.start or time.perf_counter()
+            yield frame
+
+    def _each(self, frames: Iterator[Frame]) -> Generator[_Segmented]:
+        """The frames segmented: of a file several at once, of a live source the newest alone."""
+        if self.source.live:
+            yield from map(self._segment, frames)
+            return
+        given = ((frame,) for frame in frames)
+        with closing(at_once(self._segment, given, _AT_ONCE)) as results:
+            for _, result in results:
+                yield result()
 
     def _decode(self, decoded: Handover[Frame]) -> None:
         try:
@@ -225,11 +246,11 @@ class _Job:
             decoded.close()
 
     def _segment(self, frame: Frame) -> _Segmented:
-        with clocked(self.done.seconds, "network"):
+        with self.clock("network"):
             label, confidence = segment(self.predictor, frame.pixels, self.on_frame is not None)
         if confidence is None:
             return _Segmented(frame, label, [])
-        with clocked(self.done.seconds, "objects"):
+        with self.clock("objects"):
             found = shapes(label, confidence, self.predictor.task, self.least)
         return _Segmented(frame, label, found)
 
@@ -237,11 +258,11 @@ class _Job:
         try:
             try:
                 while (each := segmented.get()) is not None:
-                    with clocked(self.done.seconds, "writing"):
+                    with self.clock("writing"):
                         self._write_one(each)
             finally:
                 if self.film is not None:
-                    with clocked(self.done.seconds, "writing"):
+                    with self.clock("writing"):
                         self.film.close()
         except BaseException as error:
             self.failure = error
