@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from dagen.deploy.export import Exported
@@ -19,10 +19,14 @@ def export(
     fp16: bool = False,
     calibrate: str | None = None,
     max_drop: float | None = None,
+    fine_tune: int = 0,
     images: Path | str | None = None,
     licence: str | None = None,
     runs: Path | str = "runs",
     data_root: Path | str | None = None,
+    track: bool = True,
+    experiment: str = "dagen",
+    quiet: bool = True,
 ) -> Exported:
     """Write a deployed network as one file for other runtimes, which takes plain RGB images.
 
@@ -47,14 +51,23 @@ def export(
         max_drop: points of agreement with float32 that int8 may lose, measured on training images
             without labels (see :mod:`dagen.deploy.agreement`); the most sensitive layers then stay
             in float32. None puts all layers into 8 bits.
+        fine_tune: steps for which the network learns to bear 8 bits first, with the strategies,
+            and data of its run (see :mod:`dagen.deploy.fine_tuning`); 0 trains nothing,
+            and neither does a network that is within ``max_drop`` already. That is a run like any
+            other, in ``runs`` and MLflow; the same call resumes one that was stopped.
         images: folder of images for the comparison; None takes training images of the run's data
             sets, or generated images if none of them is here.
         licence: licence of the weights, for the file's metadata.
         runs: folder of all runs.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
+        track: whether to log the run of ``fine_tune`` to MLflow.
+        experiment: its MLflow experiment.
+        quiet: no progress display.
 
     Raises:
-        UsageError: no such run or format, a missing package, or ``out`` cannot be this file.
+        UsageError: no such run or format, a missing package, ``out`` cannot be this file, or no
+            run whose strategies could fine-tune the network.
+        Stopped: SIGTERM or Ctrl-C came while it was fine-tuned; the state is saved.
         DagenError: the network is missing or damaged, cannot be exported, or computes something
             else in the other runtime; no file is written then.
     """
@@ -64,16 +77,23 @@ def export(
 
     file = file_of(str(model), Path(runs))
     refusals.check_format(format)
-    return exporting.export(
-        file,
-        file.with_suffix(refusals.ENDINGS[format]) if out is None else Path(out),
-        format=format,
-        kind="uint8" if uint8 else "float32",
-        int8=int8,
-        fp16=fp16,
-        calibrate=calibrate,
-        max_drop=max_drop,
-        images=None if images is None else Path(images),
-        data_root=None if data_root is None else Path(data_root),
-        licence=exporting.UNSTATED if licence is None else licence,
-    )
+    refusals.check_fine_tuning(fine_tune, int8)
+    target = file.with_suffix(refusals.ENDINGS[format]) if out is None else Path(out)
+    options: dict[str, Any] = {
+        "format": format,
+        "kind": "uint8" if uint8 else "float32",
+        "calibrate": calibrate,
+        "max_drop": max_drop,
+        "images": None if images is None else Path(images),
+        "data_root": None if data_root is None else Path(data_root),
+        "licence": exporting.UNSTATED if licence is None else licence,
+    }
+    if not fine_tune:
+        return exporting.export(file, target, int8=int8, fp16=fp16, **options)
+    from dagen.deploy.fine_tuning import export_tuned
+    from dagen.runs.runtime import Runtime
+
+    refusals.check_out(target, format)
+    refusals.check_precision(int8, fp16, calibrate, max_drop)
+    runtime = Runtime(runs, options["data_root"], track=track, experiment=experiment, quiet=quiet)
+    return export_tuned(file, target, steps=fine_tune, runtime=runtime, **options)

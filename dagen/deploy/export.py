@@ -33,6 +33,8 @@ from dagen.version import __version__
 if TYPE_CHECKING:
     import onnx
 
+    from dagen.deploy.int8 import Origin
+
 logger = logging.getLogger("dagen")
 
 UNSTATED = "not stated"
@@ -67,6 +69,7 @@ def export(
     images: Path | None = None,
     data_root: Path | None = None,
     licence: str = UNSTATED,
+    origin: Origin | None = None,
 ) -> Exported:
     """Write a deployed network as one file for other runtimes.
 
@@ -92,6 +95,8 @@ def export(
             :func:`dagen.deploy.pictures.pictures`.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         licence: licence of the weights.
+        origin: the network that int8 has to agree with, if another one than this
+            (see :mod:`dagen.deploy.fine_tuning`).
 
     Raises:
         UsageError: a package is not installed, the format is unknown or cannot be written here,
@@ -114,7 +119,7 @@ def export(
     if int8:
         from dagen.deploy.int8 import int8 as in_8_bits
 
-        plain, facts = in_8_bits(plain, facts, format, calibrate, max_drop, data_root)
+        plain, facts = in_8_bits(plain, facts, format, calibrate, max_drop, data_root, origin)
     elif fp16:
         facts = replace(facts, precision="float16")
     if format == "openvino":

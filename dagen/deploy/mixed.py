@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dagen.deploy.agreement import loss
 from dagen.deploy.quantise import Quantiser
@@ -39,6 +40,7 @@ def mixed(
     judges: Sequence[Array],
     task: Task,
     max_drop: float | None,
+    wanted: Sequence[NDArray[np.integer]] | None = None,
 ) -> Mixed:
     """The int8 model with as few layers in float32 as needed.
 
@@ -53,17 +55,18 @@ def mixed(
         judges: inputs on which the loss of agreement is measured.
         task: what is segmented.
         max_drop: points of agreement that may be lost; None leaves no layer in float32.
+        wanted: the masks to agree with, (1, h, w) each; None takes those of the float32 model.
 
     Raises:
         DagenError: no layer can be in 8 bits within ``max_drop``.
     """
     exact = forward(quantiser.plain, judges)
-    wanted = [each.argmax(1) for each in exact]
+    aims = [each.argmax(1) for each in exact] if wanted is None else wanted
 
     def tried(floats: list[str]) -> Mixed:
         model = quantiser(floats)
         found = [each.argmax(1) for each in forward(model, judges)]
-        return Mixed(model, floats, loss(found, wanted, task))
+        return Mixed(model, floats, loss(found, aims, task))
 
     best = tried([])
     if max_drop is None or best.drop <= max_drop:

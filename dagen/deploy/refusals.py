@@ -24,6 +24,14 @@ def check_precision(int8: bool, fp16: bool, calibrate: str | None, max_drop: flo
         raise UsageError(f"max_drop is {max_drop:g}; it is in points, from 0 to 100.")
 
 
+def check_fine_tuning(steps: int, int8: bool) -> None:
+    """Refuse fine-tuning that cannot be, before any work."""
+    if steps < 0:
+        raise UsageError(f"fine_tune is {steps}; it is a number of training steps, 0 or above.")
+    if steps and not int8:
+        raise UsageError("fine_tune is for int8; give int8 too, or omit fine_tune.")
+
+
 def check_format(format: str) -> None:
     """Refuse a format that cannot be written.
 

@@ -35,6 +35,7 @@ Family = Literal[
     "source-free",
     "generalization",
     "pre-training",
+    "deployment",
 ]
 
 

@@ -38,7 +38,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dagen import batch_norm
-from dagen.methods.base import Context, Method, Setting
+from dagen.errors import UsageError
+from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.shared.pseudo import enlarge
 from dagen.ops import Ema
 from dagen.parameters import number_or
@@ -64,13 +65,14 @@ class MeanTeacher(Method):
         """Parameters.
 
         Attributes:
-            decay: decay of the average per step, in [0, 1) (paper: 0.999; DACS: 0.99); ``run``: so
-                that it averages over a twelfth of the run's steps, and 100 at least.
+            decay: decay of the average per step, in [0, 1] (paper: 0.999; DACS: 0.99); 1 leaves the
+                teacher as the student was at the start of the run (``init``), without ``predict``;
+                ``run``: so that it averages over a twelfth of the run's steps, and 100 at least.
             predict: whether the teacher, and not the student, is scored and saved.
         """
 
         decay: Annotated[
-            float | Literal["run"], number_or("run", lambda v: 0 <= v < 1, "a number in [0, 1)")
+            float | Literal["run"], number_or("run", lambda v: 0 <= v <= 1, "a number in [0, 1]")
         ] = "run"
         predict: bool = True
 
@@ -90,6 +92,15 @@ class MeanTeacher(Method):
         self.register_buffer("best", torch.tensor(0.0))
         self.register_buffer("alarmed", torch.tensor(False))
         self.register_buffer("compared", torch.tensor(0))
+
+    @classmethod
+    def check(cls, config: Config, facts: RunFacts) -> None:
+        """Refuse a teacher that never moves and is scored: the run would change nothing."""
+        if config.decay == 1 and config.predict:
+            raise UsageError(
+                "mean-teacher.decay is 1, so the teacher stays as the student was at the start; "
+                "set mean-teacher.predict to false, or give a number below 1."
+            )
 
     def output(self, ctx: Context) -> SegOut:
         """The teacher's output for the target images as they were loaded, without gradient."""
@@ -150,8 +161,9 @@ class MeanTeacher(Method):
         return out
 
     def after_step(self, student: nn.Module, step: int) -> None:
-        """Updates the average."""
-        self.ema.update(student, step)
+        """Updates the average, unless it stays as it is."""
+        if self.ema.decay < 1:
+            self.ema.update(student, step)
 
     @classmethod
     def predicts(cls, config: Config) -> bool:

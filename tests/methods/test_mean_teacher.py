@@ -171,9 +171,20 @@ def test_its_state_survives_saving() -> None:
     assert same(other.predictor().state_dict(), stack.predictor().state_dict())
 
 
-def test_a_decay_of_one_is_refused() -> None:
+def test_a_decay_of_one_keeps_the_teacher_and_cannot_be_scored() -> None:
     with pytest.raises(UsageError, match=r"mean-teacher\.decay is 1"):
         stack_of(["mean-teacher"], decay=1.0)
+    with pytest.raises(UsageError, match=r"mean-teacher\.decay is 1\.5"):
+        stack_of(["mean-teacher"], decay=1.5, predict=False)
+    stack = stack_of(["mean-teacher"], decay=1.0, predict=False)
+    part = stack.parts["mean-teacher"]
+    assert isinstance(part, MeanTeacher)
+    before = {name: value.clone() for name, value in part.ema.module.state_dict().items()}
+    for step in range(3):
+        _disturbed(stack.student, step)
+        stack.after_step(step)
+    assert same(before, part.ema.module.state_dict())
+    assert same(stack.predictor().state_dict(), stack.student.state_dict())
 
 
 @pytest.mark.parametrize("seed", range(3))
