@@ -1,11 +1,12 @@
 """Times every network in every runtime, beside U2-Net-p, in one run.
 
     python benchmarks/latency.py --out benchmarks/results/latency.json
+    python benchmarks/latency.py --photos photos/ --networks  # from file to file as well
 
 Time and size do not depend on the values of the weights, so the networks are untrained; each has
 the input size of its benchmark. All contenders are timed in turns, one image at a time, on the same
 threads, so that a busy machine slows them all. What is timed is the network alone, without decoding
-and resizing.
+and resizing; ``--photos`` adds the whole way (``benchmarks/end_to_end.py``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import end_to_end
 import numpy as np
 import torch
 
@@ -189,19 +191,25 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure, print a table, write one JSON file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--networks", nargs="*", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--photos", type=Path, help="folder of photographs, for the whole way")
+    parser.add_argument("--photographs", type=int, default=99, help="most that are taken of it")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        calls = contenders(given.networks, Path(folder), given.threads)
-        with threads_of(given.threads):
-            rows = with_ratios(list(timed(calls, given.rounds)))
-    print(table(rows))
+    found: dict[str, Any] = {"hardware": describe(torch.device("cpu")), "threads": given.threads}
+    if given.networks:
+        with tempfile.TemporaryDirectory() as folder:
+            calls = contenders(given.networks, Path(folder), given.threads)
+            with threads_of(given.threads):
+                found["rows"] = with_ratios(list(timed(calls, given.rounds)))
+        print(table(found["rows"]))
+    if given.photos:
+        way = end_to_end.measured(given.photos, given.photographs, given.threads, given.rounds)
+        print(end_to_end.table(way))
+        found["end_to_end"] = way
     if given.out:
-        hardware = describe(torch.device("cpu"))
-        found = {"hardware": hardware, "threads": given.threads, "rows": rows}
         given.out.write_text(json.dumps(found, indent=2) + "\n")
 
 

@@ -144,7 +144,7 @@ def predict_files(
             with clock("objects"):
                 found = shapes(label, confidence, predictor.task, least)
         with clock("writing"):
-            _write(image, label, predictor.task, path, overlays)
+            write_prediction(image, label, predictor.task, path, overlays)
         return label.shape, found
 
     start = time.perf_counter()
@@ -206,7 +206,19 @@ def segment(
     return np.asarray(label, np.uint8), largest
 
 
-def _write(image: Pixels, label: Label, task: Task, path: Path, overlays: bool) -> None:
+def write_prediction(image: Pixels, label: Label, task: Task, path: Path, overlays: bool) -> None:
+    """Write a mask, and on request its overlay beside it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8 class ids.
+        task: what was segmented.
+        path: the mask's PNG file; its folder is made if missing.
+        overlays: whether to write the overlay.
+
+    Raises:
+        DagenError: a file cannot be written.
+    """
     make_folder(path.parent)
     mark = PngInfo()
     mark.add_text(*MARK)

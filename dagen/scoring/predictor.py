@@ -90,5 +90,9 @@ class Prediction(NamedTuple):
 
 def mask(probabilities: Probabilities) -> Label:
     """The most probable class of each pixel: (H, W) uint8 from (C, H, W)."""
-    found: Label = probabilities.argmax(0).astype(np.uint8)
+    found: Label = np.zeros(probabilities.shape[1:], np.uint8)
+    best = probabilities[0]
+    for kind, each in enumerate(probabilities[1:], 1):  # several times as fast as argmax(0)
+        np.copyto(found, kind, where=each > best)
+        best = np.maximum(best, each)
     return found
