@@ -52,7 +52,7 @@ def export(
             without labels (see :mod:`dagen.deploy.agreement`); the most sensitive layers then stay
             in float32. None puts all layers into 8 bits.
         fine_tune: steps for which the network learns to bear 8 bits first, with the strategies,
-            and data of its run (see :mod:`dagen.deploy.fine_tuning`); 0 trains nothing,
+            and data of its run (see ``dagen.deploy.fine_tuning``); 0 trains nothing,
             and neither does a network that is within ``max_drop`` already. That is a run like any
             other, in ``runs`` and MLflow; the same call resumes one that was stopped.
         images: folder of images for the comparison; None takes training images of the run's data
