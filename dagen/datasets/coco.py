@@ -37,6 +37,7 @@ from dagen.datasets.reading.class_names import BACKGROUND, IGNORED, class_key, i
 from dagen.datasets.reading.coco_entries import role_of
 from dagen.datasets.reading.coco_json import categories
 from dagen.datasets.reading.files import Files
+from dagen.datasets.reading.names import NamesByKey
 from dagen.datasets.reading.paths import (
     canonical,
     inside,
@@ -121,13 +122,13 @@ class Coco(Files):
         for path in (usual, *others):
             if lexically_inside(path) and (self.root / path).is_file():
                 return path
-        found = (self._spellings.get(canonical(path)) for path in (usual, *others))
-        return next((path for path in found if path), usual)
+        found = (self._spellings[canonical(path)] for path in (usual, *others))
+        return next((paths[-1] for paths in found if paths), usual)
 
     @cached_property
-    def _spellings(self) -> dict[str, str]:
-        names = [self._base + name for name in list_images(self.root / self._base)]
-        return {canonical(name): name for name in names}
+    def _spellings(self) -> NamesByKey:
+        names = (self._base + name for name in list_images(self.root / self._base))
+        return NamesByKey(names, canonical)
 
     def _layout(self) -> str:
         return (
@@ -137,7 +138,7 @@ class Coco(Files):
 
     def _path(self, index: int) -> Path:
         path = inside(self.root, self._names[index], str(self._file))
-        if not path.is_file() and len(alike := self._namesakes.get(path.name, [])) == 1:
+        if not path.is_file() and len(alike := self._namesakes[path.name]) == 1:
             raise DataError(
                 f"the image {path} is missing, but a file of that name is at "
                 f"{self.root / alike[0]}: {self._repair(self._names[index], alike[0])}correct the "
@@ -152,12 +153,9 @@ class Coco(Files):
         return f'write images = "{folder}" in {self.root / FILE}, ' if folder != there else ""
 
     @cached_property
-    def _namesakes(self) -> dict[str, list[str]]:
+    def _namesakes(self) -> NamesByKey:
         """The images below the base folder by their names without folders."""
-        found: dict[str, list[str]] = {}
-        for name in self._spellings.values():
-            found.setdefault(PurePosixPath(name).name, []).append(name)
-        return found
+        return NamesByKey(self._spellings.values(), lambda name: PurePosixPath(name).name)
 
     def _declared(self, index: int) -> list[str]:
         """Names under which an image may be declared: some repeat folders of the layout."""

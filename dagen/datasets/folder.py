@@ -24,6 +24,7 @@ from typing import ClassVar
 from dagen.datasets.base import Label
 from dagen.datasets.reading.files import Files
 from dagen.datasets.reading.masks import MaskFolder, read_mask
+from dagen.datasets.reading.names import positions
 from dagen.datasets.reading.paths import canonical_stem, list_images, stamp
 
 
@@ -62,7 +63,10 @@ class Folder(Files):
     @cached_property
     def labelled(self) -> Sequence[int]:
         """Positions of the images whose mask exists."""
-        return [index for index in range(len(self)) if self._masks.has(self._image_of(index))]
+        return positions(map(self._has_mask, range(len(self))), len(self))
+
+    def _has_mask(self, index: int) -> bool:
+        return self._masks.has(self._image_of(index))
 
     @property
     def _folder(self) -> Path:

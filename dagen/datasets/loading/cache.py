@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.loading import cache_eviction
+from dagen.datasets.loading.numbers import Numbers
 from dagen.datasets.loading.wrappers import Wrapper
 from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.errors import DagenError
@@ -49,6 +50,7 @@ VARIABLE = "DAGEN_CACHE"
 
 _VERSION = 2  # part of each key: increase it when entries are made in another way
 _CHECKSUM = 4  # bytes
+_DIGITS = 16  # of an entry's name, by which a process knows it again
 _T = TypeVar("_T", bound=np.generic)
 
 
@@ -83,7 +85,7 @@ class DecodeCache:
         """
         self.folder = folder or default_folder()
         self.writable = True
-        self._sound: set[str] = set()
+        self._sound = Numbers()
         self._eviction = cache_eviction.Eviction(self.folder, cache_eviction.limit())
         _clean_once(self.folder)
 
@@ -109,7 +111,8 @@ class DecodeCache:
     def _read(self, path: Path) -> NDArray[Any] | None:
         """The stored array; None if it is missing or damaged."""
         try:
-            if path.name not in self._sound:
+            number = int(path.name[:_DIGITS], 16)
+            if number not in self._sound:
                 content = path.read_bytes()
                 checksum = int.from_bytes(content[-_CHECKSUM:], "little")
                 if checksum != zlib.crc32(content[:-_CHECKSUM]):
@@ -119,7 +122,7 @@ class DecodeCache:
             array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        self._sound.add(path.name)
+        self._sound.add(number)
         return np.asarray(array)
 
     def _write(self, path: Path, array: NDArray[_T]) -> NDArray[_T]:

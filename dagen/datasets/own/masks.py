@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
-
-import numpy as np
 
 from dagen.datasets.base import Label
-from dagen.datasets.own import declaration, patterns
-from dagen.datasets.own.classes import colours_of_masks, guesses, meaning, own_task
-from dagen.datasets.own.declaration import FILE, SPLITS, Declaration
+from dagen.datasets.own import patterns
+from dagen.datasets.own.declaration import FILE, SPLITS
+from dagen.datasets.own.meanings import OwnMasks
 from dagen.datasets.own.unread import unread_annotations
-from dagen.datasets.reading.class_names import id_of, require_common
-from dagen.datasets.reading.colour_masks import Colours
-from dagen.datasets.reading.files import Files
-from dagen.datasets.reading.masks import MaskFolder, read_mask
+from dagen.datasets.reading.masks import MaskFolder
+from dagen.datasets.reading.names import NamesByKey, positions
 from dagen.datasets.reading.paths import folded, inside, stamp
 from dagen.errors import DataError
-from dagen.types import IGNORE, Task
 
 
-class OwnFolder(Files):
+class OwnFolder(OwnMasks):
     """One split of a folder of images and masks."""
-
-    splits: ClassVar[tuple[str, ...]] = SPLITS
-
-    @classmethod
-    def declares(cls, root: Path) -> Task | None:
-        """See :meth:`Dataset.declares`."""
-        declared = cls._declaration_of(root)
-        if not declared.by_id:
-            return None
-        return own_task(declared.by_id.values(), declared, root)
-
-    @classmethod
-    def meanings(cls, root: Path, task: Task) -> Mapping[str, str]:
-        """See :meth:`Dataset.meanings`: the names that ``dagen.toml`` declares."""
-        declared = cls._declaration_of(root)
-        return {name: meaning(name, declared) for name in declared.by_id.values()}
-
-    @classmethod
-    def _declaration_of(cls, root: Path) -> Declaration:
-        """What is where: read from ``dagen.toml``, or fixed for a data set of known layout."""
-        return declaration.read(root)
 
     @classmethod
     def remarks(cls, root: Path) -> Iterator[str]:
@@ -55,8 +28,8 @@ class OwnFolder(Files):
         Args:
             root: the data set's folder.
         """
+        yield from super().remarks(root)
         declared = cls._declaration_of(root)
-        yield from guesses(declared, root)
         if "masks" in declared.model_fields_set:
             places = {patterns.pattern(declared.masks, declared, split) for split in SPLITS}
             if not any(patterns.below(root, place) for place in places):
@@ -65,10 +38,6 @@ class OwnFolder(Files):
                     "there: correct it; without masks, nothing is scored or learnt from labels."
                 )
         yield from unread_annotations(root)
-
-    @cached_property
-    def _declared(self) -> Declaration:
-        return self._declaration_of(self.root)
 
     @cached_property
     def _images(self) -> patterns.Pattern:
@@ -147,7 +116,7 @@ class OwnFolder(Files):
     @cached_property
     def labelled(self) -> Sequence[int]:
         """Positions of the images whose mask exists."""
-        return [index for index, name in enumerate(self._names) if self._has_mask(name)]
+        return positions(map(self._has_mask, self._names), len(self))
 
     @cached_property
     def _mask_folder(self) -> MaskFolder:
@@ -165,7 +134,7 @@ class OwnFolder(Files):
         usual = self._masks.path_of(name)
         if (self.root / usual).is_file():
             return self.root / usual
-        alike = self._spellings.get(folded(usual), [])
+        alike = self._spellings[folded(usual)]
         if len(alike) > 1:
             raise DataError(
                 f"the image {image} has {len(alike)} masks in {self.root} ({', '.join(alike)}): "
@@ -174,12 +143,9 @@ class OwnFolder(Files):
         return self.root / (alike or [usual])[0]
 
     @cached_property
-    def _spellings(self) -> dict[str, list[str]]:
+    def _spellings(self) -> NamesByKey:
         """The pictures where masks are, by one spelling for all of a name."""
-        found: dict[str, list[str]] = {}
-        for path in patterns.below(self.root, self._masks):
-            found.setdefault(folded(path), []).append(path)
-        return found
+        return NamesByKey(patterns.below(self.root, self._masks), folded)
 
     def audit(self) -> Iterator[tuple[str, str]]:
         """Pictures that are not read, and pictures where masks are of which none is a mask."""
@@ -194,57 +160,13 @@ class OwnFolder(Files):
                 f'masks = "{self._masks.folder}/{{name}}_mask.png".',
             )
 
-    @cached_property
-    def _table(self) -> Label:
-        """The task's id for each id of a mask.
-
-        Raises:
-            DataError: no class is declared, or none is one of the task's.
-        """
-        declared = self._declared
-        if not declared.by_id:
-            raise DataError(
-                f"{self.root / FILE} declares no classes, but there are masks: add their names in "
-                'the order of their ids, such as classes = ["background", "can"], or the colour of '
-                'each, such as colours = {background = "#000000", can = "#FF0000"}.'
-            )
-        own = own_task(declared.by_id.values(), declared, self.root)
-        if self.task == Task.BINARY and not own.background:
-            raise DataError(
-                f"{self.root / FILE} has no background, which the task 'binary' needs: say which "
-                f'class it is, such as background = "{own.classes[0]}".'
-            )
-        require_common(own.classes, self.task, str(self.root))
-        table = np.full(256, IGNORE, np.uint8)
-        for value, name in declared.by_id.items():
-            table[value] = id_of(meaning(name, declared), self.task)
-        table[[each for each in declared.ignore if isinstance(each, int)]] = IGNORE
-        return table
-
-    @cached_property
-    def _colours(self) -> Colours:
-        return colours_of_masks(self._declared, self.root)
-
-    @property
-    def _meaning(self) -> str:
-        return repr(self._declared)
-
     def _label_file(self, index: int) -> Path:
         return self._mask(index)
 
-    def label_remarks(self) -> Iterable[str]:
-        """Says before training which names of classes are guessed."""
-        return guesses(self._declared, self.root) if self.split == "train" else ()
-
     def label_key(self, index: int) -> str:
         """Path, size and modification time of the mask; the meaning of its ids and colours."""
-        key = f"{stamp(self._mask(index))}|{self._table.tobytes().hex()}|{self.task.key}"
-        return f"{key}|{self._colours}" if self._colours.ids else key
+        return self._key_of(stamp(self._mask(index)))
 
     def label(self, index: int) -> Label:
         """(H, W) uint8 ids of the task; see :meth:`Dataset.label`."""
-        table = self._table
-        ignored = [each for each in self._declared.ignore if isinstance(each, int)]
-        allowed = [*self._declared.by_id, *ignored]
-        mask = read_mask(self._mask(index), allowed, self.size(index), self._colours)
-        return table[mask]
+        return self._table[self._ids_of(self._mask(index), self.size(index))]

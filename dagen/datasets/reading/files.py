@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from dagen.datasets.base import Dataset, Image, Label, digest_of
 from dagen.datasets.reading.formats import unread, unread_together
 from dagen.datasets.reading.images import image_size, read_image
+from dagen.datasets.reading.names import Names
 from dagen.datasets.reading.paths import list_unread, stamp
 from dagen.errors import DataError, UsageError, unknown
 from dagen.types import PRESETS, Task
@@ -59,8 +60,8 @@ class Files(Dataset):
                 f"the data set's folder {self.root} is missing: get the data, or set --data-root "
                 "or DAGEN_DATA to the folder that holds it."
             )
-        names = list(self._listing())
-        if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        names = self._arranged(self._listing())
+        if twice := sorted({one for one, other in pairwise(names) if one == other}):
             self._faults.append(
                 f"the split '{split}' of {self.root} names {len(twice)} file(s) more than once "
                 f"({', '.join(twice[:5])}): list each once."
@@ -75,7 +76,7 @@ class Files(Dataset):
             )
         for sentence in strange:
             say_once(sentence)
-        self._names = sorted({*names})
+        self._names = Names(dict.fromkeys(names) if twice else names)
 
     def _listing(self) -> Iterable[str]:
         """Paths of the split's images below ``root``; opens no label.
@@ -83,6 +84,10 @@ class Files(Dataset):
         What is wrong with the list is added to ``_faults``, and the sound part of it is returned.
         """
         raise NotImplementedError
+
+    def _arranged(self, names: Iterable[str]) -> Sequence[str]:
+        """The names in the order of the split's positions, those that are the same together."""
+        return sorted(names)
 
     def _layout(self) -> str:
         """Where the split's images belong, for the error about an empty split."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import ImageFile
 
+from dagen.datasets.reading.packed import Picture
+
 READ = frozenset({"JPEG", "MPO", "PNG", "BMP", "DIB", "TIFF", "WEBP"})
 """Pillow's names of the formats that are read.
 
@@ -37,7 +39,7 @@ _LOSSY_TIFF = {
 }  # fmt: skip
 
 
-def lossy(image: ImageFile.ImageFile, path: Path) -> str | None:
+def lossy(image: ImageFile.ImageFile, path: Picture) -> str | None:
     """The lossy format of an opened picture, such as ``a JPEG file``; None if it keeps each pixel.
 
     The content of the file counts, not its name.
@@ -69,7 +71,7 @@ def _lossy_webp(content: bytes) -> bool:
     return False
 
 
-def strange_format(path: Path) -> str | None:
+def strange_format(path: Picture) -> str | None:
     """The format of a picture that is not read, by its first bytes; None if they tell nothing."""
     try:
         with path.open("rb") as file:
@@ -79,7 +81,7 @@ def strange_format(path: Path) -> str | None:
     return next((name for name, sign in _PATTERNS.items() if sign.match(head)), None)
 
 
-def unread(path: Path, name: str | None = None) -> str:
+def unread(path: Picture, name: str | None = None) -> str:
     """The sentence about a picture that is not read.
 
     Args:

@@ -14,6 +14,7 @@ from PIL import ImageFile, ImageOps
 
 from dagen.datasets.base import Image
 from dagen.datasets.reading.formats import READ, strange_format, unread
+from dagen.datasets.reading.packed import Picture
 from dagen.errors import DataError
 
 MOST = 2**27
@@ -36,7 +37,7 @@ DAMAGED = (
 )
 
 
-def open_image(path: Path) -> ImageFile.ImageFile:
+def open_image(path: Picture) -> ImageFile.ImageFile:
     """The opened image file, of which only the header is read.
 
     Raises:
@@ -47,7 +48,7 @@ def open_image(path: Path) -> ImageFile.ImageFile:
         with warnings.catch_warnings():
             # Pillow warns at 89 megapixels and refuses twice that; the limit here is another.
             warnings.simplefilter("ignore", Pil.DecompressionBombWarning)
-            image = Pil.open(path)
+            image = Pil.open(path if isinstance(path, Path) else path.open())
             # Without a name Pillow does not map the file into memory; of a TIFF that is turned by
             # 90 degrees it would map rows of the wrong length.
             image.filename = ""
@@ -70,14 +71,14 @@ def open_image(path: Path) -> ImageFile.ImageFile:
     return image
 
 
-def _too_large(path: Path) -> DataError:
+def _too_large(path: Picture) -> DataError:
     return DataError(
         f"{path} has more than {MOST // 10**6} megapixels, which are not read: scale it down, or "
         "cut it into parts."
     )
 
 
-def read_image(path: Path) -> Image:
+def read_image(path: Picture) -> Image:
     """Decodes an image file, for training, scoring and predicting alike.
 
     Of 16 bits a channel the upper 8 are kept, so a picture of 16 bits is the picture of 8 bits that
@@ -121,7 +122,7 @@ def _upper_bits(image: ImageFile.ImageFile) -> Pil.Image:
     return grey
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Picture) -> tuple[int, int]:
     """(H, W) of the upright image in pixels, from the file's header if possible.
 
     Raises:

@@ -16,6 +16,8 @@ from dagen.datasets.reading import colour_masks
 from dagen.datasets.reading.colour_masks import Colours, Unclear, meant, packed
 from dagen.datasets.reading.formats import lossy
 from dagen.datasets.reading.images import DAMAGED, open_image, short
+from dagen.datasets.reading.names import NamesByKey
+from dagen.datasets.reading.packed import Picture
 from dagen.datasets.reading.paths import canonical_stem, list_images
 from dagen.errors import DataError
 from dagen.types import IGNORE
@@ -43,11 +45,8 @@ class MaskFolder:
         self.folder = folder
 
     @cached_property
-    def _names(self) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        for name in list_images(self.folder):
-            names.setdefault(canonical_stem(name), []).append(name)
-        return names
+    def _names(self) -> NamesByKey:
+        return NamesByKey(list_images(self.folder), canonical_stem)
 
     def mask_of(self, image: str) -> Path:
         """The mask of an image: its name with another suffix, in capitals or not.
@@ -61,7 +60,7 @@ class MaskFolder:
         Raises:
             DataError: several files could be the mask.
         """
-        found = self._names.get(canonical_stem(image), [])
+        found = self._names[canonical_stem(image)]
         masks = [name for name in found if PurePosixPath(name).suffix.lower() in _SUFFIXES]
         if len(masks) > 1:
             raise DataError(
@@ -77,7 +76,7 @@ class MaskFolder:
 
 
 def read_mask(
-    path: Path,
+    path: Picture,
     allowed: Collection[int],
     size: tuple[int, int],
     colours: Colours = colour_masks.NONE,
