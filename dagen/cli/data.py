@@ -125,7 +125,7 @@ def cache(
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove every entry.")] = False,
 ) -> None:
-    """Show the cache of decoded images and maps, or make it smaller."""
+    """Show the cache of decoded images, maps and shards, or make it smaller."""
     from datetime import datetime
 
     from rich.console import Console

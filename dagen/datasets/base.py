@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from dagen.datasets.loading.order import Shards
 from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.datasets.upkeep import download
 from dagen.types import Image, Label, Task
@@ -123,6 +124,11 @@ class Dataset:
     def labelled(self) -> Sequence[int]:
         """Positions of the images that have a label, in order; opens none of them."""
         return range(len(self) if self.has_labels else 0)
+
+    @property
+    def shards(self) -> Shards | None:
+        """Which images lie together in one file; None if each has a file of its own."""
+        return None
 
     def label_remarks(self) -> Iterable[str]:
         """What should be said before these labels teach or score anything; may open them all."""

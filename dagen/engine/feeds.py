@@ -108,7 +108,7 @@ def _paster(
         scenes = open_empty(wanted.empty, "train", plan.task, data_root)
         require_images(scenes, wanted.empty)
         empty = _kept(plan, scenes)
-    donors = drawn("target", len(images), sampling_of(plan.config), plan.config.steps)
+    donors = drawn("target", images, sampling_of(plan.config), plan.config.steps)
     return Paster(images, donors, maps, wanted.share, empty, wanted.empty_share)
 
 

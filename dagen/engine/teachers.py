@@ -128,7 +128,7 @@ def make_maps(
     Raises:
         DagenError: a teacher or an image is damaged, or a map is missing.
     """
-    images = drawn("target", len(feed.dataset), sampling_of(config), config.steps)
+    images = drawn("target", feed.dataset, sampling_of(config), config.steps)
     total = len(images) * len(feed.maps)
     for done, (kind, index) in enumerate(product(feed.maps.values(), images), start=1):
         feed.dataset.map_of(index, kind)

@@ -56,8 +56,9 @@ def test_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [words[0] for words in given] == [
         "data", "data", "data", "data", "adapt", "adapt", "predict", "evaluate", "adapt",
     ]  # fmt: skip
-    edited, colours = blocks("your-data.md", "toml")
+    edited, colours, shards = blocks("your-data.md", "toml")
     assert Declaration(kind="folder", **tomllib.loads(colours)).by_colour
+    assert Declaration(**tomllib.loads(shards)).shards
     outputs = []
     for k, words in enumerate(given):
         words = unfolded(words, tmp_path)

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from dagen.datasets.base import Dataset
-from dagen.datasets.loading import transforms
+from dagen.datasets.loading import order, transforms
 from dagen.datasets.loading.pasting import Paster, blank
 from dagen.datasets.loading.pipelines import Augment, pipeline
 from dagen.datasets.loading.rare_classes import RareClasses
@@ -157,7 +157,8 @@ class Steps(TorchDataset[Batch]):
                 label = window.label(whole_label)
         else:
             count, draw = len(dataset), draws(0)
-            index = int(_order(how.seed, _ORDER[stream], k // count, count)[k % count])
+            turns = _order(how.seed, _ORDER[stream], k // count, count, dataset.shards)
+            index = int(turns[k % count])
             scene = None if paster is None else paster.scene(pasting)
             image = dataset.image(index) if scene is None else scene.image
             window = Window.draw(image.shape, *geometry, draw)
@@ -212,19 +213,20 @@ def _generator(seed: int, use: int, k: int, attempt: int = 0) -> np.random.Gener
 
 @lru_cache(maxsize=8)
 def _order(
-    seed: int, stream: int, epoch: int, count: int
+    seed: int, stream: int, epoch: int, count: int, shards: order.Shards | None
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The order of all images in one epoch."""
-    return _generator(seed, stream, epoch).permutation(count)
+    return order.epoch(_generator(seed, stream, epoch), count, shards)
 
 
-def drawn(stream: Stream, images: int, sampling: Sampling, steps: int) -> list[int]:
-    """The positions of all images that a run draws from a stream of ``images`` images.
+def drawn(stream: Stream, dataset: Dataset, sampling: Sampling, steps: int) -> list[int]:
+    """The positions of all images of a data set that a run draws from a stream.
 
     All of them, or in a short run those that come first.
     """
-    count = min(images, steps * sampling.batch)
-    return [int(i) for i in _order(sampling.seed, _ORDER[stream], 0, images)[:count]]
+    count = min(len(dataset), steps * sampling.batch)
+    turns = _order(sampling.seed, _ORDER[stream], 0, len(dataset), dataset.shards)
+    return [int(i) for i in turns[:count]]
 
 
 def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from dagen.datasets.base import Dataset, Image, Label
 from dagen.datasets.loading import cache_eviction
 from dagen.datasets.loading.numbers import Numbers
+from dagen.datasets.loading.order import Shards
 from dagen.datasets.loading.wrappers import Wrapper
 from dagen.datasets.maps.base import Array, Map, fitted
 from dagen.errors import DagenError
@@ -249,6 +250,11 @@ class CachedDataset(Wrapper):
     def labelled(self) -> Sequence[int]:
         """The data set's labelled images."""
         return self.dataset.labelled
+
+    @property
+    def shards(self) -> Shards | None:
+        """The data set's shards."""
+        return self.dataset.shards
 
     def fingerprint(self) -> str:
         """The data set's fingerprint."""

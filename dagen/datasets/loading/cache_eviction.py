@@ -1,10 +1,11 @@
 """The size of the decode cache: what lies there, its limit, and what is evicted.
 
-The cache may take ``$DAGEN_CACHE_LIMIT`` (such as ``50GB``; 20 GB by default). A process looks at
-the whole folder when it has written its first entry, and again after every twentieth of the limit.
-If there is more than the limit, the entries that were used least recently go until nine tenths of
-it are left; an entry is used when a process first reads it. Evicting is safe while other processes
-read: a mapped file stays readable, and a missing one is made again.
+Besides images it holds indexes of shards, and copies of shards behind addresses. It may take
+``$DAGEN_CACHE_LIMIT`` (such as ``50GB``; 20 GB by default). A process looks at the whole folder
+when it has written its first entry, and again after every twentieth of the limit. If there is more
+than the limit, the entries that were used least recently go until nine tenths of it are left; an
+image is used when a process first reads it, a shard whenever it is read. Evicting is safe while
+other processes read: a mapped file stays readable, and a missing one is made again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ DEFAULT = 20_000_000_000
 """The limit in bytes without it."""
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
-_ENTRY = re.compile(r"[0-9a-f]{64}\.npy")
+_ENTRY = re.compile(r"[0-9a-f]{64}\.(npy|npz|tar)")  # arrays; indexes and copies of shards
 _KEPT = 0.9
 _LOOK = 20
 _STARTED = time.time()
@@ -80,6 +81,11 @@ def parse(text: str, what: str) -> int:
     if size < 1:
         raise UsageError(f"{what} is {quoted(text)}; give a size such as 20GB or 500MB.")
     return size
+
+
+def _needed(entry: Entry) -> bool:
+    """Whether an evicted entry is an image of this run; shards are meant to come and go."""
+    return entry.used >= _STARTED and entry.path.endswith(".npy")
 
 
 def limit() -> int:
@@ -141,7 +147,7 @@ class Eviction:
         if sum(entry.bytes for entry in entries(self.folder)) <= self.limit:
             return
         gone = shrink(self.folder, int(_KEPT * self.limit))
-        if not self._warned and any(entry.used >= _STARTED for entry in gone):
+        if not self._warned and any(map(_needed, gone)):
             self._warned = True
             warnings.warn(
                 f"the cache {self.folder} is too small for this run's images: it may take "

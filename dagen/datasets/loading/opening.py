@@ -128,10 +128,15 @@ def kind(name: str, data_root: Path | None = None) -> type[Dataset]:
         from dagen.datasets.own.plain import PlainFolder
 
         return PlainFolder
-    if declaration.read(folder).kind == "folder":
+    declared_kind = declaration.read(folder).kind
+    if declared_kind == "folder":
         from dagen.datasets.own.masks import OwnFolder
 
         return OwnFolder
+    if declared_kind == "shards":
+        from dagen.datasets.own.shards import OwnShards
+
+        return OwnShards
     from dagen.datasets.own.annotations import OwnCoco
 
     return OwnCoco

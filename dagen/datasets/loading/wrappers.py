@@ -8,9 +8,13 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 
+import numpy as np
+
 from dagen.datasets.base import Dataset, Image, Label
+from dagen.datasets.loading.order import Shards, joined
 from dagen.datasets.maps.base import Array, Map
 
 
@@ -94,6 +98,13 @@ class Joined(Wrapper):
         dataset = self.datasets[which]
         return dataset, turn % len(dataset)
 
+    @cached_property
+    def shards(self) -> Shards | None:
+        """The shards of all of them."""
+        turn, which = np.divmod(np.arange(len(self)), len(self.datasets))
+        own = turn % np.array([len(dataset) for dataset in self.datasets])[which]
+        return joined([dataset.shards for dataset in self.datasets], which, own)
+
     @property
     def has_labels(self) -> bool:
         """Whether labels of all data sets can be read."""
@@ -137,6 +148,14 @@ class Pooled(Wrapper):
         dataset = self.datasets[which]
         return dataset, (index - (self._ends[which - 1] if which else 0)) % len(dataset)
 
+    @cached_property
+    def shards(self) -> Shards | None:
+        """The shards of all of them."""
+        which = np.searchsorted(np.array(self._ends), np.arange(len(self)), "right")
+        starts = np.array([0, *self._ends])[which]
+        own = (np.arange(len(self)) - starts) % np.array([len(d) for d in self.datasets])[which]
+        return joined([dataset.shards for dataset in self.datasets], which, own)
+
     @property
     def has_labels(self) -> bool:
         """False: it is a target for training, whose labels nobody may read."""
@@ -174,6 +193,12 @@ class Subset(Wrapper):
     def has_labels(self) -> bool:
         """Whether labels can be read."""
         return self.dataset.has_labels
+
+    @cached_property
+    def shards(self) -> Shards | None:
+        """The shards of the chosen images."""
+        own = np.array(self.chosen, np.int64)
+        return joined([self.dataset.shards], np.zeros(len(own), np.int64), own)
 
     @property
     def labelled(self) -> Sequence[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -18,96 +17,29 @@ from pydantic import (
 )
 
 from dagen.colours import Colour
+from dagen.datasets.own.splits import FILE, SPLITS, Splits
 from dagen.datasets.reading.class_names import class_key
 from dagen.datasets.reading.paths import lexically_inside
+from dagen.datasets.shards import addresses
 from dagen.errors import DataError, quoted, unknown
 from dagen.parameters import complaint
 from dagen.system.toml import read_toml
 
-FILE = "dagen.toml"
-SPLITS = ("train", "val", "test")
+__all__ = ["FILE", "SPLITS", "Declaration", "Splits", "read"]
 
 _HEX = re.compile("#[0-9a-fA-F]{6}")
-
-
-class Splits(BaseModel):
-    """Which images belong to a split.
-
-    Attributes:
-        train: the word in place of ``{split}``, a text file with one name a line (``*.txt``), or
-            the names themselves. The same for ``val`` and ``test``, which may also be a share of
-            the images that no list names. Without a list for training, the others are for training.
-        seed: seed of the draw of shares.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    train: str | list[str] | None = None
-    val: str | list[str] | float | None = None
-    test: str | list[str] | float | None = None
-    seed: int = 0
-
-    def of(self, split: str) -> str | list[str] | float | None:
-        """The entry of one split."""
-        found: str | list[str] | float | None = getattr(self, split)
-        return found
-
-    @property
-    def told(self) -> bool:
-        """Whether any split has an entry."""
-        return any(self.of(split) is not None for split in SPLITS)
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """The shares by split."""
-        given = {split: self.of(split) for split in SPLITS}
-        return {split: share for split, share in given.items() if isinstance(share, float)}
-
-    @property
-    def words(self) -> dict[str, str]:
-        """The words in place of ``{split}`` by split."""
-        given = {split: self.of(split) for split in SPLITS}
-        return {k: v for k, v in given.items() if isinstance(v, str) and not v.endswith(".txt")}
-
-    @field_validator("train", "val", "test", mode="before")
-    @classmethod
-    def _kind(cls, entry: object, field: ValidationInfo) -> object:
-        shared = field.field_name != "train"
-        if isinstance(entry, str):
-            if not lexically_inside(entry):
-                raise ValueError(f"{quoted(entry)} is not a path below the folder of {FILE}")
-            return PurePosixPath(entry).as_posix()
-        names = isinstance(entry, list) and all(isinstance(each, str) for each in entry)
-        if not (names or (shared and isinstance(entry, float) and 0 < entry < 1)):
-            raise ValueError(
-                "give a word for {split}, a list of names, or a text file (*.txt)"
-                f"{', or a share between 0 and 1' if shared else ''}"
-            )
-        return entry
-
-    @model_validator(mode="after")
-    def _fit(self) -> Splits:
-        if sum(self.shares.values()) >= 1:
-            raise ValueError("shares of val and test must leave images for training")
-        # Folders have the names of splits, unless words are given; few sets have a test split.
-        own = {split: split for split in ("train", "val") if self.of(split) is None}
-        for (one, word), (other, same) in combinations((own | self.words).items(), 2):
-            if f"{word}/".startswith(f"{same}/") or f"{same}/".startswith(f"{word}/"):
-                raise ValueError(
-                    f"{one} is {quoted(word)} and {other} is {quoted(same)}, so both would have "
-                    "the same images: give each split its own"
-                )
-        return self
 
 
 class Declaration(BaseModel):
     """The content of a ``dagen.toml``.
 
     Attributes:
-        kind: ``folder`` (images and index masks) or ``coco`` (images and annotation files).
-        images: where images are, with ``{split}`` and ``{name}``.
-        masks: where masks are; ``folder`` only.
+        kind: ``folder`` (images and index masks), ``coco`` (images and annotation files) or
+            ``shards`` (tar files).
+        images: where images are, with ``{split}`` and ``{name}``; of shards, how their names end.
+        masks: where masks are; of shards, how their names end; not for ``coco``.
         annotations: the annotation file; ``coco`` only.
+        shards: the tar files, with ``{split}`` and ``{000..099}``: paths, or addresses.
         classes: class names in the order of their ids.
         ids: class names by the ids in masks, instead of ``classes``.
         background: the class that is the background, if it has another name.
@@ -121,10 +53,12 @@ class Declaration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    kind: Literal["folder", "coco"]
+    kind: Literal["folder", "coco", "shards"]
     images: str = "images/{split}"
     masks: str = "masks/{split}"
     annotations: str = "annotations/{split}.json"
+    # Not in the text by which finished runs know their data again.
+    shards: str | None = Field(default=None, repr=False)
     classes: list[str] | None = None
     ids: dict[str, str] | None = None
     background: str | None = None
@@ -143,6 +77,35 @@ class Declaration(BaseModel):
                 "folder that holds all files"
             )
         return pattern
+
+    @field_validator("shards")
+    @classmethod
+    def _tar(cls, shards: str | None) -> str | None:
+        if shards is None:
+            return None
+        if addresses.is_address(shards):
+            wrong = addresses.fault(shards)
+        else:
+            shards = PurePosixPath(shards).as_posix()
+            wrong = None if lexically_inside(shards) else f"is no path below the folder of {FILE}"
+        if wrong or not shards.endswith(".tar"):
+            raise ValueError(f"{quoted(shards)} {wrong or 'does not end with .tar'}")
+        return shards
+
+    @model_validator(mode="after")
+    def _of_shards(self) -> Declaration:
+        if (self.kind == "shards") != (self.shards is not None):
+            raise ValueError(
+                'kind = "shards" and shards = "train-{000000..000099}.tar" go together'
+            )
+        if self.kind == "shards":
+            for split in SPLITS:
+                if self.splits.of(split) is not None and split not in self.splits.words:
+                    raise ValueError(
+                        f"splits.{split} must be a word for {{split}} in shards; a split has "
+                        "shards of its own"
+                    )
+        return self
 
     @field_validator("ids")
     @classmethod
@@ -167,7 +130,7 @@ class Declaration(BaseModel):
     @classmethod
     def _in_masks(cls, ignore: list[int | str], known: ValidationInfo) -> list[int | str]:
         for each in ignore:
-            if known.data.get("kind") == "folder" and isinstance(each, int) and not 0 <= each < 256:
+            if known.data.get("kind") != "coco" and isinstance(each, int) and not 0 <= each < 256:
                 raise ValueError(f"{each} is no id of a mask; these are 0 to 255")
         return ignore
 
@@ -177,7 +140,7 @@ class Declaration(BaseModel):
             raise ValueError("give classes or ids, not both")
         if self.kind == "coco" and (self.classes or self.ids):
             raise ValueError("the categories of a COCO file are its classes; leave out classes")
-        if self.kind == "folder" and len(self.classes or ()) > 256:
+        if self.kind != "coco" and len(self.classes or ()) > 256:
             raise ValueError(
                 f"ids of masks are 0 to 255, and classes has {len(self.classes or ())}"
             )
@@ -185,12 +148,14 @@ class Declaration(BaseModel):
 
     @model_validator(mode="after")
     def _place_words(self) -> Declaration:
-        told = self.images + (self.annotations if self.kind == "coco" else "")
+        keys = {"folder": ["images"], "coco": ["images", "annotations"], "shards": ["shards"]}
+        found = [getattr(self, key) or "" for key in keys[self.kind]]
         for split, word in self.splits.words.items():
-            if "{split}" not in told:
+            if "{split}" not in "".join(found):
                 raise ValueError(
                     f"splits.{split} is {quoted(word)}, a word for {{split}}, which is not in "
-                    "images: write it there, or give a share (0.2), a list, or a text file (*.txt)"
+                    f"{keys[self.kind][0]}: write it there, or give a share (0.2), a list, or a "
+                    "text file (*.txt)"
                 )
         return self
 
@@ -198,7 +163,7 @@ class Declaration(BaseModel):
     def by_colour(self) -> bool:
         """Whether colours alone say what masks mean."""
         named = self.classes is not None or self.ids is not None
-        return self.kind == "folder" and bool(self.colours) and not named
+        return self.kind != "coco" and bool(self.colours) and not named
 
     @property
     def by_id(self) -> dict[int, str]:

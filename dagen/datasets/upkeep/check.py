@@ -12,7 +12,7 @@ import numpy as np
 
 from dagen.datasets.base import Dataset
 from dagen.datasets.loading import foreground, opening
-from dagen.datasets.own.masks import OwnFolder
+from dagen.datasets.own.meanings import OwnMasks
 from dagen.datasets.reading.files import Files, MissingSplit
 from dagen.errors import DataError, listed
 from dagen.types import IGNORE, Task
@@ -123,7 +123,7 @@ def check(
             report.splits[split] = checked.summary
             report.defects += checked.defects
             report.warnings += checked.warnings
-    if issubclass(found, OwnFolder):
+    if issubclass(found, OwnMasks):
         report.warnings += [Warned("labels", sentence) for sentence in found.remarks(folder)]
     return report
 

@@ -260,8 +260,8 @@ def test_windows_may_stay_in_the_middle_and_images_unmirrored() -> None:
 
 def test_a_run_that_is_short_draws_the_first_images_only() -> None:
     how = Sampling((32, 32), 2, 1.0, 0)
-    some = drawn("target", 7, how, 2)
-    assert len(set(some)) == 4 and sorted(drawn("target", 7, how, 9)) == list(range(7))
+    some = drawn("target", Numbers(7), how, 2)
+    assert len(set(some)) == 4 and sorted(drawn("target", Numbers(7), how, 9)) == list(range(7))
     feeds = {"target": Feed(Numbers(7, labels=False), False)}
     steps = Steps(feeds, how, steps=2)
     seen = [i for s in range(2) for i in steps[s].target.index.tolist()]  # type: ignore[union-attr]
