@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagen.datasets.base import Dataset
@@ -22,6 +22,7 @@ def test_files_of_their_own_are_drawn_as_ever() -> None:
     assert order.epoch(_draw(3), 50, None).tolist() == expected.tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(ALONE, 14), max_size=80), st.integers(0, 99))
 def test_shards_are_drawn_a_few_at_a_time(of: list[int], seed: int) -> None:
     shards = Shards(np.array(of, np.int32))
@@ -72,6 +73,7 @@ def _expected(found: Dataset, firsts: dict[Dataset, int]) -> list[int]:
     return expected
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.booleans())
 def test_wrappers_keep_the_shards_of_their_images(a: int, b: int, c: int, weighed: bool) -> None:
     one, plain, other = Sharded(a, 2), Sharded(b, 0), Sharded(c, 3)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagen.datasets.folder import Folder
@@ -19,6 +19,7 @@ TEXT = st.text(st.characters(exclude_characters="\0"), max_size=6) | st.just("a\
 COUNT = 2_000
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT))
 def test_names_are_their_list(texts: list[str]) -> None:
     names = Names(texts)
@@ -30,6 +31,7 @@ def test_names_are_their_list(texts: list[str]) -> None:
         names[len(texts)]
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT, unique=True))
 def test_names_by_key_are_a_dictionary_of_lists(texts: list[str]) -> None:
     def key(name: str) -> str:
@@ -44,6 +46,7 @@ def test_names_by_key_are_a_dictionary_of_lists(texts: list[str]) -> None:
     assert sorted(found.values()) == sorted(texts)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans()))
 def test_positions(chosen: list[bool]) -> None:
     found = positions(iter(chosen), len(chosen))
