@@ -7,9 +7,9 @@ makes batches, because even looking at an object writes to its reference count.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,29 +67,49 @@ class Names(Sequence[str]):
             start = end
 
 
+class Keys(Names):
+    """Names that are found again, as in a dictionary."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Keep ``names`` in their order; some may be the same."""
+        super().__init__(names)
+        sums = np.fromiter(map(_sum, self), np.uint32, len(self))
+        self._order = np.argsort(sums, kind="stable").astype(np.uint32)
+        self._sums = sums[self._order]
+
+    def places(self, name: str) -> Iterator[int]:
+        """The places of a name, in order."""
+        wanted = _sum(name)
+        for at in range(int(np.searchsorted(self._sums, np.uint32(wanted))), len(self)):
+            if self._sums[at] != wanted:
+                return
+            place = int(self._order[at])
+            if self[place] == name:
+                yield place
+
+
+def _sum(name: str) -> int:
+    return crc32(name.encode(errors=_ERRORS))
+
+
 class NamesByKey:
-    """Names by a key, which several may share: a dictionary of lists, as one sorted sequence."""
+    """Names by a key, which several may share: a dictionary of lists in little memory."""
 
     def __init__(self, names: Iterable[str], key: Callable[[str], str]) -> None:
-        """Sort ``names`` by ``key``; neither holds the character 0, which no file name has."""
-        self._lines = Names(sorted(f"{key(name)}\0{name}" for name in names))
+        """Sort ``names``, and keep the key of each."""
+        self._names = Names(sorted(names))
+        self._keys = Keys(map(key, self._names))
 
     def __getitem__(self, key: str) -> list[str]:
         """The names of a key, sorted; [] if there is none."""
-        head, found = f"{key}\0", []
-        for place in range(bisect_left(self._lines, head), len(self._lines)):
-            line = self._lines[place]
-            if not line.startswith(head):
-                break
-            found.append(line.removeprefix(head))
-        return found
+        return [self._names[place] for place in self._keys.places(key)]
 
     def __contains__(self, key: str) -> bool:
-        return bool(self[key])
+        return any(True for _ in self._keys.places(key))
 
     def values(self) -> Iterator[str]:
-        """All names, sorted by key."""
-        return (line.partition("\0")[2] for line in self._lines)
+        """All names, sorted."""
+        return iter(self._names)
 
 
 def positions(chosen: Iterable[bool], count: int) -> Sequence[int]:

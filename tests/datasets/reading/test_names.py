@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dagen.datasets.folder import Folder
 from dagen.datasets.reading import paths
-from dagen.datasets.reading.names import Names, NamesByKey, positions
+from dagen.datasets.reading.names import Keys, Names, NamesByKey, positions
 from dagen.types import Task
 
 # Half a surrogate pair stands for a byte that is not UTF-8, or comes from an annotation file.
@@ -29,6 +29,15 @@ def test_names_are_their_list(texts: list[str]) -> None:
     assert list(pickle.loads(pickle.dumps(names))) == texts
     with pytest.raises(IndexError):
         names[len(texts)]
+
+
+# Two texts with the same CRC-32.
+@settings(deadline=None)
+@given(st.lists(TEXT | st.sampled_from(["plumless", "buckeroo"])))
+def test_keys_are_found_at_all_their_places(texts: list[str]) -> None:
+    keys = Keys(texts)
+    for each in {*texts, "", "plumless"}:
+        assert list(keys.places(each)) == [k for k, text in enumerate(texts) if text == each]
 
 
 @settings(deadline=None)
