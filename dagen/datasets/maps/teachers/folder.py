@@ -56,6 +56,7 @@ class FolderMap(Map):
                 raise DataError(f"{path} cannot be read ({error.strerror}).") from None
         self.sha256 = total.hexdigest()
         self.digest = f"folder/1 {self.sha256}"
+        self._given: dict[Path, str] = {}
         self._by_name: dict[str, list[Path]] = {}
         for path in self.files:
             inside = path.relative_to(folder).with_suffix("").as_posix()
@@ -66,9 +67,15 @@ class FolderMap(Map):
         """(H, W) uint8: the image's file, at the image's size.
 
         Raises:
-            DataError: there is no file for the image, or several, or it is not grey and 8-bit.
+            DataError: there is no file for the image, or several, or it is not grey and 8-bit, or
+                it is that of another image as well.
         """
         path = self.find(name)
+        if (other := self._given.setdefault(path, name)) != name:
+            raise DataError(
+                f"{path} would be the map of {other} and of {name}; name maps like the images, with "
+                "their folders."
+            )
         values = _read(path)
         size = values.shape[::-1]
         height, width = image.shape[:2]

@@ -88,3 +88,12 @@ def test_damage_and_emptiness_are_one_clear_line(tmp_path: Path) -> None:
         open_map(str(tmp_path)).checked(IMAGE, "a.jpg")
     with pytest.raises(DataError, match="neither a folder of maps nor an ONNX file"):
         open_map(str(tmp_path / "nothing"))
+
+
+def test_one_file_is_not_the_map_of_two_images(tmp_path: Path) -> None:
+    _save(tmp_path / "1.png", _plane(200))
+    kind = FolderMap(tmp_path)
+    kind.checked(IMAGE, "batch_1/1.jpg")
+    kind.checked(IMAGE, "batch_1/1.jpg")
+    with pytest.raises(DataError, match=r"1\.png would be the map of batch_1/1\.jpg and of batch_"):
+        kind.checked(IMAGE, "batch_2/1.jpg")
