@@ -147,6 +147,7 @@ def _run(
         done = sum(not record.as_it_comes for record in shown)
         note = "\n\n".join(filter(None, (benchmark.note, told)))
         smaller = deployed.current(benchmark, runtime.runs, versions.read(lines))
+        smaller = search.files_of_chosen(smaller, found, benchmark.choose)
         tables = writing.write(
             out,
             benchmark.name,
@@ -160,7 +161,11 @@ def _run(
         )
         return Outcome(found, list(failures), [path, *([lines] if smaller else []), *tables])
 
-    measured = deployed.is_complete(benchmark, cells, runtime.runs, lines)
+    def kept() -> list[Cell]:
+        """The cells whose smaller files are wanted: none of a combination that was not chosen."""
+        return search.cells_of_chosen(cells, save(), benchmark.choose)
+
+    measured = deployed.is_complete(benchmark, kept(), runtime.runs, lines)
     done_before = measured and is_finished(benchmark, runtime.runs)
     if not due(benchmark, left, save()) and done_before:
         return outcome()
@@ -169,7 +174,7 @@ def _run(
         failures = run_rounds(
             benchmark, left, here, save, engine=engine, runner=runner, title=benchmark.name
         )
-        failures += deployed.measure(benchmark, cells, here, lines)
+        failures += deployed.measure(benchmark, kept(), here, lines)
         final = outcome(failures)
         log.results(final.records, final.files)
         log.succeeded = not failures

@@ -24,6 +24,7 @@ from typing import Any
 
 from dagen import plugins
 from dagen.benchmarking.cells import Cell
+from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.tables.records import Record
 from dagen.errors import UsageError, quoted, unknown
 from dagen.validators.combined import Combined
@@ -158,10 +159,10 @@ def _expected(cells: Sequence[Cell], first: Mapping[str, int]) -> dict[tuple[str
     return found
 
 
-def _place(one: Cell | Record) -> _Place:
-    """Network, task, source, target and point on the other axes of a cell or record."""
+def _place(one: Cell | Record | Version) -> _Place:
+    """Network, task, source, target and point on the other axes of a cell or line of results."""
     axes = json.dumps(dict(one.axes), sort_keys=True, default=list)
-    own = one if isinstance(one, Record) else one.config
+    own = one.config if isinstance(one, Cell) else one
     return own.model, own.task, one.source, one.target or "", axes
 
 
@@ -277,3 +278,21 @@ def only_chosen(records: Iterable[Record], choose: str) -> list[Record]:
         elif (record.row, _place(record)) in winners:
             found.append(replace(record, row=plain_name(record.row)))
     return found
+
+
+def cells_of_chosen(cells: Iterable[Cell], records: Iterable[Record], choose: str) -> list[Cell]:
+    """The cells whose runs may stand in a table: of every search those that are chosen."""
+    winners = set(chosen(records, choose).values())
+    return [c for c in cells if tried_values(c.row) is None or (c.row, _place(c)) in winners]
+
+
+def files_of_chosen(
+    files: Iterable[Version], records: Iterable[Record], choose: str
+) -> list[Version]:
+    """Like :func:`only_chosen`, for the smaller files of the networks behind the records."""
+    winners = set(chosen(records, choose).values())
+    return [
+        replace(one, row=plain_name(one.row))
+        for one in files
+        if tried_values(one.row) is None or (one.row, _place(one)) in winners
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dagen.benchmarking import search
+from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.execution import run_benchmark
 from dagen.benchmarking.reading import load
 from dagen.benchmarking.tables.records import Record
@@ -170,6 +171,28 @@ def test_a_loss_that_is_a_name_may_be_searched(tmp_path: Path) -> None:
     cells = load(_file(tmp_path, rows)).cells
     tried = {(c.config.loss, c.config.loss_options["gamma"]) for c in cells}
     assert tried == {("focal", 1.0), ("focal", 3.0)}
+
+
+def _smaller(row: str, seed: int = 0) -> Version:
+    record = made.record(row, 0.5, seed)
+    return Version(
+        row=row, model=record.model, task=record.task, seed=seed, source=record.source,
+        target=record.target, axes={}, run=record.run, weights="w", network="whole", steps=None,
+        precision="int8", bytes=1, macs=1, scores={}, runtime="", hardware="", commit="",
+    )  # fmt: skip
+
+
+def test_smaller_files_are_those_of_the_chosen_values_alone(tmp_path: Path) -> None:
+    records = [_judged("a {w=1}", infomax=1), _judged("a {w=2}", infomax=2), made.record("b", 0.1)]
+    files = [_smaller(row) for row in ("a {w=1}", "a {w=2}", "b")]
+    kept = search.files_of_chosen(files, records, "infomax")
+    assert [(one.row, one.run) for one in kept] == [("a", "a {w=2}-s0"), ("b", "b-s0")]
+    cells = [c for c in load(_file(tmp_path)).cells if c.config.seed == 0]
+    judged = [
+        replace(_judged(c.row, infomax=float(c.row.endswith("0.2}"))), axes={}) for c in cells
+    ]
+    rows = [cell.row for cell in search.cells_of_chosen(cells, judged, "infomax")]
+    assert rows == ["source-only", "minent {minent.weight=0.2}"]
 
 
 def test_several_parameters_are_combined(tmp_path: Path) -> None:

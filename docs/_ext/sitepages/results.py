@@ -100,7 +100,8 @@ def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
         if records:
             name = (path.parent.parent.relative_to(folder) / path.stem).as_posix()
             described = _described(folder, name, records)
-            found.append(replace(described, latencies=latencies, smaller=tuple(smaller)))
+            kept = search.files_of_chosen(smaller, records, described.choose)
+            found.append(replace(described, latencies=latencies, smaller=tuple(kept)))
     return found
 
 

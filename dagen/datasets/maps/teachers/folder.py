@@ -73,8 +73,8 @@ class FolderMap(Map):
         path = self.find(name)
         if (other := self._given.setdefault(path, name)) != name:
             raise DataError(
-                f"{path} would be the map of {other} and of {name}; name maps like the images, with "
-                "their folders."
+                f"{path} would be the map of {other} and of {name}; name maps like the images, "
+                "with their folders."
             )
         values = _read(path)
         size = values.shape[::-1]
