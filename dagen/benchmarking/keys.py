@@ -48,7 +48,7 @@ ROW = {
     "search.SETTING": (
         "values to try, as in ``search.advent.weight = [0.001, 0.01]``: every combination is run "
         "with the first seed, and the one that ``choose`` picks with the others; it alone stands "
-        "in the table."
+        "in the table. It takes ``candidates = 2`` or more: validators judge no other runs."
     ),
     "an axis": (
         "a value of the axis, or a list of some: the row has cells at these points only, as in "
@@ -111,7 +111,7 @@ tgt = "none"
 name = "advent"
 method = "advent"
 # advent.weight = 0.01        # parameters of this row's strategy
-# search.advent.weight = [0.001, 0.01]  # or values to try: `choose` picks
+# search.advent.weight = [0.001, 0.01]  # or values to try: `choose` picks; needs candidates = 2
 
 [[row]]
 name = "from source-only"

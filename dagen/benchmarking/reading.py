@@ -121,6 +121,7 @@ def load(file: Path) -> Benchmark:
         deploy = deployment(values.get("deploy"))
         rows = search.expanded(rows)
         cells = tuple(expand(base, grid, rows))
+        search.check_judged(cells)
     except UsageError as error:
         raise UsageError(f"{file}, {error}") from None
     title, note = (str(values.get(key, "")).strip() for key in ("title", "note"))

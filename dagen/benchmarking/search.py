@@ -128,6 +128,20 @@ def check(choose: object) -> str:
     return str(choose)
 
 
+def check_judged(cells: Iterable[Cell]) -> None:
+    """Refuse a search over runs that no validator judges: those that keep one checkpoint.
+
+    Raises:
+        UsageError: the first row that searches so.
+    """
+    for cell in cells:
+        if tried_values(cell.row) is not None and cell.config.candidates < 2:
+            raise UsageError(
+                f"row {quoted(plain_name(cell.row))} searches, and validators judge runs that keep "
+                "several checkpoints alone; set candidates = 2, or more, in [base]."
+            )
+
+
 def due(cells: Sequence[Cell], records: Iterable[Record], choose: str) -> list[Cell]:
     """The cells that are to be run: all but those whose combination is not, or not yet, chosen.
 

@@ -33,7 +33,8 @@ search.minent.weight = [0.1, 0.2, 0.3]
 
 def _file(folder: Path, rows: str = ROWS, head: str = 'choose = "infomax"') -> Path:
     path = folder / "small.toml"
-    path.write_text("\n".join(["title = 'Small'", head, BASE, GRID, rows]))
+    base = BASE.replace("candidates = 1", "candidates = 2")
+    path.write_text("\n".join(["title = 'Small'", head, base, GRID, rows]))
     return path
 
 
@@ -221,6 +222,13 @@ def test_several_parameters_are_combined(tmp_path: Path) -> None:
 def test_wrong_searches_are_refused(tmp_path: Path, rows: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         load(_file(tmp_path, f'[[row]]\nname = "a"\n{rows}\n'))
+
+
+def test_a_search_over_runs_that_nobody_judges_is_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    path.write_text(path.read_text().replace("candidates = 2", "candidates = 1"))
+    with pytest.raises(UsageError, match=r"row 'minent' searches, .* set candidates = 2"):
+        load(path)
 
 
 def test_only_a_validator_chooses(tmp_path: Path) -> None:
