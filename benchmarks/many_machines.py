@@ -76,11 +76,13 @@ PATIENCE = 900.0  # seconds
 
 
 def command(file: Path, runs: Path, out: Path, *more: str) -> subprocess.Popen[str]:
-    """``dagen benchmark``, its messages kept."""
+    """``dagen benchmark``; its messages are kept, its tables are not shown."""
     words = [sys.executable, "-m", "dagen", "benchmark", str(file), "--runs", str(runs)]
     words += ["--out", str(out), "--device", "cpu", "--workers", "0", "--no-track", *more]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def until(ready: Callable[[], bool], driver: subprocess.Popen[str], what: str) -> None:
