@@ -227,7 +227,7 @@ class Coco(Files):
         if not self.has_labels:
             return
         found = self._read
-        used = {one.category_id for group in found.instances.values() for one in group}
+        used = found.instances.categories
         strange = [
             name
             for number, name in found.categories.items()
@@ -248,7 +248,7 @@ class Coco(Files):
     def _unlearnable(self) -> Iterator[str]:
         """What is said about classes of the task that no annotation has."""
         found = self._read
-        used = {one.category_id for group in found.instances.values() for one in group}
+        used = found.instances.categories
         learnt = {self._value(name) for number, name in found.categories.items() if number in used}
         if absent := [
             name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,8 @@ from dagen.datasets.base import Label
 from dagen.datasets.reading import polygons, run_lengths
 from dagen.datasets.reading.coco_entries import Document, ImageEntry, Instance, Runs
 from dagen.datasets.reading.coco_faults import faults, remarks
+from dagen.datasets.reading.coco_packed import Images, Instances
+from dagen.datasets.reading.names import NamesByKey
 from dagen.datasets.reading.paths import canonical
 from dagen.errors import DataError
 from dagen.types import IGNORE
@@ -37,16 +38,16 @@ class Annotations:
     """
 
     path: Path
-    images: dict[str, ImageEntry]
-    instances: dict[int, list[Instance]]
+    images: Images
+    instances: Instances
     categories: dict[int, str]
     scenes: dict[int, str]
     faults: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @cached_property
-    def _by_spelling(self) -> dict[str, ImageEntry]:
-        return {canonical(name): entry for name, entry in self.images.items()}
+    def _by_spelling(self) -> NamesByKey:
+        return NamesByKey(self.images, canonical)
 
     def require_sound(self) -> Annotations:
         """The same annotations.
@@ -69,8 +70,10 @@ class Annotations:
         Composed and decomposed letters are the same, and so are ``.JPG`` and ``.jpg``.
         """
         for name in names:
-            if entry := self.images.get(name) or self._by_spelling.get(canonical(name)):
+            if entry := self.images.get(name):
                 return entry
+            if alike := self._by_spelling[canonical(name)]:
+                return self.images[self.images.last(alike)]
         return None
 
     def entry(self, *names: str) -> ImageEntry:
@@ -143,11 +146,12 @@ def read(path: Path) -> Annotations:
     """
     document = _document(path)
     categories = {category.id: category.name for category in document.categories}
-    names = {image.id: image.file_name for image in document.images}
-    instances: defaultdict[int, list[Instance]] = defaultdict(list)
-    for instance in document.annotations:
-        if instance.image_id in names and instance.category_id in categories:
-            instances[instance.image_id].append(instance)
+    known = {image.id for image in document.images}
+    instances = Instances(
+        instance
+        for instance in document.annotations
+        if instance.image_id in known and instance.category_id in categories
+    )
     tags = {tag.id: tag.name for tag in document.scene_categories}
     scenes = {
         scene.image_id: tags[scene.background_ids[0]]
@@ -156,8 +160,8 @@ def read(path: Path) -> Annotations:
     }
     return Annotations(
         path,
-        {image.file_name: image for image in document.images},
-        dict(instances),
+        Images(document.images),
+        instances,
         categories,
         scenes,
         tuple(faults(document)),
