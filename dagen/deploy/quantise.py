@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ COUNT = 64
 JUDGES = 32
 """Images on which the loss of agreement is measured."""
 _KINDS = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
+_CUTTING = ["Relu", "Clip"]
+"""Activations that a layer in 8 bits does by the range of its output alone."""
 
 
 class Calibration(NamedTuple):
@@ -134,7 +137,7 @@ class Quantiser:
             quant_pre_process(str(given), str(plain), skip_symbolic_shape=True)
             self.plain: onnx.ModelProto = onnx.load(plain)
             calibrator = create_calibrator(
-                plain, _KINDS, str(inner), extra_options={"moving_average": True}
+                plain, [*_KINDS, *_CUTTING], str(inner), extra_options={"moving_average": True}
             )
             calibrator.collect_data(Reader())
             self._ranges = calibrator.compute_data()
@@ -156,6 +159,7 @@ class Quantiser:
 
         copy = onnx.ModelProto()
         copy.CopyFrom(self.plain)
+        wanted = [name for name in self.layers if name not in set(floats)]
         options = {} if self._outputs else {"OpTypesToExcludeOutputQuantization": _KINDS}
         with _quiet():
             quantizer = QDQQuantizer(
@@ -165,15 +169,27 @@ class Quantiser:
                 weight_qType=QuantType.QInt8,
                 activation_qType=QuantType.QUInt8,
                 tensors_range=self._ranges,
-                nodes_to_quantize=[name for name in self.layers if name not in set(floats)],
+                nodes_to_quantize=[*wanted, *self._cutting(wanted)],
                 nodes_to_exclude=[],
-                op_types_to_quantize=_KINDS,
+                op_types_to_quantize=[*_KINDS, *_CUTTING],
                 extra_options=options,
             )
             quantizer.quantize_model()
         found: onnx.ModelProto = quantizer.model.model
         strip(found)
         return found
+
+    def _cutting(self, layers: Collection[str]) -> list[str]:
+        """The activations that alone read the output of one of these layers."""
+        graph = self.plain.graph
+        made = {node.output[0] for node in graph.node if node.name in set(layers)}
+        read = Counter(name for node in graph.node for name in node.input)
+        read.update(each.name for each in graph.output)
+        return [
+            node.name
+            for node in graph.node
+            if node.op_type in _CUTTING and node.input[0] in made and read[node.input[0]] == 1
+        ]
 
 
 @contextmanager

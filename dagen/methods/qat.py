@@ -2,8 +2,9 @@
 
 In each of the student's passes every convolution and linear layer computes as in the file that
 ``dagen export --int8`` writes (see ``dagen.deploy.quantise``): weights are rounded to 7 bits,
-symmetric and per output channel; a layer's input, and its output after the batch norm that the file
-folds into it, are rounded to 8 bits per tensor, unsigned with a zero point. All else stays float32.
+symmetric and per output channel; a layer's input, and its output after the batch norm and the ReLU
+that the file does in it, are rounded to 8 bits per tensor, unsigned with a zero point. All else
+stays float32.
 Gradients pass the rounding as if it were not there, and are zero where a value is cut off. What is
 saved are the plain float32 weights.
 
@@ -14,11 +15,13 @@ target).
 Deviations: ranges are rounded from the first step on, because the student is trained already. The
 paper folds batch norm with the statistics of each batch; here the running statistics are meant to
 be frozen (``freeze_batch_norm = 0``), and a layer's output is then what the file computes. Biases
-stay float32 (the file: 32 bits).
+stay float32 (the file: 32 bits). A ReLU that the network applies in several places is not taken
+into the layer: rounding then comes before it, in the file after it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -43,6 +46,7 @@ _SMALLEST = 1e-12
 """The smallest step between two numbers; an activation that is always 0 has no range."""
 
 _Layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_CUTTING = (nn.ReLU, nn.ReLU6)
 
 
 class _Place(NamedTuple):
@@ -162,24 +166,32 @@ def round_weight(layer: nn.Module, weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _places(student: nn.Module, size: tuple[int, int]) -> list[_Place]:
-    """The layers that the deployed network applies, with the batch norms that the file folds.
+    """The layers that the deployed network applies, with what the file does inside them.
 
-    Found by one pass: a batch norm whose input is a convolution's output belongs to it.
+    Found by one pass: a batch norm whose input is a convolution's output belongs to it, and so does
+    a ReLU after either.
     """
-    ends: dict[nn.Module, nn.Module] = {}
+    ends: dict[nn.Module, list[nn.Module]] = {}
     outputs: dict[int, tuple[nn.Module, Tensor]] = {}  # kept, so that no number is used again
+    calls: Counter[nn.Module] = Counter()
 
     def made(module: nn.Module, given: tuple[Tensor], out: Tensor) -> None:
+        calls[module] += 1
         if isinstance(module, _Layers):
-            ends[module] = module
+            ends[module] = [module]
             outputs[id(out)] = module, out
         elif id(given[0]) in outputs:
-            ends[outputs[id(given[0])][0]] = module
+            layer, _ = outputs[id(given[0])]
+            ends[layer].append(module)
+            outputs[id(out)] = layer, out
 
     device = next(student.parameters()).device
     with ExitStack() as stack, evaluating(student):
         for module in student.modules():
-            if isinstance(module, (*_Layers, _BatchNorm)):
+            if isinstance(module, (*_Layers, _BatchNorm, *_CUTTING)):
                 stack.callback(module.register_forward_hook(made).remove)
         student(torch.zeros(1, 3, *size, device=device))
-    return [_Place(layer, end) for layer, end in ends.items()]
+    return [
+        _Place(layer, next(end for end in reversed(chain) if calls[end] == 1 or end is layer))
+        for layer, chain in ends.items()
+    ]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 import dagen
 from dagen.deploy.export import export
+from dagen.deploy.quantise import Quantiser
 from dagen.errors import UsageError
 from tests import tiny
 from tests.deploy.conftest import SIZE, deploy, photograph
@@ -131,3 +133,42 @@ def test_what_cannot_be_is_said_in_one_line(deployed: Path, data: Path) -> None:
     with pytest.raises(UsageError, match="unknown data set"):
         export(deployed, data / "x.onnx", int8=True, calibrate="tacco", data_root=data)
     assert not (data / "x.onnx").exists()
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Clip"])
+def test_what_an_activation_cuts_off_takes_no_bits(activation: str) -> None:
+    """One channel is far below 0, and the other has small values: the range is that of the rest."""
+    helper, tensor = onnx.helper, onnx.numpy_helper.from_array
+    shape = [1, 1, "h", "w"]
+    values = {
+        "down": np.array([1.0, 1.0], np.float32).reshape(2, 1, 1, 1),
+        "shift": np.array([-1000.0, 0.0], np.float32),
+        "second": np.array([0.0, 1.0], np.float32).reshape(1, 2, 1, 1),
+        "zero": np.array(0, np.float32),
+        "six": np.array(6, np.float32),
+    }
+    limits = ["zero", "six"] if activation == "Clip" else []
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["image", "down", "shift"], ["before"], name="first"),
+            helper.make_node(activation, ["before", *limits], ["after"], name="cut"),
+            helper.make_node("Conv", ["after", "second"], ["logits"], name="last"),
+        ],
+        "two",
+        [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape)],
+        [tensor(value, name) for name, value in values.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    draw = np.random.default_rng(0)
+    inputs = [draw.random((1, 1, 8, 8), np.float32) for _ in range(4)]
+    quantiser = Quantiser(model, inputs)
+    found = quantiser()
+    assert activation not in {node.op_type for node in found.graph.node}
+    session = onnxruntime.InferenceSession(found.SerializeToString())
+    for image in inputs:
+        (made,) = session.run(["logits"], {"image": image})
+        # The input, the weight of 7 bits, and two outputs are rounded: a few steps of 1/255.
+        assert np.abs(made - image).max() < 0.02
+    kept = quantiser(["first"])
+    assert activation in {node.op_type for node in kept.graph.node}, "after a layer in float32"

@@ -128,17 +128,17 @@ def test_ranges_are_means_over_images_of_the_target() -> None:
 
 
 def uneven() -> Wide:
-    """One channel is a hundred times as large as the others, and the layers behind it allow for it.
+    """One channel is 400 times as large as the others, and the layers behind it allow for it.
 
     8 bits for all channels leave the others few levels.
     """
     network = wide()
     with torch.no_grad():
-        network.stem[1].weight[0] *= 100
-        network.stem[1].bias[0] *= 100
-        network.deep[0].weight[0] /= 100  # type: ignore[index]
-        network.apart.running_mean[0] *= 100  # type: ignore[index]
-        network.apart.running_var[0] *= 100**2  # type: ignore[index]
+        network.stem[1].weight[0] *= 400
+        network.stem[1].bias[0] *= 400
+        network.deep[0].weight[0] /= 400  # type: ignore[index]
+        network.apart.running_mean[0] *= 400  # type: ignore[index]
+        network.apart.running_var[0] *= 400**2  # type: ignore[index]
     return network
 
 
