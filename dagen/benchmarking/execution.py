@@ -13,6 +13,7 @@ from dagen.benchmarking.collecting import Costs, collect, steps_done
 from dagen.benchmarking.deployed import measuring as deployed
 from dagen.benchmarking.deployed import table as deployed_table
 from dagen.benchmarking.deployed import versions
+from dagen.benchmarking.deployed.asked import require_packages
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import is_finished, logged, occupied
 from dagen.benchmarking.rounds import due, run_rounds
@@ -109,6 +110,7 @@ def run_benchmark(
         DagenError: any error that can be found before the first step.
     """
     cells = benchmark.only(only)
+    require_packages(benchmark.deploy)
     before = records.read(records_file(benchmark, out))
     check(missing(cells, runtime.runs, before if trust_records else ()), runtime.data_root)
     make_folder(out)

@@ -33,13 +33,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from dagen import plugins
 from dagen.benchmarking import axes, keys, search
-from dagen.benchmarking.cells import Benchmark
+from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.deployed.asked import read as deployment
 from dagen.benchmarking.expansion import TABLES, expand
 from dagen.datasets.maps.teachers.known import known
@@ -47,6 +48,7 @@ from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs.config import Config
 from dagen.runs.reading import read_toml
 from dagen.runs.values import names
+from dagen.types import Task
 
 _SETTINGS = tuple(f.name for f in fields(Config) if f.name != "recipe")
 _NAMES = ("src", "tgt", "model", "task", "select", "init")
@@ -131,7 +133,7 @@ def load(file: Path) -> Benchmark:
         note=note,
         rows=tuple(rows),
         cells=cells,
-        references=_references(file, values.get("references", [])),
+        references=_references(file, values.get("references", []), cells),
         choose=choose,
         deploy=deploy,
         columns=tuple(_columns(file, values)),
@@ -139,12 +141,18 @@ def load(file: Path) -> Benchmark:
     )
 
 
-def _references(file: Path, given: object) -> tuple[str, ...]:
-    """The names of known teachers, each once."""
+def _references(file: Path, given: object, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """The names of known teachers, each once; some cell has the table that they join."""
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         raise UsageError(
             f"{file}: references is {quoted(given)}; give a list of known teachers, such as "
             '["u2netp"].'
+        )
+    joined = any(cell.config.task == Task.BINARY.name and cell.target for cell in cells)
+    if given and not joined:
+        raise UsageError(
+            f"{file}: references is {quoted(given)}, and they are scored under the task binary on "
+            "a target, which no row has; remove references, or give a target."
         )
     try:
         return tuple(known(name).name for name in dict.fromkeys(given))

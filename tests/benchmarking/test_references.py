@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagen.benchmarking import references
 from dagen.benchmarking.execution import run_benchmark
 from dagen.benchmarking.reading import load
 from dagen.benchmarking.tables.comparison import table
@@ -93,7 +92,8 @@ def test_only_known_teachers_are_references(tmp_path: Path, given: str) -> None:
         load(_file(tmp_path, f"references = {given}"))
 
 
-def test_a_table_without_a_target_has_none(tmp_path: Path) -> None:
+def test_a_file_without_a_target_has_none(tmp_path: Path) -> None:
     path = tmp_path / "small.toml"
     path.write_text('references = ["u2netp"]\n[base]\ntask = "binary"\n[[row]]\nname = "a"\n')
-    assert references.missing(load(path), []) == []
+    with pytest.raises(UsageError, match=r"references is \['u2netp'\].*remove references"):
+        load(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 
 from dagen.errors import UsageError, quoted, unknown
 
@@ -52,6 +53,26 @@ class Deployment:
             network = WHOLE if share is None else f"macs-{100 * share:g}"
             for precision in self.precisions:
                 yield Wanted(network, share, None if share is None else self.steps, precision)
+
+
+def require_packages(deploy: Deployment | None) -> None:
+    """Refuse, before anything is trained, files that cannot be made here.
+
+    Raises:
+        UsageError: a package is not installed.
+    """
+    if deploy is None:
+        return
+    wanted = {"onnx": "onnx", "onnxscript": "onnx"}
+    if deploy.prune:
+        wanted["torch-pruning"] = "prune"
+    for package, extra in wanted.items():
+        try:
+            metadata.version(package)
+        except metadata.PackageNotFoundError:
+            raise UsageError(
+                f"[deploy] needs the package {package}: pip install 'dagen[{extra}]'."
+            ) from None
 
 
 def read(given: object) -> Deployment | None:

@@ -76,16 +76,15 @@ def write(
     remarks = _remarks(command or f"dagen benchmark {name}", records, cells)
     contents = {
         ".md": _page(name, title, note, tables, remarks).encode(),
-        ".tex": "\n".join(latex(one, name) for one in _chosen(tables, columns)).encode(),
         ".csv": as_csv(tables).encode(),
         ".png": figure.draw([*baselines.panels(known), *sections_of(others)]),
     }
-    paths = []
     for suffix, content in contents.items():
-        path = folder / f"{name}{suffix}"
-        save_if_new(path, content)
-        paths.append(path)
-    return paths
+        save_if_new(folder / f"{name}{suffix}", content)
+    # Last, so that a wrong column does not keep the other files from being written.
+    tex = "\n".join(latex(one, name) for one in _chosen(tables, columns))
+    save_if_new(folder / f"{name}.tex", tex.encode())
+    return [folder / f"{name}{suffix}" for suffix in (".md", ".tex", ".csv", ".png")]
 
 
 def _chosen(tables: Sequence[Table], columns: Sequence[str]) -> Sequence[Table]:

@@ -1,3 +1,5 @@
+from importlib import metadata
+
 import pytest
 
 from dagen.benchmarking.deployed import asked
@@ -32,3 +34,23 @@ def test_float32_is_always_made_first() -> None:
 def test_what_is_wrong_is_said(given: object, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         asked.read(given)
+
+
+def test_a_missing_package_is_said_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked.require_packages(None)
+    without = {"torch-pruning"}
+
+    def version(name: str) -> str:
+        if name in without:
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    asked.require_packages(Deployment())
+    with pytest.raises(UsageError, match=r"needs the package torch-pruning.*dagen\[prune\]"):
+        asked.require_packages(Deployment(prune=(0.5,)))
+    without.add("onnx")
+    with pytest.raises(UsageError, match=r"needs the package onnx: pip install 'dagen\[onnx\]'"):
+        asked.require_packages(Deployment())

@@ -44,7 +44,8 @@ def test_the_command_and_the_columns_are_those_of_the_file(tmp_path: Path) -> No
     text = (tmp_path / "x.tex").read_text()
     assert r" & FLOPS \\" in text and "Object" not in text
     with pytest.raises(UsageError, match="unknown column 'FLOP'; did you mean 'FLOPS'"):
-        write(tmp_path, "x", given, "T", "", 1, columns=["FLOP"])
+        write(tmp_path, "other", given, "T", "", 1, columns=["FLOP"])
+    assert {f.suffix for f in tmp_path.glob("other.*")} == {".md", ".csv", ".png"}, "all but LaTeX"
 
 
 def test_own_classes_have_tables_without_a_target(tmp_path: Path) -> None:
