@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dagen.benchmarking import references, search
+from dagen.benchmarking import references
 from dagen.benchmarking.attempt import Runner, train
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.collecting import Costs, collect, steps_done
@@ -18,6 +18,7 @@ from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import is_finished, logged, occupied
 from dagen.benchmarking.rounds import due, run_rounds
 from dagen.benchmarking.running import LOCAL, Engine
+from dagen.benchmarking.search import showing as searched
 from dagen.benchmarking.shares import Share, dealt
 from dagen.benchmarking.tables import records, writing
 from dagen.benchmarking.tables.records import Record
@@ -141,15 +142,15 @@ def _run(
 
     def outcome(failures: Sequence[Failure] = ()) -> Outcome:
         found = save()
-        shown = search.only_chosen(found, benchmark.choose)
-        told = search.told(found, benchmark.choose)
+        shown = searched.only_chosen(found, benchmark.choose)
+        told = searched.told(found, benchmark.choose)
         recorded = {record.run for record in found}
         now = due(benchmark, benchmark.cells, found)
         waiting = [cell for cell in now if cell.config.name not in recorded]
         done = sum(not record.as_it_comes for record in shown)
         note = "\n\n".join(filter(None, (benchmark.note, told)))
         smaller = deployed.current(benchmark, runtime.runs, versions.read(lines))
-        smaller = search.files_of_chosen(smaller, found, benchmark.choose)
+        smaller = searched.files_of_chosen(smaller, found, benchmark.choose)
         tables = writing.write(
             out,
             benchmark.name,
@@ -165,7 +166,7 @@ def _run(
 
     def kept() -> list[Cell]:
         """The cells whose smaller files are wanted: none of a combination that was not chosen."""
-        return search.cells_of_chosen(cells, save(), benchmark.choose)
+        return searched.cells_of_chosen(cells, save(), benchmark.choose)
 
     measured = deployed.is_complete(benchmark, kept(), runtime.runs, lines)
     done_before = measured and is_finished(benchmark, runtime.runs)

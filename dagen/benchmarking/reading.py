@@ -39,10 +39,12 @@ from pathlib import Path
 from typing import Any
 
 from dagen import plugins
-from dagen.benchmarking import axes, keys, search
+from dagen.benchmarking import axes, keys
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.deployed.asked import read as deployment
 from dagen.benchmarking.expansion import TABLES, expand
+from dagen.benchmarking.search import choosing
+from dagen.benchmarking.search import rows as searching
 from dagen.datasets.maps.teachers.known import known
 from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs.config import Config
@@ -119,11 +121,11 @@ def load(file: Path) -> Benchmark:
             raise UsageError(f"{short(file, 200)}: {unknown('key', key, keys.FILE)}")
     base, grid, rows = _tables(file, values)
     try:
-        choose = search.check(values.get("choose", search.CHOOSE))
+        choose = choosing.check(values.get("choose", choosing.CHOOSE))
         deploy = deployment(values.get("deploy"))
-        rows = search.expanded(rows)
+        rows = searching.expanded(rows)
         cells = tuple(expand(base, grid, rows))
-        search.check_judged(cells)
+        searching.check_judged(cells)
     except UsageError as error:
         raise UsageError(f"{file}, {error}") from None
     title, note = (str(values.get(key, "")).strip() for key in ("title", "note"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from dagen.benchmarking import search
 from dagen.benchmarking.attempt import Runner
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.display import Display
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.running import Engine, run_cells
+from dagen.benchmarking.search import choosing
 from dagen.benchmarking.tables.records import Record
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def due(benchmark: Benchmark, cells: Iterable[Cell], found: Iterable[Record]) -> list[Cell]:
     """Those of ``cells`` that can be run, now that the records ``found`` are there."""
-    names = {cell.config.name for cell in search.due(benchmark.cells, found, benchmark.choose)}
+    names = {cell.config.name for cell in choosing.due(benchmark.cells, found, benchmark.choose)}
     return [cell for cell in cells if cell.config.name in names]
 
 

@@ -62,8 +62,9 @@ def benchmark(
     A benchmark that was stopped resumes where it was, also within a cell. The name of a folder runs
     all of its files. `dagen list settings` explains the keys of a file.
     """
-    from dagen.benchmarking import reading, search
+    from dagen.benchmarking import reading
     from dagen.benchmarking.execution import plan, run_benchmark
+    from dagen.benchmarking.search import choosing
     from dagen.benchmarking.share_run import run_share
     from dagen.benchmarking.shares import Share
 
@@ -80,7 +81,7 @@ def benchmark(
     for one, folder in found:
         if dry_run:
             plans = plan(one, execution.runs, out or folder, only, trust_records, share)
-            more = 0 if only or trust_records or share else search.count(one.cells) - len(plans)
+            more = 0 if only or trust_records or share else choosing.count(one.cells) - len(plans)
             _show_plan(plans, where.jobs or 1, more)
             continue
         runtime, results = execution.runtime(), out or folder
@@ -93,7 +94,7 @@ def benchmark(
             outcome = run_benchmark(
                 one, runtime, results, engine=engine, only=only, trust_records=trust_records
             )
-            _show(outcome, search.count(one.cells))
+            _show(outcome, choosing.count(one.cells))
             failures = outcome.failures
         _show_failures(failures)
         complete = complete and not failures

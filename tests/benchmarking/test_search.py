@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dagen.benchmarking import search
 from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.execution import run_benchmark
 from dagen.benchmarking.reading import load
+from dagen.benchmarking.search import choosing, showing
 from dagen.benchmarking.tables.records import Record
 from dagen.errors import UsageError
 from dagen.runs.config import Config
@@ -63,7 +63,7 @@ def test_only_the_chosen_values_are_run_with_the_other_seeds(
     tmp_path: Path, runtime: Runtime
 ) -> None:
     benchmark = load(_file(tmp_path))
-    assert len(benchmark.cells) == 8 and search.count(benchmark.cells) == 6
+    assert len(benchmark.cells) == 8 and choosing.count(benchmark.cells) == 6
     outcome = run_benchmark(benchmark, runtime, tmp_path / "out", runner=judged)
     assert not outcome.failures and len(outcome.records) == 6
     seeds = {(r.row, r.seed) for r in outcome.records if "minent" in r.row}
@@ -107,18 +107,18 @@ def test_combined_is_the_mean_rank_among_the_combinations() -> None:
         _judged("b"),
     ]
     # Ranks by hand: w=1 has (1 + 0 + .5 + 0) / 4, w=2 (.5 + 1 + 1 + .5) / 4, w=3 (0 + .5 + 0 + 1).
-    assert [r.row for r in search.only_chosen(records, "combined")] == ["a", "b"]
-    assert "a (enet, binary) at w=2 of 3" in (search.told(records, "combined") or "")
-    assert "at w=3 of 3" in (search.told(records, "source-val") or "")
-    assert search.told(records[3:], "combined") is None
+    assert [r.row for r in showing.only_chosen(records, "combined")] == ["a", "b"]
+    assert "a (enet, binary) at w=2 of 3" in (showing.told(records, "combined") or "")
+    assert "at w=3 of 3" in (showing.told(records, "source-val") or "")
+    assert showing.told(records[3:], "combined") is None
 
 
 def test_what_nobody_judged_is_the_first_and_the_table_says_so() -> None:
     records = [made.record("a {w=1}", 0.1), made.record("a {w=2}", 0.9)]
-    assert [r.score("waste_iou") for r in search.only_chosen(records, "combined")] == [0.1]
-    assert "w=1 of 2 (the first: not judged)" in (search.told(records, "combined") or "")
+    assert [r.score("waste_iou") for r in showing.only_chosen(records, "combined")] == [0.1]
+    assert "w=1 of 2 (the first: not judged)" in (showing.told(records, "combined") or "")
     half = [_judged("a {w=1}", infomax=1), replace(_judged("a {w=2}"), selection=None)]
-    assert "(the first: not judged)" in (search.told(half, "infomax") or "")
+    assert "(the first: not judged)" in (showing.told(half, "infomax") or "")
 
 
 def test_another_seed_has_no_voice() -> None:
@@ -126,7 +126,7 @@ def test_another_seed_has_no_voice() -> None:
         _judged("a {w=1}", infomax=1), _judged("a {w=2}", infomax=2),
         _judged("a {w=1}", seed=1, infomax=9),
     ]  # fmt: skip
-    assert [r.seed for r in search.only_chosen(records, "infomax")] == [0]
+    assert [r.seed for r in showing.only_chosen(records, "infomax")] == [0]
 
 
 def test_the_choice_stays_that_of_the_first_seed_though_it_is_not_the_lowest() -> None:
@@ -134,14 +134,14 @@ def test_the_choice_stays_that_of_the_first_seed_though_it_is_not_the_lowest() -
         _judged("a {w=1}", 2, infomax=1), _judged("a {w=2}", 2, infomax=2),
         _judged("a {w=2}", 0, infomax=-9),
     ]  # fmt: skip
-    assert [r.seed for r in search.only_chosen(records, "infomax")] == [2, 0]
-    assert "a (enet, binary) at w=2 of 2" in (search.told(records, "infomax") or "")
+    assert [r.seed for r in showing.only_chosen(records, "infomax")] == [2, 0]
+    assert "a (enet, binary) at w=2 of 2" in (showing.told(records, "infomax") or "")
 
 
 def test_equal_values_do_not_change_the_choice_with_the_order_of_the_records() -> None:
     records = [_judged("a {w=1}"), _judged("a {w=2}"), _judged("a {w=2}", 1)]
     for order in (records, records[::-1]):
-        assert {r.seed for r in search.only_chosen(order, "infomax")} == {0, 1}
+        assert {r.seed for r in showing.only_chosen(order, "infomax")} == {0, 1}
 
 
 def test_every_target_has_its_own_choice(tmp_path: Path, runtime: Runtime) -> None:
@@ -158,7 +158,7 @@ def test_every_target_has_its_own_choice(tmp_path: Path, runtime: Runtime) -> No
     path.write_text(text.replace("[grid]", '[grid]\ntgt = ["taco", "taco-synth"]'))
     benchmark = load(path)
     outcome = run_benchmark(benchmark, runtime, tmp_path / "out", runner=judged)
-    assert search.count(benchmark.cells) == len(outcome.records) == 8
+    assert choosing.count(benchmark.cells) == len(outcome.records) == 8
     second = {(r.row, r.target) for r in outcome.records if r.seed == 1}
     assert second == {
         ("minent {minent.weight=0.3}", "taco"), ("minent {minent.weight=0.1}", "taco-synth"),
@@ -186,13 +186,13 @@ def _smaller(row: str, seed: int = 0) -> Version:
 def test_smaller_files_are_those_of_the_chosen_values_alone(tmp_path: Path) -> None:
     records = [_judged("a {w=1}", infomax=1), _judged("a {w=2}", infomax=2), made.record("b", 0.1)]
     files = [_smaller(row) for row in ("a {w=1}", "a {w=2}", "b")]
-    kept = search.files_of_chosen(files, records, "infomax")
+    kept = showing.files_of_chosen(files, records, "infomax")
     assert [(one.row, one.run) for one in kept] == [("a", "a {w=2}-s0"), ("b", "b-s0")]
     cells = [c for c in load(_file(tmp_path)).cells if c.config.seed == 0]
     judged = [
         replace(_judged(c.row, infomax=float(c.row.endswith("0.2}"))), axes={}) for c in cells
     ]
-    rows = [cell.row for cell in search.cells_of_chosen(cells, judged, "infomax")]
+    rows = [cell.row for cell in showing.cells_of_chosen(cells, judged, "infomax")]
     assert rows == ["source-only", "minent {minent.weight=0.2}"]
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import dagen.benchmarking
-from dagen.benchmarking import search
 from dagen.benchmarking.deployed import versions
 from dagen.benchmarking.deployed.versions import Version
+from dagen.benchmarking.search import choosing
+from dagen.benchmarking.search import showing as searched
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.benchmarking.tables.records import Record, read
 from dagen.benchmarking.tables.sections import Section, sections
@@ -63,7 +64,7 @@ class Results:
     records: tuple[Record, ...]
     source: str | None
     latencies: Latencies = field(default_factory=Latencies)
-    choose: str = search.CHOOSE
+    choose: str = choosing.CHOOSE
     smaller: tuple[Version, ...] = ()
 
     @property
@@ -80,7 +81,7 @@ class Results:
     @property
     def sections(self) -> list[Section]:
         """Its tables."""
-        return sections(search.only_chosen(self.records, self.choose))
+        return sections(searched.only_chosen(self.records, self.choose))
 
 
 def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
@@ -100,7 +101,7 @@ def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
         if records:
             name = (path.parent.parent.relative_to(folder) / path.stem).as_posix()
             described = _described(folder, name, records)
-            kept = search.files_of_chosen(smaller, records, described.choose)
+            kept = searched.files_of_chosen(smaller, records, described.choose)
             found.append(replace(described, latencies=latencies, smaller=tuple(kept)))
     return found
 
@@ -127,8 +128,8 @@ def _described(folder: Path, name: str, records: list[Record]) -> Results:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
             source = f"{where}/{name}.toml"
             title = values.get("title") or name
-            note, choose = values.get("note", "").strip(), values.get("choose", search.CHOOSE)
-            told = search.told(records, choose)
+            note, choose = values.get("note", "").strip(), values.get("choose", choosing.CHOOSE)
+            told = searched.told(records, choose)
             note = "\n\n".join(filter(None, (note, told)))
             return Results(name, title, note, tuple(records), source, choose=choose)
     if name == "main_job":
