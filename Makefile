@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # One file, folder or test instead of all: make test T=tests/methods/test_advent.py
 T ?=
 
-.PHONY: install demo test test-faults format check lint docs clean
+.PHONY: install demo test test-faults bench format check lint docs clean
 
 install: $(STAMP)
 
@@ -26,6 +26,10 @@ test: install
 # The whole harness of faults, and its table; `make test` runs a small part of it.
 test-faults: install
 	$(BIN)/python -m pytest -q -n auto tests/faults --whole benchmarks/results/faults.md
+
+# Every ratio of speed in one table; leave the machine alone meanwhile.
+bench: install
+	$(BIN)/python benchmarks/bench.py
 
 # Mends what can be mended by itself.
 format: install

@@ -1,0 +1,159 @@
+"""Runs every measurement of speed and prints all ratios in one table: ``make bench``.
+
+    python benchmarks/bench.py --out build/bench
+
+Each script is run by itself and leaves its JSON file in the folder; one that is there already is
+read and not run again, so a call that was stopped goes on. Each ratio comes from one run of one
+script, in which both sides are timed in turns. Seconds are the least of several starts. Leave the
+machine alone meanwhile: a quarter of an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SCRIPTS = {
+    "train_speed": ["--steps", "40"],
+    "latency": [],
+    "data_speed": [],
+    "visualize_speed": [],
+}
+_STARTS = 7
+_TINY = 6.0
+"""The network `lite` should be that many times as fast as PyTorch; the others 4 times."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table.
+
+    Attributes:
+        name: what is compared with what.
+        value: the measured figure.
+        asked: what it should be.
+        unit: ``times``, ``s`` or ``%``.
+        least: whether it should be at least ``asked``; otherwise at most.
+    """
+
+    name: str
+    value: float
+    asked: float
+    unit: str = "times"
+    least: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether it is what it should be."""
+        return self.value >= self.asked if self.least else self.value <= self.asked
+
+
+def training(found: dict[str, Any]) -> Iterator[Figure]:
+    """Of ``train_speed.py``."""
+    yield Figure("a step of ADVENT on ENet, against the plain step", found["ratio"], 3.0)
+
+
+def inference(found: dict[str, Any]) -> Iterator[Figure]:
+    """Of ``latency.py``: the fastest file of each network."""
+    rows = found["rows"]
+    for network in dict.fromkeys(row["network"] for row in rows):
+        files = [r for r in rows if r["network"] == network and r["times_pytorch"] is not None]
+        if not files:
+            continue
+        best = max(files, key=lambda row: row["times_pytorch"])
+        told = f"{network} in {best['runtime']}, {best['precision']}, against"
+        asked = _TINY if network == "lite" else 4.0
+        yield Figure(f"{told} PyTorch eager", best["times_pytorch"], asked)
+        if network == "lite":
+            yield Figure(f"{told} U2-Net-p", best["times_teacher"], 60.0)
+
+
+def data(found: dict[str, Any]) -> Iterator[Figure]:
+    """Of ``data_speed.py``."""
+    yield Figure(
+        "an epoch over 12-megapixel photographs, cached against decoded",
+        found["epoch"]["decoding_by_cached"],
+        20.0,
+    )
+    share = 100 * found["loop"]["waiting_share"]
+    yield Figure("share of a training loop that waits for batches", share, 5.0, "%", least=False)
+
+
+def looking(found: dict[str, Any]) -> Iterator[Figure]:
+    """Of ``visualize_speed.py``."""
+    yield Figure("a map of the feature space, 20,000 points", found["total"], 120.0, "s", False)
+
+
+READERS = {
+    "train_speed": training, "latency": inference, "data_speed": data, "visualize_speed": looking,
+}  # fmt: skip
+
+
+def starts() -> Iterator[Figure]:
+    """Seconds of a process's start."""
+    for name, code, asked in (
+        ("dagen --help", ["-m", "dagen", "--help"], 0.5),
+        ("import dagen, beyond Python's own start", ["-c", "import dagen"], 0.1),
+    ):
+        spent = _least(code)
+        if code[0] == "-c":
+            spent -= _least(["-c", "pass"])
+        yield Figure(name, spent, asked, "s", least=False)
+
+
+def _least(code: list[str]) -> float:
+    found = []
+    for _ in range(_STARTS):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *code], check=True, capture_output=True)
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+
+def main() -> None:
+    """Run what is missing, print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("build/bench"))
+    parser.add_argument("--only", nargs="*", choices=SCRIPTS, default=list(SCRIPTS))
+    given = parser.parse_args()
+    console = Console()
+    given.out.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        console.print(f"The machine is busy (load {load:.1f}); ratios are less exact.")
+    figures = list(starts())
+    for name in given.only:
+        file = given.out / f"{name}.json"
+        if not file.is_file():
+            console.print(f"{name}.py runs ...")
+            draft = file.with_suffix(".draft")
+            command = [sys.executable, str(HERE / f"{name}.py"), *SCRIPTS[name], "--out"]
+            subprocess.run([*command, str(draft)], check=True, stdout=subprocess.DEVNULL)
+            draft.replace(file)
+        figures += READERS[name](json.loads(file.read_text(encoding="utf-8")))
+    table = Table("", "measured", "asked", "met")
+    for one in figures:
+        bound = "at least" if one.least else "at most"
+        table.add_row(
+            one.name,
+            f"{one.value:.2f} {one.unit}",
+            f"{bound} {one.asked:g} {one.unit}",
+            "yes" if one.met else "no",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
