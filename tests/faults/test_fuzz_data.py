@@ -19,6 +19,7 @@ from dagen.datasets.reading.masks import read_mask
 from dagen.errors import DagenError
 from dagen.types import Task
 from tests import own, tiny
+from tests.datasets.shards.making import TOML, make_shards
 from tests.faults.fuzzing import damaged, fuzz, mutated, texts, toml
 from tests.faults.ledger import Ledger
 
@@ -194,3 +195,22 @@ def test_masks(tmp_path: Path, ledger: Ledger, count: int) -> None:
         assert {*np.unique(found).tolist()} <= {*range(5), 255}
 
     fuzz(ledger, "mask", damaged(contents), read, 2 * count)
+
+
+def test_shards(
+    tmp_path: Path, ledger: Ledger, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("webdataset", reason="shards need the extra dagen[shards]")
+    monkeypatch.setenv("DAGEN_CACHE", str(tmp_path / "cache"))
+    root = make_shards(tmp_path / "shards", 1, 2)
+    (root / FILE).write_text(f'{TOML}shards = "train-000.tar"\n')
+    shard = root / "train-000.tar"
+
+    def read(content: bytes) -> None:
+        shard.unlink()  # a new file: an index is known by size and time
+        shard.write_bytes(content)
+        for index in (tmp_path / "cache").glob("*/*.npz"):
+            index.unlink()
+        everything(open_dataset(str(root), "train", Task.BINARY))
+
+    fuzz(ledger, "shards", damaged([shard.read_bytes()]), read, count)

@@ -127,7 +127,7 @@ class Store:
             if size is not None and path.stat().st_size != size:
                 raise DataError(
                     f"the shard {address} has another size than when its index was made: give "
-                    "changed shards new names, or clear the cache (dagen data cache --shrink 0)."
+                    "changed shards new names, or clear the cache (dagen data cache --clear)."
                 )
         return path
 
