@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dagen import collective
 from dagen.errors import UsageError
 from dagen.methods.base import Context, Method, Setting
 from dagen.ops import evaluating
@@ -137,7 +138,7 @@ def _observed(x: Tensor, limits: Tensor, share: float) -> Tensor:
     if share:
         images = x.detach().float().flatten(1)
         now = torch.stack([images.amin(1).mean(), images.amax(1).mean()])
-        limits.lerp_(now, share)
+        limits.lerp_(collective.mean(now), share)
     return round_activation(x, limits)
 
 

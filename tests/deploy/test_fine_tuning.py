@@ -14,7 +14,7 @@ from dagen.cli.export import told
 from dagen.deploy import fine_tuning
 from dagen.deploy.fine_tuning import config_of
 from dagen.engine.run import run
-from dagen.errors import UsageError
+from dagen.errors import DagenError, UsageError
 from dagen.models.deployed.file import load_deployed, read_card, save_deployed
 from dagen.runs.config import from_mapping
 from dagen.runs.results import RunResult, load
@@ -47,16 +47,16 @@ def trained(runtime: Runtime) -> RunResult:
 
 @pytest.fixture(scope="module")
 def hard(trained: RunResult, runtime: Runtime) -> Path:
-    """The same network, but for rounding, in which one channel is 300 times as large as others.
+    """The same network, but for rounding, in which one channel is 600 times as large as others.
 
     8 bits for all of them leave the others few levels.
     """
     network, card = load_deployed(trained.model)
     with torch.no_grad():
         norm, head = network.get_submodule("stem.1"), network.get_submodule("head")
-        norm.weight[0] *= 300  # type: ignore[index, operator]
-        norm.bias[0] *= 300  # type: ignore[index, operator]
-        head.weight[:, 0] /= 300  # type: ignore[index, operator]
+        norm.weight[0] *= 600  # type: ignore[index, operator]
+        norm.bias[0] *= 600  # type: ignore[index, operator]
+        head.weight[:, 0] /= 600  # type: ignore[index, operator]
     path = runtime.runs / "hard.safetensors"
     save_deployed(path, network, replace(card, run={**card.run, "lr": 0.1}))
     return path
@@ -129,10 +129,13 @@ def test_a_network_within_the_limit_is_not_trained(
     assert "fine_tuned" not in found.facts.calibration
 
 
-def test_layers_in_float32_bring_the_rest(hard: Path, tuned: Any, runtime: Runtime) -> None:
-    whole = tuned.facts.calibration["agreement_loss"]
-    exact = exported(hard, runtime, "exact.onnx", max_drop=whole).facts.calibration
-    assert exact["floats"] > 0 == tuned.facts.calibration["floats"]
+def test_without_training_no_choice_of_layers_is_as_near(
+    hard: Path, tuned: Any, runtime: Runtime
+) -> None:
+    assert tuned.facts.calibration["floats"] == 0
+    reached = tuned.facts.calibration["agreement_loss"]
+    with pytest.raises(DagenError, match="with a single layer in 8 bits still more than"):
+        exported(hard, runtime, "exact.onnx", max_drop=reached)
 
 
 def test_fine_tuning_that_does_not_help_is_not_kept(
