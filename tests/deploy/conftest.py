@@ -13,7 +13,9 @@ from dagen import plugins
 from dagen.deploy.export import export
 from dagen.models.deployed.card import Card
 from dagen.models.deployed.file import save_deployed
+from dagen.runs.runtime import Runtime
 from dagen.types import Image
+from tests import tiny
 from tests.toy import ToyNetwork
 
 SIZE = (32, 48)
@@ -41,6 +43,15 @@ def toys() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         bring(patch)
         yield
+
+
+def with_data(folder: Path, images: int = 4) -> Runtime:
+    """Where runs can be made, with tiny data sets of so many training images each."""
+    tiny.make_resortit(folder / "data", train=images, val=2)
+    tiny.make_taco(folder / "data", train=images, val=2)
+    return Runtime(
+        folder / "runs", folder / "data", device="cpu", workers=0, track=False, quiet=True
+    )
 
 
 def deploy(folder: Path, model: str = "toy", size: tuple[int, int] = SIZE) -> Path:

@@ -19,7 +19,7 @@ from dagen.models.deployed.file import load_deployed, read_card, save_deployed
 from dagen.runs.config import from_mapping
 from dagen.runs.results import RunResult, load
 from dagen.runs.runtime import Runtime
-from tests import tiny
+from tests.deploy.conftest import with_data
 
 SETTINGS = {
     "src": "resortit", "tgt": "taco", "method": ["mean-teacher", "advent", "adabn"], "model": "toy",
@@ -31,13 +31,7 @@ STEPS = 80
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory, toys: None) -> Runtime:
-    root = tmp_path_factory.mktemp("all")
-    tiny.make_resortit(root / "data", train=8, val=2)
-    tiny.make_taco(root / "data", train=8, val=2)
-    return Runtime(
-        runs=root / "runs", data_root=root / "data", device="cpu", workers=0, track=False,
-        quiet=True,
-    )  # fmt: skip
+    return with_data(tmp_path_factory.mktemp("all"), images=8)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "grid": (
         "dagen.benchmarking.queue:Queue.take",
         "dagen.benchmarking.queue:Queue.end",
-        "dagen.benchmarking.tables.records:save_if_new",
+        "dagen.benchmarking.tables.lines:save_if_new",
         "dagen.benchmarking.execution:collect",
     ),
     "delivery": (

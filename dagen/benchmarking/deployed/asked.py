@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from dagen.deploy.compression.rungs import PRECISIONS
 from dagen.errors import UsageError, quoted, unknown
 
-PRECISIONS = ("float32", "fp16", "int8")
 KEYS = ("precisions", "prune", "steps")
 PLAIN = "float32"
 """The precision that the others are compared with."""
@@ -24,7 +24,7 @@ class Wanted:
         network: :data:`WHOLE`, or the pruned network, such as ``macs-60``.
         share: share of the MACs that stays; None for the whole network.
         steps: training steps after pruning; None is a quarter of the run's.
-        precision: one of :data:`PRECISIONS`.
+        precision: one of :data:`dagen.deploy.compression.rungs.PRECISIONS`.
     """
 
     network: str
@@ -38,7 +38,8 @@ class Deployment:
     """The files to make: every network at every precision, as ONNX.
 
     Attributes:
-        precisions: some of :data:`PRECISIONS`; float32 is always the first.
+        precisions: some of :data:`dagen.deploy.compression.rungs.PRECISIONS`; float32 is always
+            the first.
         prune: shares of the MACs that stay in pruned networks; the whole network is tried too.
         steps: training steps of each pruned network; None is a quarter of its run's.
     """

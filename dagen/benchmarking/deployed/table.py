@@ -59,25 +59,25 @@ def _table(task: str, source: str, domain: str, versions: Sequence[Version]) -> 
 def _notes(versions: Sequence[Version]) -> tuple[str, ...]:
     runtimes = ", ".join(dict.fromkeys(one.runtime for one in versions))
     hardware = ", ".join(dict.fromkeys(one.hardware for one in versions))
-    pruned = any(one.network != WHOLE for one in versions)
-    steps = {one.steps for one in versions if one.network != WHOLE}
-    told = "a quarter of the run's steps" if steps == {None} else "the steps that the file sets"
-    return (
+    notes = [
         "ONNX files, scored in % on the validation images; mean over seeds ± 95 % t-interval. MB "
         "are 1,000,000 bytes on disk. The change is to the whole network in float32, seed by seed, "
         "in points.",
-        "Ranges of int8 are set on unlabelled training images of the row's target, or of its "
-        "source where it has no target.",
-        *(
-            [
-                "macs-60 is the network with at most 60 % of its multiply-accumulates, trained "
-                f"again by its row's settings for {told}."
-            ]
-            if pruned
-            else []
-        ),
-        f"{runtimes} on {hardware}. What int8 computes depends on the processor.",
-    )
+    ]
+    if any(one.precision == "int8" for one in versions):
+        notes.append(
+            "Ranges of int8 are set on unlabelled training images of the row's target, or of its "
+            "source where it has no target. What int8 computes depends on the processor."
+        )
+    if pruned := dict.fromkeys(one.network for one in versions if one.network != WHOLE):
+        steps = {one.steps for one in versions if one.network != WHOLE}
+        told = "a quarter of the run's steps" if steps == {None} else "the steps that the file sets"
+        first = next(iter(pruned))
+        notes.append(
+            f"{first} is the network with at most {first.removeprefix('macs-')} % of its "
+            f"multiply-accumulates, trained again by its row's settings for {told}."
+        )
+    return (*notes, f"{runtimes} on {hardware}.")
 
 
 def _mean(found: Iterable[Version], name: str, figure: str) -> Estimate:

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dagen.benchmarking.tables.records import save_if_new
-from dagen.errors import DagenError
-from dagen.system.files import read_lines
+from dagen.benchmarking.tables import lines
 
 
 @dataclass(frozen=True)
@@ -84,18 +82,7 @@ def read(path: Path) -> list[Version]:
     Raises:
         DagenError: a line is damaged.
     """
-    if not path.exists():
-        return []
-    found = []
-    for number, line in enumerate(read_lines(path), 1):
-        try:
-            found.append(Version(**json.loads(line)))
-        except (ValueError, TypeError):
-            raise DagenError(
-                f"{path}, line {number} is not a line of this file; remove it, or move the file "
-                "away to start a new one."
-            ) from None
-    return found
+    return lines.read(path, lambda values: Version(**values), "of a smaller file")
 
 
 def save(path: Path, versions: Iterable[Version]) -> None:
@@ -104,5 +91,4 @@ def save(path: Path, versions: Iterable[Version]) -> None:
     Raises:
         DagenError: it cannot be written.
     """
-    lines = [json.dumps(asdict(one), sort_keys=True, default=list) + "\n" for one in versions]
-    save_if_new(path, "".join(lines).encode())
+    lines.save(path, map(asdict, versions))

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from dagen.errors import DagenError
+from dagen.benchmarking.tables import lines
 from dagen.runs.findings import Findings, read_findings
-from dagen.system.files import read_lines, write_atomically
 
 
 @dataclass(frozen=True)
@@ -86,20 +85,12 @@ def read(path: Path) -> list[Record]:
     Raises:
         DagenError: a line is damaged.
     """
-    if not path.exists():
-        return []
-    found = []
-    for number, line in enumerate(read_lines(path), 1):
-        try:
-            values = json.loads(line)
-            findings = read_findings(values.pop("extra", {}))
-            found.append(Record(**values, **findings))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise DagenError(
-                f"{path}, line {number} is not a benchmark's record; remove the line, or move the "
-                "file away to start a new one."
-            ) from None
-    return found
+    return lines.read(path, _made, "a benchmark's record")
+
+
+def _made(values: dict[str, Any]) -> Record:
+    findings = read_findings(values.pop("extra", {}))
+    return Record(**values, **findings)
 
 
 def save(path: Path, records: Iterable[Record]) -> bool:
@@ -108,20 +99,5 @@ def save(path: Path, records: Iterable[Record]) -> bool:
     Raises:
         DagenError: it cannot be written.
     """
-    lines = [
-        json.dumps(record.to_dict(), sort_keys=True, default=list) + "\n"
-        for record in sorted(records, key=lambda record: record.order)
-    ]
-    return save_if_new(path, "".join(lines).encode())
-
-
-def save_if_new(path: Path, content: bytes) -> bool:
-    """Write ``content`` unless the file has it already; returns whether it was written.
-
-    Raises:
-        DagenError: it cannot be written.
-    """
-    if path.is_file() and path.read_bytes() == content:
-        return False
-    write_atomically(path, content)
-    return True
+    ordered = sorted(records, key=lambda record: record.order)
+    return lines.save(path, (record.to_dict() for record in ordered))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dagen.benchmarking.tables import baselines, comparison, figure, protocol, validators
-from dagen.benchmarking.tables.records import Record, save_if_new
+from dagen.benchmarking.tables.lines import save_if_new
+from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.sections import sections as sections_of
 from dagen.benchmarking.tables.tables import Table, as_csv, latex, markdown
 from dagen.errors import unknown

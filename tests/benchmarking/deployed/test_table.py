@@ -55,5 +55,5 @@ def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
     versions.save(path, _lines())
     assert versions.read(path) == _lines()
     path.write_text(path.read_text().replace('"macs"', '"mac"', 1))
-    with pytest.raises(DagenError, match=r"grid-deployed.jsonl, line 1 is not a line"):
+    with pytest.raises(DagenError, match=r"grid-deployed.jsonl, line 1 is not of a smaller file"):
         versions.read(path)

@@ -10,8 +10,7 @@ from dagen.deploy.compression import networks
 from dagen.errors import UsageError
 from dagen.models.deployed.file import load_deployed
 from dagen.runs.runtime import Runtime
-from tests import tiny
-from tests.deploy.conftest import deploy
+from tests.deploy.conftest import deploy, with_data
 
 SETTINGS: dict[str, Any] = {
     "src": "resortit", "tgt": "taco", "method": "minent", "model": "toy", "task": "binary",
@@ -21,13 +20,7 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory, toys: None) -> Runtime:
-    root = tmp_path_factory.mktemp("all")
-    tiny.make_resortit(root / "data", train=4, val=2)
-    tiny.make_taco(root / "data", train=4, val=2)
-    return Runtime(
-        runs=root / "runs", data_root=root / "data", device="cpu", workers=0, track=False,
-        quiet=True,
-    )  # fmt: skip
+    return with_data(tmp_path_factory.mktemp("all"))
 
 
 def test_they_are_rungs_like_the_others(runtime: Runtime) -> None:
