@@ -197,14 +197,15 @@ def test_latencies_join_the_rows_of_their_network_and_size(made: Any, tmp_path: 
 
 
 def test_growth_is_told_in_words(made: Any, tmp_path: Path) -> None:
-    at = [10, 100, 1000]
+    at = [10, 100, 1000, 10000]
     for values, told in (
-        ([1.0, 1.02, 1.05], "does not grow"),
+        ([1.0, 1.02, 1.05, 1.06], "does not grow"),
         ([2.0 + 0.01 * x for x in at], "grows in proportion to cells (exponent 1.00)"),
         ([1.0 + x**2 for x in at], "grows faster than cells (exponent 1.9"),
         ([1.0 + x**0.5 for x in at], "grows more slowly than cells (exponent 0."),
-        ([4.0, 3.0, 2.0], "falls to 50% from 10 to 1,000 cells"),
-        ([1.0, 1.0, 3.0], "grows from 1 to 3, at the last point alone"),
+        ([4.0, 3.0, 2.5, 2.0], "falls to 50% from 10 to 10,000 cells"),
+        ([1.0, 1.01, 1.01, 2.0], "grows from 1 to 2, but not by a power of cells"),
+        ([1200.0, 1800, 1700, 1750], "grows from 1,200 to 1,750, but not by a power of cells"),
     ):
         assert made.growth.words(at, values, "cells").startswith(told)
     site = made.writing.Site(tmp_path)
@@ -217,4 +218,4 @@ def test_growth_is_told_in_words(made: Any, tmp_path: Path) -> None:
     (tmp_path / "growth.json").write_text(json.dumps(found))
     made.growth.write(site, tmp_path)
     text = written.read_text()
-    assert text.count("<svg") == 2 and text.count("<circle") == 6 and "an abacus" in text
+    assert text.count("<svg") == 2 and text.count("<circle") == 8 and "an abacus" in text

@@ -18,7 +18,8 @@ def curve(name: str, at: Sequence[float], values: Sequence[float], across: str, 
         across: what the horizontal axis shows.
         up: what the vertical axis shows.
     """
-    frame = charts.Frame(charts.scale(at), charts.ticks(max(values)))
+    # Both axes start at 0, so that growth in proportion is a straight line.
+    frame = charts.Frame(charts.Scale(charts.ticks(max(at))), charts.ticks(max(values)))
     places = [frame.place(x, y) for x, y in zip(at, values, strict=True)]
     told = "; ".join(f"{y:.3g} at {x:,}" for x, y in zip(at, values, strict=True))
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)

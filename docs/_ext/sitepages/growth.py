@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from statistics import correlation, linear_regression
 from typing import Any
 
 from sitepages.curves import curve
@@ -18,6 +19,10 @@ Time and memory of a process against what may become large, each on one processo
 _NONE = "*Not measured yet.* ``python benchmarks/growth.py --out benchmarks/results/growth.json``"
 _FLAT = 0.1
 """Less than this share of the first point, from the first to the last, is no growth."""
+_LINE = 0.97
+"""The least correlation, in logarithms, at which points are called a line."""
+_NOTHING = 1e-3
+"""What a value that is not above the first counts as, as a share of the first."""
 
 
 def write(site: Site, folder: Path) -> None:
@@ -64,11 +69,12 @@ def _section(name: str, axis: dict[str, Any]) -> Iterator[str]:
 def words(at: Sequence[float], values: Sequence[float], counts: str) -> str:
     """How values grow, as the part of a sentence that follows the name of what is measured.
 
-    The exponent is the slope between the last two points in logarithms, after the first point, the
-    fixed part, is taken off.
+    The first point, the fixed part, is taken off. The exponent is the slope of the line that fits
+    the others best in logarithms, and is told where their growth follows that line.
 
     Args:
-        at: where the values were measured, rising; at least three.
+        at: where the values were measured, rising; at least four, or three of values that fall or
+            do not grow.
         values: the values.
         counts: what ``at`` counts.
     """
@@ -77,11 +83,16 @@ def words(at: Sequence[float], values: Sequence[float], counts: str) -> str:
         return "does not grow"
     if last < first:
         return f"falls to {last / first:.0%} from {at[0]:,} to {at[-1]:,} {counts}"
-    before, x_before = values[-2] - first, at[-2] - at[0]
-    if before <= 0:
-        return f"grows from {first:,.3g} to {last:,.3g}, at the last point alone"
-    power = math.log((last - first) / before) / math.log((at[-1] - at[0]) / x_before)
+    far = [math.log(x - at[0]) for x in at[1:]]
+    more = [math.log(max(value - first, _NOTHING * first)) for value in values[1:]]
+    power, _ = linear_regression(far, more)
+    if correlation(far, more) < _LINE:
+        return f"grows from {_short(first)} to {_short(last)}, but not by a power of {counts}"
     if 0.8 <= power <= 1.2:
         return f"grows in proportion to {counts} (exponent {power:.2f})"
     kind = "more slowly than" if power < 1 else "faster than"
     return f"grows {kind} {counts} (exponent {power:.2f})"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
