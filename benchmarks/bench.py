@@ -3,7 +3,8 @@
     python benchmarks/bench.py --out build/bench
 
 Each script is run by itself and leaves its JSON file in the folder; one that is there already is
-read and not run again, so a call that was stopped goes on. Each ratio comes from one run of one
+read and not run again, so a call that was stopped goes on. The table is kept as ``bench.json``; a
+copy in ``benchmarks/results`` is what the page "Speed" shows. Each ratio comes from one run of one
 script, in which both sides are timed in turns. Seconds are the least of several starts. Leave the
 machine alone meanwhile: a quarter of an hour on two cores.
 """
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,12 @@ def _least(code: list[str]) -> float:
 
 def main() -> None:
     """Run what is missing, print the table."""
+    import torch
     from rich.console import Console
     from rich.table import Table
+
+    from dagen.system.device import describe
+    from dagen.tracking.recording import commit
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
@@ -153,6 +158,12 @@ def main() -> None:
             "yes" if one.met else "no",
         )
     console.print(table)
+    found = {
+        "hardware": describe(torch.device("cpu")), "torch": torch.__version__, "commit": commit(),
+        "load_before": round(load, 1),
+        "figures": [asdict(one) | {"met": one.met} for one in figures],
+    }  # fmt: skip
+    (given.out / "bench.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def made() -> Any:
     pytest.importorskip("sphinx", reason="the site needs Sphinx: pip install -e '.[docs]'")
     sys.path.insert(0, str(EXTENSION))
     try:
-        names = ("charts", "docstrings", "growth", "results", "tables", "writing")
+        names = ("charts", "docstrings", "growth", "results", "speed", "tables", "writing")
         return SimpleNamespace(**{n: importlib.import_module(f"sitepages.{n}") for n in names})
     finally:
         sys.path.remove(str(EXTENSION))
@@ -219,3 +219,25 @@ def test_growth_is_told_in_words(made: Any, tmp_path: Path) -> None:
     made.growth.write(site, tmp_path)
     text = written.read_text()
     assert text.count("<svg") == 2 and text.count("<circle") == 8 and "an abacus" in text
+
+
+def test_speed_shows_what_was_measured(made: Any, tmp_path: Path) -> None:
+    site = made.writing.Site(tmp_path)
+    made.speed.write(site, tmp_path)
+    written = tmp_path / "generated" / "speed.rst"
+    assert written.read_text().count("Not measured yet") == 2
+    where = {"hardware": "an abacus", "torch": "2", "commit": "c"}
+    figure = {"name": "a step", "value": 3.217, "asked": 3, "unit": "times", "least": True}
+    late = {"name": "a start", "value": 0.7, "asked": 0.5, "unit": "s", "least": False}
+    figures = [{**figure, "met": True}, {**late, "met": False}]
+    (tmp_path / "bench.json").write_text(json.dumps({**where, "figures": figures}))
+    row = {
+        "model": "enet", "method": "advent", "seconds": 0.51,
+        "shares": {"convolution": 0.75, "other": 0.25},
+    }  # fmt: skip
+    profile = {**where, "size": [160, 192], "batch": 4, "rows": [row]}
+    (tmp_path / "step_profile.json").write_text(json.dumps(profile))
+    made.speed.write(site, tmp_path)
+    text = written.read_text()
+    for told in ("3.22 times", "at least 3 times", "at most 0.5 s", "160x192", "75%", "an abacus"):
+        assert told in text

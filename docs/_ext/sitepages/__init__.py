@@ -17,6 +17,7 @@ from sitepages import (
     losses,
     networks,
     settings,
+    speed,
     strategies,
     validators,
 )
@@ -40,6 +41,7 @@ def generate(app: Sphinx) -> None:
     benchmarks.write(site, results)
     feature_space.write(site, here.parent / "benchmarks" / "results")
     growth.write(site, here.parent / "benchmarks" / "results")
+    speed.write(site, here.parent / "benchmarks" / "results")
     commands.write(site)
     settings.write(site)
     browser.write(site, app)
