@@ -23,28 +23,9 @@ from torch.nn import functional as F
 
 from dagen.models.base import Network, blocks, channels, upsample
 from dagen.models.layers.blocks import check_switch, conv_norm_act, initialise
+from dagen.models.layers.pyramid_pooling import pyramid_pool
 from dagen.models.layers.resnet import BasicBlock, Block, stage
 from dagen.types import SegOut
-
-
-def pyramid_pool(x: Tensor, bins: tuple[int, ...] = (1, 2, 3, 6)) -> Tensor:
-    """``x`` plus its averages over grids of ``bins`` x ``bins`` windows, resized and summed.
-
-    Windows have one size and overlap where a side is not a multiple of the bins, as in the authors'
-    network; a side of fewer pixels than bins is pooled to its pixels.
-
-    Args:
-        x: (B, C, H, W).
-        bins: windows per side of each level.
-    """
-    height, width = x.shape[2], x.shape[3]
-    out = x
-    for bin_count in bins:
-        rows, columns = min(bin_count, height), min(bin_count, width)
-        step = (height // rows, width // columns)
-        window = (height - (rows - 1) * step[0], width - (columns - 1) * step[1])
-        out = out + upsample(F.avg_pool2d(x, window, step), (height, width))
-    return out
 
 
 class _CascadeFusion(nn.Module):

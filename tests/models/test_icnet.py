@@ -1,41 +1,10 @@
 import pytest
 import torch
-from torch import Tensor
 
 from dagen import plugins
 from dagen.models.base import upsample
 from dagen.models.deployed.cost import macs, parameters
-from dagen.models.icnet import ICNet, pyramid_pool
-
-
-def slow_pyramid_pool(x: Tensor, bins: tuple[int, ...]) -> Tensor:
-    height, width = x.shape[2:]
-    out = x.clone()
-    for count in bins:
-        rows, columns = min(count, height), min(count, width)
-        level = x.new_zeros(*x.shape[:2], rows, columns)
-        for i in range(rows):
-            for j in range(columns):
-                top, left = i * (height // rows), j * (width // columns)
-                # The window of the last bin ends at the border, and all have its size.
-                tall = height - (rows - 1) * (height // rows)
-                broad = width - (columns - 1) * (width // columns)
-                patch = x[:, :, top : top + tall, left : left + broad]
-                level[:, :, i, j] = patch.sum((2, 3)) / (tall * broad)
-        out = out + upsample(level, (height, width))
-    return out
-
-
-@pytest.mark.parametrize("size", [(7, 14), (1, 1), (2, 9), (6, 6), (33, 65)])
-def test_pyramid_pool(size: tuple[int, int]) -> None:
-    x = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
-    expected = slow_pyramid_pool(x, (1, 2, 3, 6))
-    torch.testing.assert_close(pyramid_pool(x), expected)
-
-
-def test_pyramid_pool_of_a_constant_is_five_times_the_constant() -> None:
-    x = torch.full((1, 2, 7, 14), 3.0)
-    torch.testing.assert_close(pyramid_pool(x), 5 * x)
+from dagen.models.icnet import ICNet
 
 
 def test_classifying_before_the_last_upsampling_changes_nothing() -> None:
