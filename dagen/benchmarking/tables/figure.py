@@ -70,6 +70,6 @@ def _panel(axes: Axes, section: Section) -> None:
     axes.set_title(section.title, loc="left", fontsize=10)
     where = plain_name(section.first.domain)
     many = any(len(records) > 1 for records in section.rows.values())
-    told = " (bars: 95 % t-interval, ticks: seeds)" if many else " (one seed)"
-    axes.set_xlabel(f"{section.headline_title} on {where} val, %{told}")
+    told = "bars: 95 % t-interval, ticks: seeds" if many else "one seed"
+    axes.set_xlabel(f"{section.headline_title} on {where} val, %\n({told})")
     axes.spines[["top", "right"]].set_visible(False)

@@ -71,8 +71,12 @@ def told(title: str, rows: Mapping[str, BySeed], baseline: str | None = None) ->
     if len(pairs(rows[best], rows[others[0]])) < 2:
         return
     level = [row for row in others if not clearly_differ(pairs(rows[best], rows[row]))]
-    verdict = f"not clearly behind {best}: {', '.join(level)}" if level else ""
-    verdict = verdict or f"{best} is clearly ahead"
+    if not level:
+        verdict = f"{best} is clearly ahead"
+    elif level == others:
+        verdict = f"no row is clearly behind {best}"
+    else:
+        verdict = f"not clearly behind {best}: {', '.join(level)}"
     if baseline in others:
         above = [
             row

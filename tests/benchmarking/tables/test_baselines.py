@@ -103,7 +103,7 @@ def test_a_line_is_bold_only_if_it_is_clearly_ahead() -> None:
     assert bold(lines(0.5, 0.51, noise=0.2)) == [False, False]
     assert bold([r for r in lines(0.5, 0.9) if r.seed == 0]) == [False, False]
     assert "net2 is clearly ahead" in " ".join(tables(lines(0.5, 0.7))[0].notes)
-    assert "not clearly behind" in " ".join(tables(lines(0.5, 0.51, noise=0.2))[0].notes)
+    assert "no row is clearly behind" in " ".join(tables(lines(0.5, 0.51, noise=0.2))[0].notes)
 
 
 def test_files_that_are_too_large_are_named() -> None:

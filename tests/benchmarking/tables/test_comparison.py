@@ -54,7 +54,7 @@ def test_a_paired_test_says_which_differences_are_clear() -> None:
         for seed in range(3)
     ]
     note = next(n for n in table(sections(noisy)[0]).notes if "paired" in n)
-    assert "not clearly behind" in note
+    assert "no row is clearly behind" in note
     alone = [made.record("a", 0.2), made.record("b", 0.4)]
     assert not any("paired" in n for n in table(sections(alone)[0]).notes)
 
