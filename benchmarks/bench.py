@@ -6,7 +6,8 @@ Each script is run by itself and leaves its JSON file in the folder; one that is
 read and not run again, so a call that was stopped goes on. The table is kept as ``bench.json``; a
 copy in ``benchmarks/results`` is what the page "Speed" shows. Each ratio comes from one run of one
 script, in which both sides are timed in turns. Seconds are the least of several starts. Leave the
-machine alone meanwhile: a quarter of an hour on two cores.
+machine alone meanwhile: the steps of training take half an hour on two cores, and some minutes of
+compiling before that, once; the rest a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -20,15 +21,45 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HERE = Path(__file__).parent
-SCRIPTS = {
-    "train_speed": ["--steps", "40"],
-    "latency": [],
-    "data_speed": [],
-    "visualize_speed": [],
-}
+SCRIPTS = ("train_speed", "latency", "data_speed", "visualize_speed")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run of ``train_speed.py``, and how many times as fast as the plain step it should be."""
+
+    method: str
+    model: str
+    asked: float
+    compiled: bool = False
+
+    @property
+    def file(self) -> str:
+        """Name of its results."""
+        return f"train_speed-{self.method}-{self.model}{'-compiled' if self.compiled else ''}"
+
+    @property
+    def options(self) -> list[str]:
+        """Options of the script."""
+        own = ["--compile"] if self.compiled else []
+        return ["--steps", "40", "--method", self.method, "--model", self.model, *own]
+
+
+TRAININGS = (
+    Training("advent", "enet", 3.0, compiled=True),
+    Training("advent", "bisenet", 2.0),
+    Training("advent", "icnet", 2.0, compiled=True),
+    Training("advent", "lite", 2.0, compiled=True),
+    Training("dacs", "enet", 2.0, compiled=True),
+    Training("best", "enet", 2.0, compiled=True),
+)
+"""BiSeNet gains nothing by compiling."""
 _STARTS = 7
 _TINY = 6.0
 """The network `lite` should be that many times as fast as PyTorch; the others 4 times."""
@@ -58,9 +89,11 @@ class Figure:
         return self.value >= self.asked if self.least else self.value <= self.asked
 
 
-def training(found: dict[str, Any]) -> Iterator[Figure]:
+def training(found: dict[str, Any], run: Training) -> Iterator[Figure]:
     """Of ``train_speed.py``."""
-    yield Figure("a step of ADVENT on ENet, against the plain step", found["ratio"], 3.0)
+    how = ", compiled" if run.compiled else ""
+    name = f"a step of {run.method} on {run.model}{how}, against the plain step"
+    yield Figure(name, found["ratio"], run.asked)
 
 
 def inference(found: dict[str, Any]) -> Iterator[Figure]:
@@ -94,9 +127,7 @@ def looking(found: dict[str, Any]) -> Iterator[Figure]:
     yield Figure("a map of the feature space, 20,000 points", found["total"], 120.0, "s", False)
 
 
-READERS = {
-    "train_speed": training, "latency": inference, "data_speed": data, "visualize_speed": looking,
-}  # fmt: skip
+READERS = {"latency": inference, "data_speed": data, "visualize_speed": looking}
 
 
 def starts() -> Iterator[Figure]:
@@ -120,6 +151,18 @@ def _least(code: list[str]) -> float:
     return min(found)
 
 
+def _measured(script: str, file: Path, options: list[str], console: Console) -> dict[str, Any]:
+    """What a script has written to ``file``; it is run if the file is missing."""
+    if not file.is_file():
+        console.print(f"{script}.py runs for {file.name} ...")
+        draft = file.with_suffix(".draft")
+        command = [sys.executable, str(HERE / f"{script}.py"), *options, "--out", str(draft)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        draft.replace(file)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 def main() -> None:
     """Run what is missing, print the table."""
     import torch
@@ -131,7 +174,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
-    parser.add_argument("--only", nargs="*", choices=SCRIPTS, default=list(SCRIPTS))
+    parser.add_argument("--only", nargs="*", choices=SCRIPTS, default=SCRIPTS)
     given = parser.parse_args()
     console = Console()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -140,14 +183,12 @@ def main() -> None:
         console.print(f"The machine is busy (load {load:.1f}); ratios are less exact.")
     figures = list(starts())
     for name in given.only:
-        file = given.out / f"{name}.json"
-        if not file.is_file():
-            console.print(f"{name}.py runs ...")
-            draft = file.with_suffix(".draft")
-            command = [sys.executable, str(HERE / f"{name}.py"), *SCRIPTS[name], "--out"]
-            subprocess.run([*command, str(draft)], check=True, stdout=subprocess.DEVNULL)
-            draft.replace(file)
-        figures += READERS[name](json.loads(file.read_text(encoding="utf-8")))
+        if name == "train_speed":
+            for run in TRAININGS:
+                found = _measured(name, given.out / f"{run.file}.json", run.options, console)
+                figures += training(found, run)
+        else:
+            figures += READERS[name](_measured(name, given.out / f"{name}.json", [], console))
     table = Table("", "measured", "asked", "met")
     for one in figures:
         bound = "at least" if one.least else "at most"

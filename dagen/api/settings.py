@@ -55,6 +55,7 @@ class Settings(TypedDict, total=False):
     power: float
     clip: float
     encoder_lr_factor: float | None
+    compile: bool
     init: Path | str | None
     model_options: dict[str, Any]
     parts: dict[str, dict[str, Any]]

@@ -60,6 +60,8 @@ def result_table(rows: dict[str, RunResult]) -> None:
             + (f"; learned from {seen.text(run.seen)} besides" if run.seen else ""),
             soft_wrap=True,
         )
+        if run.compiled is not None:
+            print_line(f"{name}: {run.compiled}")
         if (alarms := run.false_alarms) is not None:
             console.print(
                 f"{name}: false alarms on {percent(alarms.share, 2)} % of the pixels of "

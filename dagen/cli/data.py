@@ -126,13 +126,14 @@ def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove every entry.")] = False,
 ) -> None:
     """Show the cache of decoded images, maps and shards, or make it smaller."""
+    import shutil
     from datetime import datetime
 
     from rich.console import Console
     from rich.filesize import decimal
 
     from dagen.datasets.loading import cache_eviction
-    from dagen.datasets.loading.cache import default_folder
+    from dagen.datasets.loading.cache import compiled_folder, default_folder
     from dagen.errors import UsageError
 
     if clear and shrink is not None:
@@ -142,6 +143,8 @@ def cache(
         most = 0 if shrink is None else cache_eviction.parse(shrink, "--shrink")
         gone = cache_eviction.shrink(folder, most)
         typer.echo(f"Evicted: {len(gone):,} entries, {decimal(sum(e.bytes for e in gone))}.")
+    if clear:
+        shutil.rmtree(compiled_folder(), ignore_errors=True)
     found = sorted(cache_eviction.entries(folder))
     total = decimal(sum(entry.bytes for entry in found))
     console = Console(highlight=False)
@@ -152,6 +155,12 @@ def cache(
         )
         console.print(
             f"Last used between {first} and {last}; {cache_eviction.VARIABLE} sets the limit.",
+            soft_wrap=True,
+        )
+    if code := sum(f.stat().st_size for f in compiled_folder().rglob("*") if f.is_file()):
+        console.print(
+            f"{compiled_folder()}: {decimal(code)} of compiled networks, outside that limit; "
+            "--clear removes them too.",
             soft_wrap=True,
         )
 

@@ -93,6 +93,10 @@ class Settings:
     seed: Annotated[
         int | None, typer.Option(help="Seed of everything random.", show_default="0")
     ] = None
+    compile: Annotated[
+        bool | None,
+        typer.Option("--compile", help="Compile the network: faster steps after minutes, once."),
+    ] = None
     init: Annotated[str | None, typer.Option(help="Start from this deployed file.")] = None
     candidates: Annotated[
         int | None,

@@ -83,6 +83,7 @@ def config_of(model: Path, steps: int) -> Config:
             "weight_decay": 0.0,
             "candidates": 1,
             "select": "last",
+            "compile": False,  # hooks round every pass
         }
     )
 

@@ -19,6 +19,7 @@ from dagen.models.deployed.card import Card
 from dagen.models.deployed.cost import profile
 from dagen.models.deployed.file import read_card
 from dagen.runs.baseline import expected_baseline
+from dagen.runs.compiled import Compiled
 from dagen.runs.config import Config
 from dagen.runs.findings import Baseline, StreamScores
 from dagen.runs.plan import Plan
@@ -80,6 +81,7 @@ class Ending:
         selection: the choice among several checkpoints.
         stream: the scores of a run over a stream.
         teachers: digests of the teachers' files, by name.
+        compiled: what compiling the student cost and saved.
     """
 
     seconds: float = 0.0
@@ -90,6 +92,7 @@ class Ending:
     selection: Selection | None = None
     stream: StreamScores | None = None
     teachers: Mapping[str, str] = field(default_factory=dict)
+    compiled: Compiled | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,7 @@ def measure(
         classes=job.classes,
         seen=card.seen,
         false_alarms=alarms,
+        compiled=ending.compiled,
         weights=card.weights,
         baseline=None if baseline is None else Baseline(baseline.name, baseline.scores),
     )

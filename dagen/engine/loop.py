@@ -12,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dagen.engine.compiling import compiling
 from dagen.engine.stack import Stack
 from dagen.engine.states import load_state, save_state
 from dagen.errors import DagenError, Stopped, UsageError
 from dagen.models.base import Network
+from dagen.runs.compiled import Compiled
 from dagen.runs.config import Config
 from dagen.system.distributed import World
 from dagen.system.seeding import hash_seed
@@ -37,6 +39,7 @@ class Hooks:
         on_candidate: called after the steps of ``candidates``, on rank 0, before their states
             are saved.
         candidates: numbers of steps after which a checkpoint is kept to choose from.
+        on_compiled: called at the end of a run that compiles, with what that cost and saved.
     """
 
     on_step: Callable[[int, dict[str, float]], None] = lambda step, figures: None
@@ -46,6 +49,7 @@ class Hooks:
     save_every: int = 50
     on_candidate: Callable[[int], None] = lambda step: None
     candidates: tuple[int, ...] = ()
+    on_compiled: Callable[[Compiled], None] = lambda found: None
 
 
 def fit(
@@ -70,8 +74,8 @@ def fit(
         hooks: progress, logging, names for error messages.
 
     Raises:
-        DagenError: a loss or gradient is not finite (the message names step, term and files), or a
-            state cannot be written.
+        DagenError: a loss or gradient is not finite (the message names step, term and files), a
+            state cannot be written, or the student cannot be compiled.
         Stopped: SIGTERM or Ctrl-C came, to this process or another of the run; the state is saved.
     """
     hooks = hooks or Hooks()
@@ -80,10 +84,11 @@ def fit(
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     start = _resume(stack, optimizers, folder)
     hooks.on_resume(start)
-    model = world.wrap(stack)
-    model.train()
-    with asked_to_stop() as came:
+    with compiling(stack, optimizers, config, world) as pace, asked_to_stop() as came:
+        model = world.wrap(stack)
+        model.train()
         for step, batch in enumerate(batches(start), start):
+            pace.begin(step)
             # Dropout and the like depend on (seed, step) alone, so resuming needs no replay.
             torch.manual_seed(hash_seed(config.seed, step, f"rank{world.rank}"))
             scale = schedule(step, config)
@@ -105,6 +110,7 @@ def fit(
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
             stack.after_step(step)
+            pace.end()
 
             done = step + 1
             if done % hooks.log_every == 0 or done == config.steps:
@@ -124,6 +130,8 @@ def fit(
                     f"stopped after step {done} of {config.steps}; resume by running it again.",
                     *came[:1],
                 )
+    if (found := pace.found()) is not None:
+        hooks.on_compiled(found)
 
 
 def schedule(step: int, config: Config) -> float:

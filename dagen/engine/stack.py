@@ -18,7 +18,7 @@ from dagen.methods.base import Context, Method, Setting
 from dagen.runs.parts import Parts
 from dagen.system.distributed import rank
 from dagen.system.seeding import hash_seed
-from dagen.types import Batch, Domain
+from dagen.types import Batch, Domain, SegOut
 
 
 class Stack(nn.Module):
@@ -32,7 +32,10 @@ class Stack(nn.Module):
         batch_norm: which domain's images set the running statistics.
         setting: facts about the run.
         declared: declarations of the parts: streams, maps, parameters.
+        call: computes the student's passes in its place, if it is not None.
     """
+
+    call: Callable[[Tensor], SegOut] | None = None
 
     def __init__(
         self,
@@ -109,6 +112,7 @@ class Stack(nn.Module):
             parts=parts,
             domain=self.batch_norm.domain,
             target_frozen=self.batch_norm.is_frozen("target"),
+            call=self.call,
         )
         losses: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}

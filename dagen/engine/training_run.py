@@ -17,6 +17,7 @@ from dagen.datasets.loading.cache import cached
 from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.loading.workers import default_workers, explained, running
 from dagen.engine.build import build_network, build_stack
+from dagen.engine.compiler import require_compiler
 from dagen.engine.feeds import open_feeds
 from dagen.engine.finishing import Ending, Job, Sheets, card_of, finish, keep
 from dagen.engine.loop import Hooks, fit
@@ -25,6 +26,7 @@ from dagen.engine.teachers import digests, make_maps, open_networks, settle_teac
 from dagen.engine.trained import is_trained
 from dagen.models.base import Network
 from dagen.models.deployed.file import save_deployed
+from dagen.runs.compiled import Compiled
 from dagen.runs.results import MODEL, RunResult
 from dagen.scoring.shared import dismiss, help_scoring
 from dagen.scoring.torch_predictor import TorchPredictor
@@ -49,8 +51,8 @@ class TrainingRun:
             job: a run that trains.
 
         Raises:
-            DagenError: a checkpoint or data set is missing or damaged, or a strategy cannot work
-                with the network.
+            DagenError: a checkpoint or data set is missing or damaged, a strategy cannot work with
+                the network, or there is no compiler for a run that compiles.
         """
         self.job, self.config = job, job.config
         self.network = build_network(job.runtime.located(job.config), job.plan.task)
@@ -61,6 +63,9 @@ class TrainingRun:
         self.teachers = digests({} if target is None else target.maps, asked)
         self.candidates = Candidates(job.folder, job.plan.kept)
         self.trained = is_trained(job, self.candidates)
+        self.compiled: Compiled | None = None
+        if self.config.compile and not self.trained:
+            require_compiler(job.place.device)
 
     def execute(self) -> RunResult:
         """Train, choose, score the deployed file, log. Rank 0 only; the others :meth:`help`."""
@@ -144,6 +149,7 @@ class TrainingRun:
                     on_candidate=self._keep,
                     candidates=self.candidates.steps,
                     on_resume=log.resumed if log else lambda step: None,
+                    on_compiled=self._note_compiled,
                 ),
             )
         release_freed_memory()
@@ -170,6 +176,9 @@ class TrainingRun:
         """Keep the network that would be deployed now."""
         card = card_of(self.job)
         self.candidates.save(step, self._predictor(), card, self.stack.batch_norm)
+
+    def _note_compiled(self, found: Compiled) -> None:
+        self.compiled = found
 
     def _predictor(self) -> Network:
         network = self.stack.predictor(self._target_images())
@@ -202,6 +211,7 @@ class TrainingRun:
                 ),
                 selection=None if choice is None else choice.selection,
                 teachers=self.teachers,
+                compiled=self.compiled,
             ),
             log,
             Sheets(

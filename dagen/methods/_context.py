@@ -45,8 +45,10 @@ class Context:
         parts: Mapping[str, nn.Module] | None = None,
         domain: Callable[[Domain], AbstractContextManager[None]] | None = None,
         target_frozen: bool = False,
+        call: Callable[[Tensor], SegOut] | None = None,
     ) -> None:
         self.student = student
+        self._call = call or student
         self.batch = batch
         self.clean = batch
         self.task = task
@@ -122,7 +124,7 @@ class Context:
         with ExitStack() as stack:
             for surround in self.around:
                 stack.enter_context(surround(domain))
-            out: SegOut = self.student(image)
+            out: SegOut = self._call(image)
         return out
 
     def once(self, key: str, compute: Callable[[], _T]) -> _T:

@@ -9,6 +9,7 @@ from dagen.datasets.loading import pipelines
 from dagen.errors import UsageError, unknown
 from dagen.models.base import Network
 from dagen.models.layers.pretrained import check_pretrained
+from dagen.runs.compiled import PLAIN_STEPS
 from dagen.runs.config import Config
 from dagen.runs.parts import Parts
 from dagen.runs.selection import LAST, ORACLE
@@ -257,6 +258,32 @@ def check_loss(config: Config, reads_source: bool) -> None:
         raise UsageError(
             f"loss is {config.loss}, the loss of labelled images, and {'+'.join(config.method)} "
             "uses none; leave it out."
+        )
+
+
+def check_compile(config: Config, parts: Parts) -> None:
+    """Check that the student's passes can be compiled, and some of them will be.
+
+    Raises:
+        UsageError: they have statistics of several processes, the run is one pass over a stream, or
+            it is over before anything is compiled.
+    """
+    if not config.compile:
+        return
+    if parts.online:
+        raise UsageError(
+            f"compile is for runs that train, and '{parts.online}' sees each image of a stream "
+            "once, at its own size; leave it out."
+        )
+    if config.sync_batch_norm:
+        raise UsageError(
+            "compile cannot exchange the statistics of sync_batch_norm between processes; leave "
+            "one of the two out."
+        )
+    if config.steps <= PLAIN_STEPS:
+        raise UsageError(
+            f"compile begins after step {PLAIN_STEPS}, and this run has {config.steps}; leave it "
+            "out, or give more steps."
         )
 
 

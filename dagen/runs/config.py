@@ -99,6 +99,8 @@ class Config:
         warmup: number of steps of linear warm-up.
         power: exponent of the polynomial decay after it.
         clip: largest L2 norm of the gradient.
+        compile: whether the student's passes are compiled (``torch.compile``), which changes
+            results by rounding only (see ``dagen.engine.compiling``).
         init: a deployed file (``.safetensors``) whose weights the student starts from.
         model_options: the network's own keyword arguments.
         parts: parameters of the strategies, by strategy.
@@ -144,6 +146,7 @@ class Config:
     power: NotNegative = 0.9
     clip: Positive = 5.0
     encoder_lr_factor: NotNegative | None = None
+    compile: bool = False
     init: str | None = None
     model_options: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -239,6 +242,7 @@ _LATER = {
     "freeze_batch_norm": 1.0,
     "sync_batch_norm": False,
     "encoder_lr_factor": None,
+    "compile": False,
 }
 _ADAPTER = TypeAdapter(Config)
 

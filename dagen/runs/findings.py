@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dagen.runs.compiled import Compiled
 from dagen.runs.selection import Selection
 
 
@@ -83,6 +84,7 @@ class Findings:
         teachers: by name, the digests of the teachers whose maps were learnt; None without any.
         seen: what the network has learned from besides the run's data sets, such as ``ImageNet``.
         false_alarms: foreground on scenes without objects; None if none were given.
+        compiled: what compiling the student cost and saved; None if it was not compiled.
     """
 
     selection: Selection | None = None
@@ -92,6 +94,7 @@ class Findings:
     teachers: Mapping[str, str] | None = None
     seen: tuple[str, ...] = ()
     false_alarms: FalseAlarms | None = None
+    compiled: Compiled | None = None
 
     @property
     def stream_images(self) -> int | None:
@@ -117,6 +120,8 @@ class Findings:
             found["seen"] = list(self.seen)
         if self.false_alarms is not None:
             found["false_alarms"] = asdict(self.false_alarms)
+        if self.compiled is not None:
+            found["compiled"] = asdict(self.compiled)
         return found
 
 
@@ -134,4 +139,5 @@ def read_findings(extra: Mapping[str, Any]) -> dict[str, Any]:
         "teachers": dict(extra["teachers"]) if "teachers" in extra else None,
         "seen": tuple(extra.get("seen", ())),
         "false_alarms": FalseAlarms(**extra["false_alarms"]) if "false_alarms" in extra else None,
+        "compiled": Compiled(**extra["compiled"]) if "compiled" in extra else None,
     }

@@ -32,6 +32,8 @@ def note(result: RunResult, baseline: RunResult | None) -> str:
             f"False alarms: {percent(alarms.share, 2)} % of the pixels of {alarms.images} scenes "
             f"without objects ({alarms.data})."
         )
+    if result.compiled is not None:
+        parts.append(f"Compiled: {result.compiled}")
     if result.seen:
         parts.append(f"Besides these data sets it has learned from {text(result.seen)}.")
     if result.weights is not None:

@@ -66,12 +66,23 @@ class _FalseAlarms(BaseModel):
     share: float
 
 
+class _Compiled(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float
+    steps: int
+    passes: float
+    step: float
+    plain: float | None = None
+
+
 class _Extra(BaseModel):
     stream: _Stream | None = None
     baseline: _Baseline | None = None
     unlabelled: _Unlabelled | None = None
     seen: list[str] = []
     false_alarms: _FalseAlarms | None = None
+    compiled: _Compiled | None = None
 
 
 class _Profile(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from pathlib import Path
@@ -19,12 +20,24 @@ def describe(device: torch.device) -> str:
 
 
 def _processor() -> str:
-    try:  # platform.processor() is empty or a mere "x86_64" on Linux
+    # platform.processor() is empty or a mere "x86_64" on Linux.
+    return next(iter(_facts("model name")), "") or platform.processor() or platform.machine()
+
+
+def _facts(name: str) -> list[str]:
+    """What Linux says of each core under ``name``; nothing elsewhere."""
+    try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
+        return []
+    return [line.partition(":")[2].strip() for line in lines if line.startswith(name)]
+
+
+def instructions(threads: int) -> str:
+    """A short name for code that was made for this kind of processor and so many threads."""
+    found = [_processor(), platform.machine(), *_facts("flags")[:1], torch.__version__]
+    digest = hashlib.blake2b("\n".join(found).encode(), digest_size=6).hexdigest()
+    return f"{digest}-{threads}"
 
 
 def choose_device(name: str) -> torch.device:

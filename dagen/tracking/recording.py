@@ -192,6 +192,8 @@ def figures(result: RunResult) -> dict[str, float]:
         }
     if result.false_alarms is not None:
         found["false_alarms"] = result.false_alarms.share
+    if (compiled := result.compiled) is not None:
+        found |= {f"compile/{k}": v for k, v in asdict(compiled).items() if v is not None}
     if (seen := result.unlabelled) is not None:
         found |= {
             f"unlabelled/{name}/{when}": value

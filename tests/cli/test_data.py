@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from dagen import cli, plugins
 from dagen.datasets.base import Dataset
-from dagen.datasets.loading.cache import DecodeCache
+from dagen.datasets.loading.cache import DecodeCache, compiled_folder
 from dagen.datasets.upkeep import check, download
 from dagen.errors import DagenError, UsageError
 from dagen.types import Task
@@ -247,7 +247,12 @@ def test_the_cache_is_shown_made_smaller_and_cleared(
         DecodeCache().get(f"{i}", lambda: np.zeros(10_000, np.uint8))
     assert "4 entries, 40.5 kB of 20.0 GB" in call()
     assert "Evicted: 2 entries" in call("--shrink", "25kB")
+    code = compiled_folder() / "x" / "ab" / "kernel.so"
+    code.parent.mkdir(parents=True)
+    code.write_bytes(bytes(2000))
+    assert "2.0 kB of compiled networks" in call()
     assert "Evicted: 2 entries" in call("--clear") and "0 entries" in call()
+    assert not code.exists() and "compiled" not in call()
     with pytest.raises(UsageError, match=r"--shrink is 'little'"):
         call("--shrink", "little")
     with pytest.raises(UsageError, match="leave --shrink out"):

@@ -72,6 +72,8 @@ def test_runs_are_executed_as_asked() -> None:
 def test_flags_win_over_set_and_the_commands_own_are_among_them() -> None:
     config = options.Settings(lr=0.1, seed=3, set_=["lr=0.5", "power=2"]).load(src="taco")
     assert (config.lr, config.seed, config.power, config.src) == (0.1, 3, 2.0, "taco")
+    assert options.Settings(compile=True).load().compile
+    assert options.Settings(set_=["compile=true"]).load().compile
     with pytest.raises(UsageError, match="unknown setting"):
         options.Settings().load(sorce="taco")
     known = {field.name for field in fields(Config)} | {"config", "set_"}

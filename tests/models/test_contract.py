@@ -64,6 +64,15 @@ def test_images_of_a_batch_do_not_meet_in_evaluation(network: Network) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
 
 
+def test_training_can_be_compiled_as_one_graph(network: Network) -> None:
+    torch.compiler.reset()
+    traced = torch.compile(network.train().forward, backend="eager", fullgraph=True, dynamic=False)
+    torch.manual_seed(0)
+    expected = network(images())
+    torch.manual_seed(0)
+    torch.testing.assert_close(traced(images()), expected)
+
+
 def test_a_single_image_can_be_trained_on(network: Network) -> None:
     out = network.train()(images(1))
     assert out.logits.isfinite().all()

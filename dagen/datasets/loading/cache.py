@@ -60,6 +60,11 @@ def default_folder() -> Path:
     return Path(os.environ.get(VARIABLE) or "~/.cache/dagen").expanduser()
 
 
+def compiled_folder() -> Path:
+    """The folder of compiled networks; the decode cache's limit does not count it."""
+    return default_folder() / "compiled"
+
+
 @lru_cache
 def _clean_once(folder: Path) -> None:
     """Remove what killed processes have left; loader processes, which are forks, do not repeat it.

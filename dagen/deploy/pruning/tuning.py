@@ -39,7 +39,8 @@ def config_of(file: Path, steps: int | None) -> Config:
         )
     whole = from_mapping(made)
     chosen = max(1, whole.steps // _FRACTION) if steps is None else steps
-    checked = from_mapping({**made, "init": str(file), "steps": chosen})
+    # Compiling would be for these few steps of this network alone.
+    checked = from_mapping({**made, "init": str(file), "steps": chosen, "compile": False})
     return replace(checked, warmup=min(checked.warmup, chosen // 10), recipe=whole.recipe)
 
 
