@@ -38,7 +38,7 @@ def generate(app: Sphinx) -> None:
     data_sets.write(site, results)
     validators.write(site)
     losses.write(site)
-    benchmarks.write(site, results)
+    benchmarks.write(site, results, here.parent / "benchmarks")
     feature_space.write(site, here.parent / "benchmarks" / "results")
     growth.write(site, here.parent / "benchmarks" / "results")
     speed.write(site, here.parent / "benchmarks" / "results")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 
 from dagen.benchmarking.deployed import table as deployed
 from dagen.benchmarking.tables import protocol, writing
@@ -16,10 +17,13 @@ from sitepages.writing import Site, page, plain, raw, title, toctree
 _FOLDER = "benchmarks"
 
 
-def write(site: Site, results: list[Results]) -> None:
-    """Write the index and a page for each file of results."""
+def write(site: Site, results: list[Results], folder: Path) -> None:
+    """Write the index and a page for each file of results, which lie below ``folder``."""
     for one in results:
-        site.write(f"{_FOLDER}/{one.page}.rst", _page(one))
+        picture = (folder / one.file).with_suffix(".png")
+        if same := _weigh_the_same(one) and picture.is_file():
+            site.write(f"{_FOLDER}/{one.page}.png", picture.read_bytes())
+        site.write(f"{_FOLDER}/{one.page}.rst", _page(one, same))
     site.write(f"{_FOLDER}/index.rst", _index(results))
     site.write("generated/front.md", _front(results))
 
@@ -72,7 +76,14 @@ def _best_first(line: Line) -> tuple[str, str, bool, float]:
     return line.first.domain, line.first.task, line.ceiling, order
 
 
-def _page(one: Results) -> str:
+def _weigh_the_same(one: Results) -> bool:
+    """Whether a figure of scores against bytes would be one vertical line of points."""
+    weights = {(line.weight("bytes"), line.weight("macs")) for line in lines([one])}
+    return len(weights) == 1
+
+
+def _page(one: Results, intervals: bool) -> str:
+    """The page of one file, with the picture of its rows' intervals or with Pareto figures."""
     tables = [*writing.tables_of(one.records), *deployed.tables(one.smaller)]
     shown = (
         part
@@ -89,12 +100,17 @@ def _page(one: Results) -> str:
         ":hide-toc:",
         title(one.title),
         plain(one.note),
-        *_figures([one], one.page, one.title),
+        *(_intervals(one) if intervals else _figures([one], one.page, one.title)),
         *shown,
         title("Where it comes from", "-"),
         f"{protocol.provenance(one.records)} Make it again with {again}.{described} The runs are "
         f"the lines of ``benchmarks/{one.file}``.",
     )
+
+
+def _intervals(one: Results) -> Iterator[str]:
+    told = f"Scores of the rows of the benchmark {one.title}, with their intervals over seeds"
+    yield f".. image:: {one.page}.png\n   :alt: {told}"
 
 
 def _figures(results: list[Results], name: str, heading: str) -> Iterator[str]:

@@ -87,8 +87,9 @@ def _entry(cell: Cell, head: Head, place: int) -> str:
 
 def report(found: Table, name: str) -> str:
     """A table of :mod:`dagen.benchmarking.tables`."""
+    unnamed = "network" if "row" in found.columns else "row"
     heads = [
-        Head(column or "row", number=any(isinstance(row[i], Value) for row in found.rows))
+        Head(column or unnamed, number=any(isinstance(row[i], Value) for row in found.rows))
         for i, column in enumerate(found.columns)
     ]
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
