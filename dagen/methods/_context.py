@@ -48,7 +48,7 @@ class Context:
         call: Callable[[Tensor], SegOut] | None = None,
     ) -> None:
         self.student = student
-        self._call = call or student
+        self._call = call
         self.batch = batch
         self.clean = batch
         self.task = task
@@ -124,7 +124,7 @@ class Context:
         with ExitStack() as stack:
             for surround in self.around:
                 stack.enter_context(surround(domain))
-            out: SegOut = self._call(image)
+            out: SegOut = (self._call or self.student)(image)
         return out
 
     def once(self, key: str, compute: Callable[[], _T]) -> _T:
