@@ -51,7 +51,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 def _ratios(found: Mapping[str, Any]) -> Iterator[str]:
     yield _RATIOS
     yield rows(
-        ("", "measured", "asked", "met"),
+        ("what", "measured", "asked", "met"),
         [
             (
                 plain(one["name"]),
