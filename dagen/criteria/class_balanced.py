@@ -1,13 +1,15 @@
 """Class-balanced loss: weights by the effective number of images (Cui et al., CVPR 2019).
 
 Class c's pixels have the weight ``(1 - beta) / (1 - beta^n_c)``, normalised to a mean of 1 over the
-classes; ``n_c`` is the number of training images with the class. The loss is cross-entropy or focal
-loss, each pixel times its class's weight, averaged over the pixels that are not ignored.
+classes that were seen; ``n_c`` is the number of training images with the class. The loss is cross-
+entropy or focal loss, each pixel times its class's weight, averaged over the pixels that are not
+ignored.
 
 Deviations: an image of the paper has one class; here one with several counts for each of them
 (with pixels, of which there are millions, all effective numbers would be the same). ``n_c`` is the
 share of the images so far that contain the class, times ``images``. The focal loss is that of the
-softmax, where the paper has sigmoids. Until a class is seen, ``n_c`` is 1.
+softmax, where the paper has sigmoids. A class that was not seen yet takes no part in the mean: its
+weight would be many times the others', and would make them vanish.
 """
 
 from __future__ import annotations
@@ -66,11 +68,14 @@ class ClassBalanced(Loss):
         self.total += total(self.total.new_tensor(len(label)))
 
     def weights(self) -> Tensor:
-        """(C,) float32 weights; their mean is 1."""
+        """(C,) float32 weights; the mean of the classes that were seen is 1."""
         numbers = self.seen.double() / self.total.clamp(min=1) * self.config.images
         effective = (1 - self.config.beta ** numbers.clamp(min=1)) / (1 - self.config.beta)
         weights: Tensor = 1 / effective
-        return (weights / weights.mean()).float()
+        known = self.seen > 0
+        return (
+            weights / weights[known].mean() if known.any() else torch.ones_like(weights)
+        ).float()
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """See :func:`dagen.losses.focal`, which is cross-entropy for gamma 0."""

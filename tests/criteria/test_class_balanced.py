@@ -20,7 +20,7 @@ def test_pixels_are_weighted_by_the_effective_number_of_images(of: str) -> None:
     label[1][label[1] == 2] = 0  # class 2 is in one image of two, class 3 in none
     loss = create("class-balanced", {"beta": 0.99, "images": 200, "of": of}, C)
     loss.observe(label)
-    weights = cui([200, 200, 100, 1], 0.99)
+    weights = cui([200, 200, 100], 0.99)
     power = 2 if of == "focal" else 0
     known = pixels(logits, label)
     terms = [-weights[c] * (1 - p[c]) ** power * math.log(p[c]) for p, c in known]
@@ -44,3 +44,15 @@ def test_shares_of_images_are_those_seen_so_far() -> None:
         found.observe(part)
     loss = found.get_submodule("losses.class-balanced")
     assert loss.weights().tolist() == pytest.approx(cui([100, 25], 0.9), rel=1e-5)  # type: ignore[operator]
+
+
+def test_a_class_that_never_comes_leaves_the_others_as_they_are() -> None:
+    label = torch.arange(3).repeat(2, 4)[:, None]
+    three, five = (create("class-balanced", {}, count) for count in (3, 5))
+    for loss in (three, five):
+        loss.observe(label)
+    logits = torch.randn(2, 5, 1, 12, generator=torch.Generator().manual_seed(0))
+    logits[:, 3:] = -100.0
+    expected = three(logits[:, :3], label)
+    torch.testing.assert_close(five(logits, label), expected)
+    assert float(expected) > 0.5
