@@ -149,7 +149,7 @@ def processes(count: int) -> tuple[float, int]:
     config = from_mapping(
         dict(
             src="resortit-synth", tgt="taco-synth", model="enet", method=["advent"], task="binary",
-            size=(192, 192), batch=4, steps=total + 8, seed=0, augment="strong",
+            size=(192, 192), batch=4, steps=total + 8, seed=0,
         )
     )  # fmt: skip
     with running(batches(feed(config), 0, count)) as made:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from dagen.runs.config import Config
 from dagen.types import IGNORE, Batch
 
 
-class Plain:
+class Plain(ABC):
     """What all of them share: the student, its optimiser, the supervised loss."""
 
     def __init__(self, network: Network, config: Config) -> None:
@@ -45,9 +46,9 @@ class Plain:
             optimizer.step()
         return loss
 
+    @abstractmethod
     def backward(self, batch: Batch, step: int) -> float:
         """Gradients of all losses; returns the supervised loss of the main head."""
-        raise NotImplementedError
 
     def supervised(self, batch: Batch) -> tuple[list[Tensor], float]:
         """The loss on the source, backward; the logits of all heads and the main head's loss."""

@@ -54,7 +54,7 @@ def _ratios(found: Mapping[str, Any]) -> Iterator[str]:
         ("what", "measured", "asked", "met"),
         [
             (
-                plain(one["name"]),
+                plain(one["name"].replace("dagen --help", "`dagen --help`")),
                 f"{one['value']:.2f} {one['unit']}",
                 f"at {'least' if one['least'] else 'most'} {one['asked']:g} {one['unit']}",
                 "yes" if one["met"] else "no",
