@@ -1,9 +1,9 @@
 """Class-balanced loss: weights by the effective number of images (Cui et al., CVPR 2019).
 
 Class c's pixels have the weight ``(1 - beta) / (1 - beta^n_c)``, normalised to a mean of 1 over the
-classes that were seen; ``n_c`` is the number of training images with the class. The loss is cross-
-entropy or focal loss, each pixel times its class's weight, averaged over the pixels that are not
-ignored.
+classes that were seen; ``n_c`` is the number of training images with the class. The loss is
+cross-entropy or focal loss, each pixel times its class's weight, averaged over the pixels that are
+not ignored.
 
 Deviations: an image of the paper has one class; here one with several counts for each of them
 (with pixels, of which there are millions, all effective numbers would be the same). ``n_c`` is the
