@@ -4,9 +4,9 @@
     python benchmarks/latency.py --photos photos/ --networks  # from file to file as well
 
 Time and size do not depend on the values of the weights, so the networks are untrained; each has
-the input size of its benchmark. All contenders are timed in turns, one image at a time, on the same
-threads, so that a busy machine slows them all. What is timed is the network alone, without decoding
-and resizing; ``--photos`` adds the whole way (``benchmarks/end_to_end.py``).
+the input sizes of its benchmarks. All contenders are timed in turns, one image at a time, on the
+same threads, so that a busy machine slows them all. What is timed is the network alone, without
+decoding and resizing; ``--photos`` adds the whole way (``benchmarks/end_to_end.py``).
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ from dagen.system.device import describe
 from dagen.system.onnx_session import open_session
 from dagen.types import Task
 
-SIZES = {"enet": (128, 128), "bisenet": (128, 128), "icnet": (128, 128), "lite": (160, 160)}
+SIZES = {
+    "enet": ((128, 128), (192, 192)),
+    "bisenet": ((128, 128), (192, 192)),
+    "icnet": ((128, 128), (192, 192), (256, 256)),
+    "lite": ((160, 160),),
+}
+"""Heights and widths of the inputs in the committed benchmarks."""
 TEACHER = "u2netp"
 PYTORCH = "PyTorch eager"
 FORMATS: tuple[tuple[Format, str], ...] = (("onnx", ".onnx"), ("openvino", ".xml"))
@@ -79,11 +85,11 @@ def contenders(names: list[str], folder: Path, threads: int) -> Calls:
         threads: threads that compute.
     """
     calls: Calls = {}
-    for name in names:
-        size = SIZES[name]
+    for name, size in ((each, size) for each in names for size in SIZES[each]):
         torch.manual_seed(0)
         network = create_network(name, Task.BINARY, 1.0, {}).eval()
-        file = folder / f"{name}.safetensors"
+        stem = f"{name}-{size[0]}x{size[1]}"
+        file = folder / f"{stem}.safetensors"
         save_deployed(file, network, Card(name, Task.BINARY.name, size, run={"src": "resortit"}))
         macs = cost.macs(network, size)
         pixels = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
@@ -93,14 +99,14 @@ def contenders(names: list[str], folder: Path, threads: int) -> Calls:
         calls[own] = partial(network, pixels)
         for form, suffix in FORMATS:
             for int8 in (False, True):
-                out = folder / f"{name}{'-int8' * int8}{suffix}"
+                out = folder / f"{stem}{'-int8' * int8}{suffix}"
                 made = export(file, out, format=form, int8=int8)
                 opened = predictor.load(out, threads=threads).runtime
                 image = predictor.to_input(_image(size), opened.facts.input)
                 precision = "int8" if int8 else "float32"
                 key = Contender(name, size, opened.name, precision, made.bytes, macs)
                 calls[key] = partial(opened, image)
-        print(f"{name}: {len(calls)} contenders so far", flush=True)
+        print(f"{stem}: {len(calls)} contenders so far", flush=True)
     return {**calls, **_teacher(threads)}
 
 
@@ -143,15 +149,20 @@ def timed(calls: Calls, rounds: int) -> Iterator[dict[str, Any]]:
         }
 
 
+def _input(row: dict[str, Any]) -> tuple[str, tuple[int, int]]:
+    """The network of a row, and the size at which it was timed."""
+    return row["network"], tuple(row["size"])
+
+
 def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with how many times as fast they are as PyTorch, and as the teacher."""
-    eager = {r["network"]: r["median_ms"] for r in rows if r["runtime"].startswith(PYTORCH)}
+    eager = {_input(r): r["median_ms"] for r in rows if r["runtime"].startswith(PYTORCH)}
     (teacher,) = (r["median_ms"] for r in rows if r["network"] == TEACHER)
     return [
         {
             **row,
-            "times_pytorch": round(eager[row["network"]] / row["median_ms"], 2)
-            if row["network"] in eager
+            "times_pytorch": round(eager[_input(row)] / row["median_ms"], 2)
+            if _input(row) in eager
             else None,
             "times_teacher": round(teacher / row["median_ms"], 1),
         }
