@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dagen.models.layers.unpooling import ArgmaxPool
+from dagen.models.layers.unpooling import ArgmaxPool, places
 
 
 def pools(network: nn.Module) -> list[ArgmaxPool]:
@@ -30,7 +30,7 @@ def recorded(network: nn.Module) -> Iterator[list[Tensor]]:
     found: list[Tensor] = []
 
     def keep(module: nn.Module, given: Any, out: tuple[Tensor, Tensor]) -> None:
-        found.append(out[1])
+        found.append(places(out[1]))
 
     with ExitStack() as stack:
         for pool in pools(network):
@@ -55,10 +55,8 @@ def imposed(network: nn.Module, choices: Sequence[Tensor]) -> Iterator[list[floa
     def replace(
         module: nn.Module, given: tuple[Tensor], out: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        largest, own = out
-        choice = choices[len(below)]
-        b, c, _, h, w = own.shape
-        fours = F.pixel_unshuffle(given[0], 2).view(b, c, 4, h, w)
+        largest, choice = out[0], choices[len(below)]
+        fours = F.pixel_unshuffle(given[0], 2).view(choice.shape)
         chosen = torch.where(choice, fours, float("-inf")).amax(2)
         scale = largest.abs().max().clamp(min=1)
         below.append(float(((largest - chosen) / scale).max()))

@@ -6,8 +6,8 @@ own code: inner width a quarter of the output width, batch norm after the decode
 convolutions, spatial dropout in the encoder alone, a 2x2 transposed convolution as the head.
 
 Deviations:
-    * Max-unpooling is written with space-to-depth: the same numbers, but it exports and
-      quantises (an indexed scatter does neither well).
+    * Exported files write max-unpooling with space-to-depth: the same numbers, and they quantise
+      (an indexed scatter does not).
     * PReLU in the decoder too, as the paper's text has it; the authors' code has ReLU there and
       learns more slowly (belt materials, decoder alone over a frozen encoder, 180 steps at
       2e-3: training cross-entropy 0.33 with ReLU, 0.26 with PReLU).
@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from dagen.errors import UsageError
 from dagen.models.base import Network, blocks, channels
 from dagen.models.layers.blocks import check_switch, norm
+from dagen.models.layers.prelu import PReLU
 from dagen.models.layers.unpooling import ArgmaxPool, unpool
 from dagen.types import SegOut
 
@@ -45,10 +46,10 @@ def _branch(
     return nn.Sequential(
         first,
         _norm(inner, ibn),
-        nn.PReLU(inner),
+        PReLU(inner),
         middle,
         _norm(inner),
-        nn.PReLU(inner),
+        PReLU(inner),
         nn.Conv2d(inner, outputs, 1, bias=False),
         _norm(outputs),
         nn.Dropout2d(dropout),
@@ -82,7 +83,7 @@ class _Initial(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, outputs - 3, 3, 2, 1, bias=False)
         self.norm = _norm(outputs)
-        self.act = nn.PReLU(outputs)
+        self.act = PReLU(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         joined = torch.cat((self.conv(x), F.max_pool2d(x, 2)), 1)
@@ -99,7 +100,7 @@ class _Bottleneck(nn.Module):
         super().__init__()
         project = nn.Conv2d(width, inner, 1, bias=False)
         self.branch = _branch(project, middle, width, dropout, ibn)
-        self.act = nn.PReLU(width)
+        self.act = PReLU(width)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.act(x + self.branch(x))
@@ -115,7 +116,7 @@ class _Down(nn.Module):
         self.extra = outputs - inputs
         project = nn.Conv2d(inputs, inner, 2, 2, bias=False)
         self.branch = _branch(project, _square(inner), outputs, dropout, ibn)
-        self.act = nn.PReLU(outputs)
+        self.act = PReLU(outputs)
         self.pool = ArgmaxPool()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,7 +134,7 @@ class _Up(nn.Module):
         project = nn.Conv2d(inputs, inner, 1, bias=False)
         double = nn.ConvTranspose2d(inner, inner, 3, 2, 1, output_padding=1, bias=False)
         self.branch = _branch(project, double, outputs)
-        self.act = nn.PReLU(outputs)
+        self.act = PReLU(outputs)
         _interpolate(double)
 
     def forward(self, x: Tensor, where: Tensor) -> Tensor:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dagen.models.layers.unpooling import pool_with_argmax, unpool
+from dagen.models.layers.unpooling import ArgmaxPool, places, pool_with_argmax, unpool
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 12), (1, 16, 32, 32), (1, 1, 2, 2)])
@@ -41,3 +41,37 @@ def test_gradients_equal_those_of_max_pooling_and_unpooling() -> None:
     pooled, indices = F.max_pool2d(theirs, 2, return_indices=True)
     (F.max_unpool2d(pooled.square(), indices, 2) * direction).sum().backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+class Both(torch.nn.Module):
+    """Pools and unpools, and says where."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = ArgmaxPool()
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled, where = self.pool(x)
+        return unpool(pooled, where), places(where)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_an_exported_graph_computes_the_same_without_indices(layout: torch.memory_format) -> None:
+    x = torch.randint(0, 3, (2, 3, 8, 12)).float().contiguous(memory_format=layout)  # many ties
+    exported = torch.export.export(Both(), (x,))
+    named = [str(node.target) for node in exported.graph.nodes]
+    assert any("pixel_shuffle" in each for each in named)
+    assert not any("pool" in each or "scatter" in each for each in named)
+    assert all(torch.equal(a, b) for a, b in zip(Both()(x), exported.module()(x), strict=True))
+
+
+def test_the_layout_of_images_is_kept() -> None:
+    x = torch.rand(2, 4, 8, 8).contiguous(memory_format=torch.channels_last)
+    pooled, where = pool_with_argmax(x)
+    assert pooled.is_contiguous(memory_format=torch.channels_last)
+    assert unpool(pooled, where).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_bfloat16_is_taken() -> None:
+    pooled, where = pool_with_argmax(torch.rand(1, 2, 4, 4).bfloat16())
+    assert unpool(pooled, where).dtype == torch.bfloat16
