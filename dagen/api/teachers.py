@@ -31,7 +31,7 @@ class Report:
     @property
     def doubted(self) -> list[Look]:
         """The photographs on which a teacher is likely wrong, the most doubtful first."""
-        return sorted((x for x in self.looks if x.doubt), key=lambda x: (x.agreement, x.index))
+        return sorted((x for x in self.looks if x.doubt), key=lambda x: x.order)
 
     def lines(self) -> Iterator[str]:
         """The report in words."""
@@ -39,12 +39,18 @@ class Report:
         for name in self.looks[0].coverage:
             share = sum(x.coverage[name] for x in self.looks) / count
             yield f"{name} covers {100 * share:.1f} % of the pixels of {count} photographs."
-        mean = sum(x.agreement for x in self.looks) / count
-        yield f"Agreement is {100 * mean:.0f} % on average (IoU of what is above one half)."
+        agreed = [x.agreement for x in self.looks if x.agreement is not None]
+        if agreed:
+            mean = 100 * sum(agreed) / len(agreed)
+            yield f"Agreement is {mean:.0f} % on average (IoU of what is above one half)."
+        else:
+            yield "A folder of maps has no second answer to agree with: name another teacher, too."
         doubted = self.doubted
         yield f"{len(doubted)} of {count} photographs are doubtful" + (":" if doubted else ".")
         for one in doubted[:_LISTED]:
-            yield f"  {one.name}: {one.doubt} (agreement {100 * one.agreement:.0f} %)"
+            agreement = one.agreement
+            told = "" if agreement is None else f" (agreement {100 * agreement:.0f} %)"
+            yield f"  {one.name}: {one.doubt}{told}"
         if len(doubted) > _LISTED:
             yield f"  and {len(doubted) - _LISTED} more"
         yield f"See {self.files[0]} and {len(self.files) - 1} sheet(s) beside it."

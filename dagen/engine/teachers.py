@@ -130,6 +130,9 @@ def make_maps(
     """
     images = drawn("target", feed.dataset, sampling_of(config), config.steps)
     total = len(images) * len(feed.maps)
+    names = {feed.dataset.image_key(index): feed.dataset.name(index) for index in images}
+    for kind in feed.maps.values():
+        kind.require(names)
     for done, (kind, index) in enumerate(product(feed.maps.values(), images), start=1):
         feed.dataset.map_of(index, kind)
         on_map(done, total)

@@ -16,6 +16,8 @@ _DOUBTED = 0.6
 """Agreement below which a map is doubted."""
 _EMPTY = 0.001
 """Coverage below which a map shows nothing."""
+_WORST = -1.0
+"""Where a photograph without an agreement stands in the order."""
 
 Plane = NDArray[np.float32]
 
@@ -29,15 +31,21 @@ class Look:
         name: the photograph's name.
         coverage: share of its pixels above one half, by teacher.
         agreement: IoU of the teachers' objects, or for one teacher of its objects in the
-            photograph and in the mirrored one, in [0, 1].
+            photograph and in the mirrored one, in [0, 1]; None for one folder of maps, which has
+            no second answer.
         doubt: why the maps are likely wrong; empty if nothing speaks against them.
     """
 
     index: int
     name: str
     coverage: Mapping[str, float]
-    agreement: float
+    agreement: float | None
     doubt: str
+
+    @property
+    def order(self) -> tuple[bool, float, int]:
+        """Sorts the doubtful photographs first, the most doubtful before the others."""
+        return not self.doubt, _WORST if self.agreement is None else self.agreement, self.index
 
 
 def foreground(kind: Map, image: Image, name: str) -> Plane:
@@ -58,6 +66,9 @@ def look(
     Raises:
         DagenError: a photograph or a teacher is damaged, or a map is missing.
     """
+    names = {dataset.image_key(index): dataset.name(index) for index in range(len(dataset))}
+    for kind in maps.values():
+        kind.require(names)
     found = []
     for index in range(len(dataset)):
         found.append(_look(dataset, index, maps))
@@ -70,12 +81,12 @@ def _look(dataset: Dataset, index: int, maps: Mapping[str, Map]) -> Look:
     shown = {title: unit(dataset.map_of(index, kind)) for title, kind in maps.items()}
     coverage = {title: float((plane > 0.5).mean()) for title, plane in shown.items()}
     planes = list(shown.values())
-    if len(planes) == 1:
-        (kind,) = maps.values()
+    kind = next(iter(maps.values()))
+    if len(planes) == 1 and kind.looks:
         image = dataset.image(index)
         mirrored = np.ascontiguousarray(image[:, ::-1])
         planes.append(foreground(kind, mirrored, name)[:, ::-1])
-    agreement = _agreement(planes)
+    agreement = _agreement(planes) if len(planes) > 1 else None
     return Look(index, name, coverage, agreement, _doubt(coverage, agreement, len(maps)))
 
 
@@ -85,10 +96,10 @@ def _agreement(planes: Sequence[Plane]) -> float:
     return float(found.all(0).sum() / either) if either else 1.0
 
 
-def _doubt(coverage: Mapping[str, float], agreement: float, teachers: int) -> str:
+def _doubt(coverage: Mapping[str, float], agreement: float | None, teachers: int) -> str:
     if all(share < _EMPTY for share in coverage.values()):
         return "nothing found"
-    if agreement < _DOUBTED:
+    if agreement is not None and agreement < _DOUBTED:
         return "the teachers disagree" if teachers > 1 else "another answer when mirrored"
     return ""
 

@@ -45,7 +45,7 @@ def write(
         DagenError: a file cannot be written.
     """
     make_folder(out)
-    ordered = sorted(looks, key=lambda one: (not one.doubt, one.agreement, one.index))
+    ordered = sorted(looks, key=lambda one: one.order)
     written = [out / TABLE]
     write_atomically(written[0], _table(ordered, list(maps)).encode())
     for first in range(0, len(ordered), _ROWS):
@@ -74,7 +74,8 @@ def write(
 def _line(one: Look) -> str:
     covered = ", ".join(f"{100 * share:.1f} %" for share in one.coverage.values())
     doubt = f"; {one.doubt}" if one.doubt else ""
-    return f"{one.name}: covers {covered}, agreement {100 * one.agreement:.0f} %{doubt}"
+    agreed = "" if one.agreement is None else f", agreement {100 * one.agreement:.0f} %"
+    return f"{one.name}: covers {covered}{agreed}{doubt}"
 
 
 def _table(looks: Sequence[Look], teachers: Sequence[str]) -> str:
@@ -83,7 +84,8 @@ def _table(looks: Sequence[Look], teachers: Sequence[str]) -> str:
     table.writerow(["name", *(f"coverage {t}" for t in teachers), "agreement", "doubt"])
     for one in looks:
         shares = [f"{one.coverage[t]:.4f}" for t in teachers]
-        table.writerow([one.name, *shares, f"{one.agreement:.4f}", one.doubt])
+        agreed = "" if one.agreement is None else f"{one.agreement:.4f}"
+        table.writerow([one.name, *shares, agreed, one.doubt])
     return text.getvalue()
 
 

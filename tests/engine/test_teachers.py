@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dagen.datasets.maps.teachers.onnx_file import OnnxMap
 from dagen.engine.run import run
@@ -74,6 +75,23 @@ def test_the_teachers_digest_stands_in_the_record(teacher: Path, runtime: Runtim
         if record["kind"] == "tags":
             tags.update(dict(record["values"]))
     assert json.loads(tags["teachers"]) == known
+
+
+def test_a_kept_map_of_a_folder_is_not_given_to_another_image(
+    data: Path, tmp_path: Path, runtime: Runtime, seen: list[str]
+) -> None:
+    photos = data / "photos"
+    shutil.copytree(data / "folder" / "images" / "train", photos)
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    for number, path in enumerate(sorted(photos.iterdir())):
+        with Image.open(path) as picture:
+            grey = picture.convert("L")
+        grey.save(maps / f"{path.stem}.png")
+        grey.convert("RGB").point(lambda v, n=number: (v + n + 1) % 256).save(path)
+    run(small(maps), runtime)
+    with pytest.raises(DataError, match="would be the map of"):
+        run(small(maps, extra_tgt=["photos"]), runtime)
 
 
 def test_another_file_under_the_same_name_is_refused(teacher: Path, runtime: Runtime) -> None:

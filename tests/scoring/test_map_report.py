@@ -7,6 +7,7 @@ from PIL import Image
 
 from dagen.api.teachers import show
 from dagen.datasets.base import Dataset
+from dagen.datasets.loading.opening import open_dataset
 from dagen.datasets.maps.base import Map
 from dagen.errors import UsageError
 from dagen.scoring.map_report import look
@@ -32,6 +33,9 @@ class Squares(Dataset):
         image = np.zeros((8, 10, 3), np.uint8)
         image[:, :index] = 255
         return image
+
+    def image_key(self, index: int) -> str:
+        return str(index)
 
     def label(self, index: int) -> np.ndarray:
         raise AssertionError("a label was opened")
@@ -70,6 +74,26 @@ def test_several_teachers_are_doubted_where_they_disagree() -> None:
     assert [one.agreement for one in looks] == pytest.approx([0, 1 / 2, 1, 2 / 3, 1 / 2, 2 / 5])
     assert [bool(one.doubt) for one in looks] == [True, True, False, False, True, True]
     assert looks[0].doubt == "the teachers disagree"
+
+
+def test_a_folder_of_maps_has_no_second_answer(tmp_path: Path) -> None:
+    tiny.make_taco(tmp_path / "data", train=3, val=1)
+    taco = open_dataset("taco", "train", Task.BINARY, tmp_path / "data")
+    (tmp_path / "maps").mkdir()
+    for index in range(3):
+        made = np.zeros(taco.image(index).shape[:2], np.uint8)
+        made[:, : index * 10] = 255  # at the left: mirrored, nothing of it stays
+        path = tmp_path / "maps" / Path(taco.name(index)).with_suffix(".png").name
+        Image.fromarray(made).save(path)
+    maps = str(tmp_path / "maps")
+    report = show("taco", [maps], out=tmp_path / "out", data_root=tmp_path / "data")
+    assert [one.agreement for one in report.looks] == [None] * 3
+    assert [one.doubt for one in report.looks] == ["nothing found", "", ""]
+    assert "no second answer" in "\n".join(report.lines())
+    rows = list(csv.DictReader((tmp_path / "out" / "maps.csv").open()))
+    assert [row["agreement"] for row in rows] == ["", "", ""] and rows[0]["doubt"]
+    both = show("taco", [maps, "salience"], out=tmp_path / "out", data_root=tmp_path / "data")
+    assert all(one.agreement is not None for one in both.looks)
 
 
 def test_show_draws_every_photograph_and_writes_a_table(tmp_path: Path) -> None:

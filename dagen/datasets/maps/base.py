@@ -11,7 +11,7 @@ all sizes (:attr:`Map.whole`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -40,17 +40,32 @@ class Map:
             ``bilinear`` interpolates them (and averages when shrinking).
         whole: whether maps are made from the image at its stored size, once for every training
             size. Such a map may have any size; it is scaled to the image's.
+        looks: whether maps are made by looking at the image, so that a changed image may have
+            another map; False where they are looked up by the image's name.
     """
 
     digest: str
     resized: Resizing = "bilinear"
     whole: bool = False
+    looks: bool = True
 
     def ready(self) -> None:
         """Raise now, in one line, what would keep every map from being made.
 
         Raises:
             DagenError: a file is damaged, or a package is missing.
+        """
+
+    def require(self, images: Mapping[str, str]) -> None:
+        """Raise now if these images cannot all have a map of their own; makes none.
+
+        Maps that are kept already are not made again, so :meth:`make` does not see all images.
+
+        Args:
+            images: names by what tells the images apart (``Dataset.image_key``).
+
+        Raises:
+            DataError: maps are missing, or two images would get the same.
         """
 
     def make(self, image: Image, name: str) -> Array:

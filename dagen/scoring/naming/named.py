@@ -12,7 +12,7 @@ in the target's training images, without labels. It is fitted once and kept with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,7 @@ class NamedMap(Map):
                 f"{', '.join(task.classes)}; name the teacher without named:."
             )
         self.where = where
+        self.looks = where.looks
         self.task = task
         self.domains = domains
         self.features = ImageNetFeatures()
@@ -95,6 +96,10 @@ class NamedMap(Map):
         """See :meth:`Map.ready`."""
         self.where.ready()
         self.features.ready()
+
+    def require(self, images: Mapping[str, str]) -> None:
+        """See :meth:`Map.require`."""
+        self.where.require(images)
 
     def make(self, image: Image, name: str) -> Pixels:
         """(h, w, C) uint8 at the size of the map that says where.
@@ -131,13 +136,14 @@ class NamedMap(Map):
     def _fit(self) -> Probe:
         if self.domains is None:
             raise UsageError("named: learns names from a source, and there is none here.")
+        every = [(data, k) for data in self.domains.targets for k in range(len(data))]
+        self.where.require({data.image_key(k): data.name(k) for data, k in every})
         known = examples(self.domains.sources, self.task, SIDE)
         source = self.features([(one.image, one.mask) for one in known])
         target = [source[:0]]
-        for data in self.domains.targets:
-            for index in range(len(data)):
-                image = data.image(index)
-                target.append(self._vectors(*_regions(image, self._shown(image, data.name(index)))))
+        for data, index in every:
+            image = data.image(index)
+            target.append(self._vectors(*_regions(image, self._shown(image, data.name(index)))))
         classes = names_of(known) - self.task.foreground[0]
         count = len(self.task.foreground)
         return fit(source, classes, np.concatenate(target), count, _STRENGTH)

@@ -8,6 +8,7 @@ no other image has that name. Files are 8-bit and grey: soft maps from 0 (backgr
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from dagen.datasets.maps.base import Map, fitted
 from dagen.datasets.reading.images import open_image
-from dagen.errors import DataError
+from dagen.errors import DataError, listed
 from dagen.types import Image, Pixels
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
@@ -31,6 +32,8 @@ class FolderMap(Map):
         folder: the folder.
         sha256: SHA-256 over the names and contents of its files.
     """
+
+    looks = False
 
     def __init__(self, folder: Path) -> None:
         """List the files.
@@ -56,26 +59,48 @@ class FolderMap(Map):
                 raise DataError(f"{path} cannot be read ({error.strerror}).") from None
         self.sha256 = total.hexdigest()
         self.digest = f"folder/1 {self.sha256}"
-        self._given: dict[Path, str] = {}
         self._by_name: dict[str, list[Path]] = {}
         for path in self.files:
             inside = path.relative_to(folder).with_suffix("").as_posix()
             for key in {inside, path.stem}:
                 self._by_name.setdefault(key, []).append(path)
 
+    def require(self, images: Mapping[str, str]) -> None:
+        """See :meth:`Map.require`: each image has a file, and no other image has the same."""
+        given: dict[Path, str] = {}
+        missing = []
+        for name in images.values():
+            path = self._found(name)
+            if path is None:
+                missing.append(name)
+            elif (other := given.get(path)) == name:
+                raise DataError(
+                    f"{path} would be the map of two images that are called {name}, of different "
+                    "data sets; give the images of one of them other names."
+                )
+            elif other is not None:
+                raise DataError(
+                    f"{path} would be the map of {other} and of {name}; name maps like the images, "
+                    "with their folders."
+                )
+            else:
+                given[path] = name
+        if len(missing) > 1:
+            raise DataError(
+                f"{self.folder} has no map for {len(missing)} of {len(images)} images: "
+                f"{listed(missing)}; the map of {missing[0]} would be "
+                f"{PurePosixPath(missing[0]).with_suffix('.png')} below the folder."
+            )
+        for name in missing:
+            self.find(name)
+
     def make(self, image: Image, name: str) -> Pixels:
         """(H, W) uint8: the image's file, at the image's size.
 
         Raises:
-            DataError: there is no file for the image, or several, or it is not grey and 8-bit, or
-                it is that of another image as well.
+            DataError: there is no file for the image, or several, or it is not grey and 8-bit.
         """
         path = self.find(name)
-        if (other := self._given.setdefault(path, name)) != name:
-            raise DataError(
-                f"{path} would be the map of {other} and of {name}; name maps like the images, "
-                "with their folders."
-            )
         values = _read(path)
         size = values.shape[::-1]
         height, width = image.shape[:2]
@@ -108,6 +133,15 @@ class FolderMap(Map):
         Raises:
             DataError: there is none, or several.
         """
+        found = self._found(name)
+        if found is None:
+            stem = PurePosixPath(name).with_suffix("")
+            raise DataError(
+                f"{self.folder} has no map for {name}: it would be {stem}.png below the folder."
+            )
+        return found
+
+    def _found(self, name: str) -> Path | None:
         stem = PurePosixPath(name).with_suffix("")
         for start in range(len(stem.parts)):
             found = self._by_name.get("/".join(stem.parts[start:]), [])
@@ -118,9 +152,7 @@ class FolderMap(Map):
                     f"{self.folder} has {len(found)} maps for {name}: {found[0]}, {found[1]}; name "
                     "them like the images, with their folders."
                 )
-        raise DataError(
-            f"{self.folder} has no map for {name}: it would be {stem}.png below the folder."
-        )
+        return None
 
 
 def _read(path: Path) -> Pixels:

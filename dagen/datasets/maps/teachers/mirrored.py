@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from dagen.datasets.maps.base import Array, Map
-from dagen.datasets.maps.teachers.folder import FolderMap
 from dagen.errors import UsageError
 from dagen.types import Image
 
@@ -26,10 +27,10 @@ class MirroredMap(Map):
         Raises:
             UsageError: its maps are files, which nobody can ask again.
         """
-        if isinstance(kind, FolderMap):
+        if not kind.looks:
             raise UsageError(
-                f"the maps in {kind.folder} are made already, and nothing can make those of "
-                "mirrored images; set teacher.mirrored to false."
+                "the maps of a folder are made already, and nothing can make those of mirrored "
+                "images; set teacher.mirrored to false."
             )
         self.kind = kind
         self.digest = f"mirrored/1 {kind.digest}"
@@ -39,6 +40,10 @@ class MirroredMap(Map):
     def ready(self) -> None:
         """See :meth:`Map.ready`."""
         self.kind.ready()
+
+    def require(self, images: Mapping[str, str]) -> None:
+        """See :meth:`Map.require`."""
+        self.kind.require(images)
 
     def make(self, image: Image, name: str) -> Array:
         """See :meth:`Map.make`."""

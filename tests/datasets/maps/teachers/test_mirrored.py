@@ -10,7 +10,8 @@ from dagen.datasets.maps.teachers.folder import FolderMap
 from dagen.datasets.maps.teachers.mirrored import MirroredMap
 from dagen.datasets.maps.teachers.opening import open_map
 from dagen.errors import UsageError
-from dagen.types import Image, Pixels
+from dagen.scoring.naming.named import NamedMap
+from dagen.types import Image, Pixels, Task
 from tests.teachers import write_onnx
 
 
@@ -59,3 +60,5 @@ def test_maps_of_a_folder_cannot_be_asked_again(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4), np.uint8))
     with pytest.raises(UsageError, match=r"made already, .*set teacher\.mirrored to false"):
         MirroredMap(FolderMap(tmp_path))
+    with pytest.raises(UsageError, match="made already"):  # its names would be of other regions
+        MirroredMap(NamedMap(FolderMap(tmp_path), Task.MATERIAL))
