@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagen import plugins
-from dagen.datasets.base import Dataset
 from dagen.datasets.loading import few_labels
-from dagen.datasets.loading.empty import EmptyScenes, open_empty
-from dagen.datasets.loading.opening import open_dataset, open_scored, require, require_labels
-from dagen.datasets.reading.files import Files
+from dagen.datasets.loading.opening import open_dataset, require, require_labels
 from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
+from dagen.engine.same_images import check_same_images
 from dagen.engine.teachers import open_maps, open_networks
 from dagen.errors import UsageError
 from dagen.models.deployed.file import read_deployed
@@ -48,45 +46,11 @@ def check_files(plan: Plan, runtime: Runtime) -> None:
     if plan.config.tgt is not None and plan.config.target_labels:
         images = open_dataset(plan.config.tgt, "train", plan.task, runtime.data_root)
         few_labels.choose(images, plan.config.target_labels, plan.config.seed, plan.config.tgt)
-    if plan.config.extra_tgt:
-        check_extra_targets(plan, runtime.data_root)
+    check_same_images(plan, runtime.data_root)
     for kind in open_maps(plan, runtime.runs).values():
         kind.ready()
     open_networks(plan, runtime.runs)
     check_classes(plan, runtime.data_root)
-
-
-def check_extra_targets(plan: Plan, data_root: Path | None) -> None:
-    """Check that no image of the further targets is one that is scored, or is there twice.
-
-    Raises:
-        UsageError: a data set has such images.
-    """
-    config = plan.config
-    assert config.tgt is not None
-    known: dict[Path, str] = {}
-    for name in plan.held_out:
-        known |= dict.fromkeys(_files(open_scored(name, plan.task, data_root)), f"{name} val")
-    if config.empty is not None:
-        scenes = open_empty(config.empty, "val", plan.task, data_root)
-        known |= dict.fromkeys(_files(scenes), f"{config.empty}, which counts false alarms")
-    ours = (config.src, *config.extra_src)
-    labelled = ours if plan.reads_source or plan.pretrains else ()
-    for name in (config.tgt, *labelled, *config.extra_tgt):
-        files = _files(open_dataset(name, "train", plan.task, data_root))
-        if name in config.extra_tgt and (twice := sorted(files & known.keys())):
-            raise UsageError(
-                f"extra_tgt names '{name}', and {len(twice)} of its {len(files)} images are those "
-                f"of {known[twice[0]]}, such as {twice[0]}; leave it out."
-            )
-        known |= dict.fromkeys(files, f"{name} train")
-
-
-def _files(dataset: Dataset) -> set[Path]:
-    """The image files of a data set; none of a procedural one."""
-    if not isinstance(dataset, Files | EmptyScenes):
-        return set()
-    return {(dataset.root / dataset.name(i)).resolve() for i in range(len(dataset))}
 
 
 def check_start(config: Config, task: Task, trained: bool = False) -> None:

@@ -124,7 +124,7 @@ class Teacher(Method):
 
     @classmethod
     def check(cls, config: Config, facts: RunFacts) -> None:
-        """Refuse teachers named twice, no teacher, and no loss."""
+        """Refuse teachers named twice, no teacher, no loss, and an input of no ONNX file."""
         found = names(config)
         if not found or len(set(found)) < len(found):
             raise UsageError(
@@ -135,6 +135,12 @@ class Teacher(Method):
             raise UsageError(
                 "all factors of teacher's losses are 0; set cross_entropy, channel_wise, dice or "
                 "lovasz."
+            )
+
+        if config.input and not any(name.lower().endswith(".onnx") for name in found):
+            raise UsageError(
+                f"teacher.input says how an ONNX file's input is prepared, and teacher.maps names "
+                f"{', '.join(found)}; leave it out, or name a file that ends in .onnx."
             )
 
     @classmethod
@@ -203,6 +209,7 @@ class Teacher(Method):
     def _joined(self, ctx: Context) -> Joined:
         """The teachers' maps as one; a teacher's own two answers first."""
         own, maps = self.config, ctx.target.maps
+        self._require_classes(maps)
         each = [maps[name] for name in names(own)]
         if not own.mirrored:
             return join(each, own.joined, own.disputed)
@@ -213,6 +220,21 @@ class Teacher(Method):
         valid = torch.stack([joined.valid, *(pair.valid for pair in pairs)]).all(0)
         alike = torch.stack([pair.agreement for pair in pairs]).mean(0)
         return Joined(joined.soft, valid, joined.agreement * alike)
+
+    def _require_classes(self, maps: Mapping[str, Tensor]) -> None:
+        """Refuse maps of other classes.
+
+        Raises:
+            UsageError: a map has several channels, and not one for each class of the run.
+        """
+        classes = self.setting.num_classes
+        for name in names(self.config):
+            if maps[name].ndim == 4 and maps[name].shape[1] != classes:
+                raise UsageError(
+                    f"the teacher {name} answers {maps[name].shape[1]} channels, and this run "
+                    f"segments {classes} classes; a teacher has one channel, for foreground, or "
+                    "one for each class of the run, background first."
+                )
 
     def _trust(self, ctx: Context) -> float:
         """The map's share in what is learnt, linear from the takeover to the last step."""

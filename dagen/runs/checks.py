@@ -171,12 +171,19 @@ def check_extra_targets(config: Config, parts: Parts) -> None:
         )
 
 
-def check_empty(config: Config, task: Task) -> None:
-    """Check that false alarms can be counted on the empty scenes.
+def check_empty(config: Config, parts: Parts, task: Task) -> None:
+    """Check that false alarms can be counted on empty scenes, and that those to learn are empty.
 
     Raises:
-        UsageError: the task has no background, or the run trains on the scenes or scores them.
+        UsageError: the task has no background, the run trains on the scenes that count or scores
+            them, or scenes to learn from are a data set of the run, which has objects.
     """
+    known = (*config.scored, *config.extra_src, *config.extra_tgt)
+    if parts.pasting is not None and parts.pasting.empty in known:
+        raise UsageError(
+            f"teacher.empty names '{parts.pasting.empty}', which this run trains on or scores: its "
+            "images would be taught as scenes without objects; give another data set."
+        )
     if config.empty is None:
         return
     if not task.background:
@@ -184,7 +191,7 @@ def check_empty(config: Config, task: Task) -> None:
             f"empty is '{config.empty}', for false alarms: foreground where only background is. "
             "This task has no background; leave it out."
         )
-    if config.empty in (*config.scored, *config.extra_src, *config.extra_tgt):
+    if config.empty in known:
         raise UsageError(
             f"empty names '{config.empty}', which this run trains on or scores; false alarms need "
             "scenes that it has not seen (to train on some, set teacher.empty)."

@@ -156,7 +156,7 @@ def plan_run(
     checks.check_pretraining(config, parts)
     checks.check_target(config, parts, processes)
     checks.check_extra_targets(config, parts)
-    checks.check_empty(config, facts.task)
+    checks.check_empty(config, parts, facts.task)
     checks.check_choice(config, plan.trained_on)
     checks.check_compile(config, parts)
     return plan

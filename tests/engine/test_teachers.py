@@ -16,8 +16,10 @@ from dagen.models.layers.pretrained import EFFICIENTNET_LITE0
 from dagen.runs import results
 from dagen.runs.config import Config, from_mapping
 from dagen.runs.history import read_records
+from dagen.runs.plan import plan_run
 from dagen.runs.runtime import Runtime
 from dagen.system.sealing import unsealed
+from dagen.types import Task
 from tests import tiny
 from tests.engine.interrupting import interrupted
 from tests.teachers import write_onnx
@@ -92,6 +94,53 @@ def test_a_kept_map_of_a_folder_is_not_given_to_another_image(
     run(small(maps), runtime)
     with pytest.raises(DataError, match="would be the map of"):
         run(small(maps, extra_tgt=["photos"]), runtime)
+
+
+@pytest.mark.parametrize(
+    ("own", "values", "message"),
+    [
+        ({}, {"extra_tgt": ["copies"]}, r"extra_tgt names 'copies', and 3 of its 3 .* folder val"),
+        ({}, {"extra_src": ["twin"]}, r"extra_src names 'twin', and 2 of its 2 .* folder val"),
+        ({"empty": "copies"}, {}, r"scenes without objects come from 'copies', and 1 of its 1"),
+        ({"empty": "folder"}, {}, r"teacher\.empty names 'folder', which this run trains on"),
+        ({"empty": "resortit"}, {}, r"teacher\.empty names 'resortit', which this run trains on"),
+    ],
+)
+def test_copies_of_what_is_scored_may_not_teach(
+    own: dict[str, object], values: dict[str, object], message: str,
+    teacher: Path, data: Path, runtime: Runtime,
+) -> None:  # fmt: skip
+    for number, path in enumerate(sorted((data / "folder" / "images" / "val").iterdir())):
+        (data / "copies").mkdir(exist_ok=True)
+        shutil.copy(path, data / "copies" / f"holiday{number}{path.suffix}")
+    for kind in ("images", "masks"):
+        shutil.copytree(data / "folder" / kind / "val", data / "twin" / kind)
+    names = ", ".join(f'"{k}" = "{name}"' for k, name in enumerate(Task.MATERIAL.classes))
+    (data / "twin" / "dagen.toml").write_text(
+        'kind = "folder"\nimages = "images"\nmasks = "masks"\n'
+        f"ids = {{{names}}}\nsplits = {{val = 0.3}}\n"
+    )
+    with pytest.raises(UsageError, match=message):
+        run(small(teacher, own=own, **values), runtime)
+
+
+def test_a_copy_of_an_image_to_learn_from_is_harmless(
+    teacher: Path, data: Path, runtime: Runtime
+) -> None:
+    shutil.copytree(data / "folder" / "images" / "train", data / "more")
+    assert run(small(teacher, extra_tgt=["more"]), runtime).scores
+
+
+def test_a_teacher_of_other_classes_is_one_line(tmp_path: Path, runtime: Runtime) -> None:
+    three = write_onnx(tmp_path / "three.onnx", channels=3)
+    with pytest.raises(UsageError, match=r"answers 3 channels, and this run segments 5 classes"):
+        run(small(three, own={"paste": 0}), runtime)
+
+
+def test_an_input_is_for_an_onnx_file() -> None:
+    for maps in ("u2netp", "salience"):
+        with pytest.raises(UsageError, match=rf"teacher\.input says .* names {maps}; leave it out"):
+            plan_run(small(maps, own={"input": {"size": [64, 64]}}))
 
 
 def test_another_file_under_the_same_name_is_refused(teacher: Path, runtime: Runtime) -> None:

@@ -76,7 +76,8 @@ class OnnxMap(Map):
         except Exception as error:
             raise DataError(
                 f"{self.title} does not take an input {(1, 3, *self.preparation.size)} of float32 "
-                f"({_reason(error)}); declare its size in the TOML file beside it."
+                f"({_reason(error)}); the file declares {given[0].shape}. Give its size in the "
+                "TOML file beside it; it takes (1, 3, height, width)."
             ) from None
         if self.preparation.output >= len(answers):
             raise DataError(
@@ -91,6 +92,11 @@ class OnnxMap(Map):
             raise DataError(
                 f"{self.title} answers {array.dtype} {array.shape}; a map is float (1, K, h, w): "
                 "declare which output it is."
+            )
+        if min(array.shape[2:]) < 2:
+            raise DataError(
+                f"{self.title} answers {array.shape}, one number for a whole image; a map says "
+                "where: declare which output it is."
             )
         if not 1 <= array.shape[1] <= _MOST:
             raise DataError(f"{self.title} answers {array.shape[1]} channels, not 1 to {_MOST}.")

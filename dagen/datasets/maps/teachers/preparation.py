@@ -19,6 +19,8 @@ from dagen.types import Image
 
 _Side = Annotated[int, Field(ge=1, le=4096)]
 _Any = Annotated[float, Field(allow_inf_nan=False)]
+_ROUNDED = 0.02
+"""How far the sum of all classes' probabilities may be from 1, for networks in half precision."""
 _FILTERS = {"lanczos": Pil.Resampling.LANCZOS, "bilinear": Pil.Resampling.BILINEAR}
 
 
@@ -63,7 +65,7 @@ class Preparation:
 
         Raises:
             DataError: values are not finite, or lie outside 0 to 1 where probabilities are
-                declared.
+                declared, or several channels do not add up to 1.
         """
         if not np.isfinite(raw).all():
             raise DataError("its output has values that are not finite.")
@@ -73,6 +75,13 @@ class Preparation:
                 raise DataError(
                     f"its output lies in {low:.3g} to {high:.3g} and not in 0 to 1; declare "
                     'answer = "logits", or the output that holds probabilities.'
+                )
+            total = np.ones(1) if raw.ndim == 2 else raw.sum(0)
+            if np.abs(total - 1).max() > _ROUNDED:
+                raise DataError(
+                    f"its {len(raw)} channels add up to {total.min():.3g} to {total.max():.3g} "
+                    'and not to 1; declare answer = "logits", or the output that holds '
+                    "probabilities of classes that exclude each other."
                 )
             return raw
         if raw.ndim == 2:

@@ -95,6 +95,12 @@ def test_a_wrong_preparation_is_one_clear_line(
     assert "\n" not in str(error.value) and "t.onnx" in str(error.value)
 
 
+def test_an_answer_for_a_whole_image_is_no_map(tmp_path: Path) -> None:
+    content = write_onnx(tmp_path / "t.onnx", side=1).read_bytes()
+    with pytest.raises(DataError, match=r"answers \(1, 1, 1, 1\), one number for a whole image"):
+        OnnxMap(content, "t.onnx", Preparation(size=(1, 1))).make(_image(), "x")
+
+
 def test_without_onnx_runtime_the_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

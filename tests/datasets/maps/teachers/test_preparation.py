@@ -43,6 +43,14 @@ def test_logits_become_probabilities() -> None:
     assert np.allclose(how.probabilities(several).sum(0), 1)
 
 
+def test_classes_that_do_not_exclude_each_other_are_refused() -> None:
+    raw = np.array([[[0.9, 0.2]], [[0.9, 0.8]]], np.float32)  # as from a sigmoid of each channel
+    with pytest.raises(DataError, match=r"2 channels add up to 1 to 1\.8 and not to 1; declare"):
+        Preparation().probabilities(raw)
+    assert Preparation().probabilities(raw[0]).max() == np.float32(0.9)
+    assert np.array_equal(Preparation().probabilities(raw[..., 1:]), raw[..., 1:])
+
+
 def test_what_is_no_number_is_refused() -> None:
     for how in (Preparation(), Preparation(answer="logits")):
         with pytest.raises(DataError, match="not finite"):
