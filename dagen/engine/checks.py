@@ -11,7 +11,6 @@ from dagen.engine.build import check_init
 from dagen.engine.classes import check_classes
 from dagen.engine.same_images import check_same_images
 from dagen.engine.teachers import open_maps, open_networks
-from dagen.errors import UsageError
 from dagen.models.deployed.file import read_deployed
 from dagen.runs.config import Config
 from dagen.runs.plan import Plan
