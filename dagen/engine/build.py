@@ -78,13 +78,23 @@ def check_init(config: Config, task: Task, init: str, card: Card) -> None:
     ):
         raise UsageError(
             f"--init {init} holds {made}; this run trains {config.model} (width {config.width}, "
-            f"{config.task})."
+            f"{config.task}). For the same network, give {_same(card, config, start)}."
         )
     if not start and card.kind.classes != task.classes:
         raise UsageError(
             f"--init {init} segments {', '.join(card.kind.classes)}; this run segments "
             f"{', '.join(task.classes)}: start from a network of the same classes."
         )
+
+
+def _same(card: Card, config: Config, start: bool) -> str:
+    """The options that make a run train a file's network."""
+    wanted = {
+        f"--model {card.model}": card.model != config.model,
+        f"--set width={card.width:g}": card.width != config.width,
+        f"--task {card.task}": not start and card.task != config.task,
+    }
+    return " ".join(option for option, differs in wanted.items() if differs)
 
 
 def build_stack(plan: Plan, network: Network, asked: Mapping[str, Asked] | None = None) -> Stack:

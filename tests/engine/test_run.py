@@ -276,8 +276,11 @@ def test_seeds_and_init(runtime: Runtime) -> None:
     assert first.model.read_bytes() != other.model.read_bytes()
     started = run(small(tgt=None, init=str(first.model), steps=1, lr=1e-12), runtime)
     assert started.score("resortit") == pytest.approx(first.score("resortit"), abs=0.2)
-    with pytest.raises(UsageError, match="this run trains enet"):
-        run(small(tgt=None, init=str(first.model), task="binary"), runtime)
+    init = str(first.model)
+    with pytest.raises(UsageError, match=r"this run trains enet .*, give --task material\.$"):
+        run(small(tgt=None, init=init, task="binary"), runtime)
+    with pytest.raises(UsageError, match=r"trains icnet .* give --model enet --set width=0\.25\.$"):
+        run(small(tgt=None, init=init, model="icnet", width=0.5), runtime)
 
 
 _SAME = """
