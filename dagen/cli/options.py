@@ -97,7 +97,13 @@ class Settings:
         bool | None,
         typer.Option("--compile", help="Compile the network: faster steps after minutes, once."),
     ] = None
-    init: Annotated[str | None, typer.Option(help="Start from this deployed file.")] = None
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from this deployed file, which also sets the network, or from run:NAME, "
+            "a run of the same network."
+        ),
+    ] = None
     candidates: Annotated[
         int | None,
         typer.Option(help="Checkpoints to choose from; 1 keeps only the last, without judging."),
