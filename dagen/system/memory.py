@@ -7,6 +7,7 @@ import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEEP, _USUAL = 1 << 30, 128 << 10
+_OLD_LIMIT = 32 << 20
 
 
 def keep_freed_memory() -> None:
@@ -17,7 +18,10 @@ def keep_freed_memory() -> None:
     about a third of a step. Without glibc this has no effect.
     """
     if (libc := _glibc()) is not None:
-        libc.mallopt(_M_MMAP_THRESHOLD, _KEEP)
+        # glibc before 2.35 refuses more than this. A refusal alone would be worse than nothing: the
+        # second setting ends glibc's own habit of raising the first one.
+        if not libc.mallopt(_M_MMAP_THRESHOLD, _KEEP):
+            libc.mallopt(_M_MMAP_THRESHOLD, _OLD_LIMIT)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEEP)
 
 

@@ -3,8 +3,11 @@
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from dagen.system import memory
 
 _SCRIPT = """
 import sys
@@ -46,6 +49,21 @@ def test_freed_memory_is_kept_until_it_is_released() -> None:
 def test_a_loader_process_keeps_none() -> None:
     kept, _ = held("loader")
     assert kept < 50
+
+
+def test_an_older_glibc_gets_the_most_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[int, int] = {}
+
+    def mallopt(parameter: int, value: int) -> int:
+        """As of glibc 2.28 to 2.34: a threshold of mapping above 32 MiB is refused."""
+        if parameter == -3 and value > 32 << 20:
+            return 0
+        settings[parameter] = value
+        return 1
+
+    monkeypatch.setattr(memory, "_glibc", lambda: SimpleNamespace(mallopt=mallopt))
+    memory.keep_freed_memory()
+    assert settings == {-3: 32 << 20, -1: 1 << 30}
 
 
 def held(*arguments: str) -> tuple[int, int]:
