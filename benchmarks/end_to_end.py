@@ -26,6 +26,7 @@ from dagen.scoring.at_once import Clock
 from dagen.scoring.prediction import predict_files, write_prediction
 from dagen.scoring.predictor import mask
 from dagen.scoring.video.prediction import open_source, predict_video
+from dagen.system.memory import keep_freed_memory
 
 _ALONE = "the network alone"
 _FRAME = (480, 640)
@@ -41,6 +42,7 @@ def measured(photos: Path, count: int, threads: int, rounds: int) -> dict[str, A
         threads: threads of the network.
         rounds: how often everything is measured; medians are told.
     """
+    keep_freed_memory()  # as the command line does
     opened = predictor.load(shipped(), threads=threads)
     with tempfile.TemporaryDirectory() as place:
         folder, film, out = Path(place) / "photos", Path(place) / "film.mp4", Path(place) / "out"

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from dagen import plugins
 from dagen.api.settings import Size
-from dagen.errors import DataError, UsageError, quoted
+from dagen.errors import DataError, Stopped, UsageError, quoted
 from dagen.runs import sizes
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
     if is_teacher(str(path)):
         if size is not None or device != "auto":
             raise UsageError(f"{path} is a teacher; it has its own size and runs on the CPU.")
+        predictor.require_described(Path(path))
         return teacher_predictor(str(path))
     return TorchPredictor.load(path, size=covered, device=choose_device(device))
 
@@ -196,7 +198,7 @@ def predict(
             invalid size or device.
         DataError: some images cannot be read, or a video breaks off or is damaged; the others were
             segmented.
-        Stopped: SIGTERM or Ctrl-C came before the end of a video file.
+        Stopped: SIGTERM or Ctrl-C came before the end of a folder or a video file.
         DagenError: the deployed file is missing or damaged, or a mask cannot be written.
     """
     from dagen.scoring.prediction import predict_files, predict_image
@@ -214,7 +216,10 @@ def predict(
         from dagen.scoring.video.prediction import masks_of_video
 
         return masks_of_video(predictor, str(images), Path(out), quiet=quiet)
-    return predict_files(predictor, Path(images), Path(out), quiet=quiet).written
+    done = predict_files(predictor, Path(images), Path(out), quiet=quiet)
+    if done.signal:
+        raise Stopped(f"{images} is segmented in part: {len(done.written)} masks.", done.signal)
+    return done.written
 
 
 def profile(
@@ -282,7 +287,12 @@ def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:
         return predictor.load(Path(model)).size
     if size is not None:
         return sizes.checked(size)
-    return read_card(Path(model)).size if str(model).endswith(".safetensors") else Config.size
+    # A folder, mostly a run's, is refused with the name of the file in it.
+    if str(model).endswith(".safetensors") or (
+        Path(model).is_dir() and str(model) not in plugins.names("models")
+    ):
+        return read_card(Path(model)).size
+    return Config.size
 
 
 def _opened(model: Predictor | Path | str, size: Size | None, device: str) -> Predictor:

@@ -10,7 +10,7 @@ import typer
 
 from dagen.cli import options
 from dagen.cli._filming import Wants, film
-from dagen.errors import UsageError, short
+from dagen.errors import Stopped, UsageError, short
 
 if TYPE_CHECKING:
     from dagen.scoring.objects import Shape
@@ -123,6 +123,10 @@ def predict(
         typer.echo(failure, err=True)
     if failures:
         typer.echo(f"dagen: {len(failures)} image(s) could not be segmented.", err=True)
+    if done.signal:
+        count = len(done.written) + len(failures)
+        raise Stopped(f"{short(images, 200)} is segmented up to image {count}.", done.signal)
+    if failures:
         raise typer.Exit(1)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dagen.datasets.loading.transforms import cover, resize
 from dagen.deploy.facts import MARK
 from dagen.deploy.runtimes.base import Array, InferenceRuntime
-from dagen.errors import UsageError
+from dagen.errors import DataError, UsageError, short
 from dagen.scoring.predictor import Observation, Probabilities
 from dagen.types import Image, Task
 
@@ -104,7 +104,9 @@ def at_image_size(logits: NDArray[np.float32], shape: tuple[int, ...]) -> Probab
         shape: height and width of the image in pixels.
     """
     height, width = shape
-    planes = np.stack([cv2.resize(plane, (width, height)) for plane in logits])
+    planes = np.empty((len(logits), height, width), np.float32)
+    for small, plane in zip(logits, planes, strict=True):
+        cv2.resize(small, (width, height), dst=plane)
     planes -= planes.max(0)
     np.exp(planes, out=planes)
     planes /= planes.sum(0)
@@ -167,6 +169,28 @@ def is_exported(path: Path) -> bool:
     if path.suffix != ".onnx":
         return path.suffix in SUFFIXES
     return path.is_file() and MARK in path.read_bytes()
+
+
+def require_described(path: Path) -> None:
+    """Refuse an ONNX file that is neither dagen's nor described as a teacher: mostly a cut one.
+
+    Args:
+        path: what :func:`is_exported` said no to, or the name of a teacher.
+
+    Raises:
+        DataError: it is missing, or nothing says how an image becomes its input.
+    """
+    if path.suffix.lower() != ".onnx":
+        return
+    told = short(path, 200)
+    if not path.is_file():
+        raise DataError(f"{told} does not exist; give a file that dagen export wrote.")
+    if not path.with_suffix(".toml").is_file():
+        raise DataError(
+            f"{told} was not exported by dagen, or it is cut off: restore it from a copy, or "
+            f"export the network again. A teacher has a file {path.stem}.toml beside it that says "
+            "how an image becomes its input."
+        )
 
 
 def load(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from dagen.scoring.prediction_files import MARK, overlay_of, plan
 from dagen.scoring.predictor import Prediction, Predictor, mask
 from dagen.system.files import make_folder, write_atomically
 from dagen.system.progress import Progress
+from dagen.system.stopping import asked_to_stop
 from dagen.types import Label, Pixels, Task
 
 _MOST = 2**28  # probabilities of one picture, C x H x W: 1 GB
@@ -43,12 +45,14 @@ class Segmented:
             same time.
         wall: seconds from beginning to end.
         found: number of objects.
+        signal: number of the signal that ended it; 0 without one.
     """
 
     written: list[Path] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
     found: int = 0
+    signal: int = 0
 
 
 OnObjects = Callable[[str, tuple[int, int], list[Shape]], None]
@@ -108,7 +112,8 @@ def predict_files(
     ``a/b.jpg`` becomes ``<out>/a/b.png`` (mode L, class ids) and ``<out>/a/b-overlay.jpg``, which
     has a legend below it. Hidden files are left out, and so are masks and overlays that dagen wrote
     earlier. A picture that cannot be read does not keep the others from being segmented. Several
-    pictures are read, segmented and written at once; results come in the pictures' order.
+    pictures are read, segmented and written at once; results come in the pictures' order. After
+    SIGTERM or Ctrl-C no further picture is begun.
 
     Args:
         predictor: the predictor that segments them.
@@ -148,9 +153,10 @@ def predict_files(
         return label.shape, found
 
     start = time.perf_counter()
-    with Progress(quiet=quiet) as progress:
+    with Progress(quiet=quiet) as progress, asked_to_stop() as came:
         bar = progress.task("segmenting", len(job.masks))
-        with closing(at_once(one, job.masks.items(), _AT_ONCE)) as results:
+        wanted = takewhile(lambda _: not came, job.masks.items())
+        with closing(at_once(one, wanted, _AT_ONCE)) as results:
             for (file, path), result in results:
                 try:
                     shape, found = result()
@@ -164,6 +170,8 @@ def predict_files(
                     done.found += len(found)
                     done.written.append(path)
                 bar.advance()
+        if came and len(done.written) + len(failures) < len(job.masks) + len(job.unread):
+            done.signal = came[0]
     done.seconds, done.wall = clock.seconds, time.perf_counter() - start
     if failures:
         raise NotSegmented(failures, done)

@@ -94,5 +94,6 @@ def mask(probabilities: Probabilities) -> Label:
     best = probabilities[0]
     for kind, each in enumerate(probabilities[1:], 1):  # several times as fast as argmax(0)
         np.copyto(found, kind, where=each > best)
-        best = np.maximum(best, each)
+        if kind + 1 < len(probabilities):
+            best = np.maximum(best, each)
     return found

@@ -15,6 +15,7 @@ from dagen.errors import DagenError, UsageError
 from dagen.models.base import upsample
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.system.onnx_session import SPINNING, open_session
 from dagen.types import Image, Task
 from tests import tiny
 from tests.deploy.conftest import SIZE, photograph
@@ -171,6 +172,24 @@ def test_files_that_are_not_ours_get_one_line(exported: Path, tmp_path: Path) ->
         with pytest.raises(DagenError, match=said) as error:
             predictor.load(path)
         assert "\n" not in str(error.value) and len(str(error.value)) < 700, name
+
+
+def test_a_cut_file_is_not_called_a_teacher(exported: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(exported.read_bytes()[:2000])  # its metadata, by which it is known, is gone
+    with pytest.raises(DagenError, match=r"cut\.onnx was not exported by dagen, or it is cut off"):
+        dagen.load(cut)
+    with pytest.raises(DagenError, match=r"gone\.onnx does not exist"):
+        dagen.load(tmp_path / "gone.onnx")
+
+
+def test_threads_that_nobody_asked_for_leave_their_cores_to_other_work(exported: Path) -> None:
+    options = open_session(exported, "net").get_session_options()
+    assert options.get_session_config_entry(SPINNING) == "0"
+    # Latencies on so many threads are those of ONNX Runtime's own settings.
+    options = open_session(exported, "net", threads=2).get_session_options()
+    with pytest.raises(RuntimeError, match="does not have"):
+        options.get_session_config_entry(SPINNING)
 
 
 def test_a_wrong_input_gets_one_line(exported: Path) -> None:

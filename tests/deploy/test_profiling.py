@@ -53,6 +53,8 @@ def test_what_cannot_be_is_said_in_one_line(
         dagen.profile(exported.with_name("missing.onnx"))
     with pytest.raises(UsageError, match="threads is 0"):
         dagen.profile(exported, threads=0)
+    with pytest.raises(DagenError, match=r"give a deployed network, such as"):
+        dagen.profile(exported.parent)  # a run's folder is no name of a network
     monkeypatch.setattr(profiling, "CAP", 1000)
     with pytest.raises(DagenError, match="at most 1,000 are allowed"):
         dagen.profile(exported, enforce_cap=True)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,34 @@ def test_bad_pictures_stop_no_other(tmp_path: Path) -> None:
     assert named == {"a.jpg", "b.jpg", "c.tif", "d.png", "IMG.HEIC"}
     assert str(error.value).startswith("5 of 6 image(s) could not be segmented: ")
     assert "\n" not in str(error.value)
+
+
+def test_a_signal_ends_it_after_the_pictures_that_are_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopping(Red):
+        calls = 0
+
+        def __call__(self, image: np.ndarray) -> np.ndarray:
+            self.calls += 1
+            if self.calls == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__call__(image)
+
+    monkeypatch.setattr(prediction, "_AT_ONCE", 1)
+    for number in range(20):
+        _save(tmp_path / "in" / f"{number:02}.png")
+    told: list[str] = []
+    done = predict_files(
+        Stopping(),
+        tmp_path / "in",
+        tmp_path / "out",
+        overlays=False,
+        on_objects=lambda name, shape, found: told.append(name),
+    )
+    assert done.signal == signal.SIGINT and 3 <= len(done.written) < 20
+    assert sorted((tmp_path / "out").iterdir()) == done.written, "each mask is whole and told"
+    assert told == [path.name for path in done.written]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

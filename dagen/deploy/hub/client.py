@@ -56,3 +56,5 @@ def explained(repository: str) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         reason = short((str(error).strip().splitlines() or ["no reason given"])[0], 200)
         raise DagenError(f"{told}: the Hub refuses: {reason}.") from None
+    except errors.HTTPError:  # of the package below, for an address that does not answer
+        raise DagenError(f"{told} cannot be reached: check the network connection.") from None

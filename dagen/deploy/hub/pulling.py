@@ -6,8 +6,9 @@ from importlib import metadata
 from pathlib import Path
 
 from dagen.deploy.hub.client import client, explained
-from dagen.deploy.hub.names import check_repository
+from dagen.deploy.hub.names import SHIPPED, check_repository, shipped
 from dagen.errors import DagenError
+from dagen.system.files import make_folder, write_atomically
 
 NETWORK, ONNX, INT8, CARD = "model.safetensors", "model.onnx", "model-int8.onnx", "README.md"
 """The files of a repository."""
@@ -17,7 +18,7 @@ def pull(repository: str, out: Path | None = None, revision: str | None = None) 
     """Fetch the files of a network; those that are here already are not fetched again.
 
     Args:
-        repository: ``user/name``.
+        repository: ``user/name``, or ``dagen/waste-int8``, which comes with dagen.
         out: folder to write to; None is the Hub's cache.
         revision: branch, tag or commit; None is the main branch.
 
@@ -30,6 +31,8 @@ def pull(repository: str, out: Path | None = None, revision: str | None = None) 
         DagenError: the repository is not there, cannot be reached, or has no network of dagen's.
     """
     check_repository(repository)
+    if repository == SHIPPED:
+        return _copied(shipped(), out)
     hub = client()
     with explained(repository):
         folder = Path(
@@ -47,6 +50,15 @@ def pull(repository: str, out: Path | None = None, revision: str | None = None) 
     raise DagenError(
         f"the repository {repository} has neither {NETWORK} nor {ONNX}; `dagen push` writes them."
     )
+
+
+def _copied(file: Path, out: Path | None) -> Path:
+    """The network that comes with dagen, which is in no repository."""
+    if out is None:
+        return file
+    make_folder(out)
+    write_atomically(out / file.name, file.read_bytes())
+    return out / file.name
 
 
 def _has_torch() -> bool:

@@ -70,6 +70,8 @@ def push(
     network, card = load_deployed(model)
     require_scored(model, card)
     del network
+    with explained(repository):
+        hub.HfApi().whoami()  # before minutes of exporting
     with TemporaryDirectory() as place:
         folder = Path(place)
         shutil.copyfile(model, folder / NETWORK)

@@ -16,10 +16,18 @@ class FakeHub:
     def __init__(self, root: Path) -> None:
         self.root, self.cache = root / "hub", root / "cache"
         self.private: set[str] = set()
+        self.failure: Exception | None = None
         self.errors = errors
 
     def HfApi(self) -> Any:
-        return SimpleNamespace(create_repo=self.create_repo, upload_folder=self.upload_folder)
+        return SimpleNamespace(
+            create_repo=self.create_repo, upload_folder=self.upload_folder, whoami=self.whoami
+        )
+
+    def whoami(self) -> dict[str, str]:
+        if self.failure is not None:
+            raise self.failure
+        return {"name": "me"}
 
     def create_repo(self, name: str, *, private: bool, exist_ok: bool) -> str:
         assert exist_ok
@@ -58,7 +66,7 @@ def put(monkeypatch: pytest.MonkeyPatch, root: Path) -> FakeHub:
         theirs = inspect.signature(getattr(huggingface_hub, name)).parameters
         assert set(inspect.signature(ours).parameters) - {"self", "name"} <= set(theirs)
     api = huggingface_hub.HfApi
-    for name in ("create_repo", "upload_folder"):
+    for name in ("create_repo", "upload_folder", "whoami"):
         theirs = inspect.signature(getattr(api, name)).parameters
         ours = inspect.signature(getattr(FakeHub, name)).parameters
         assert set(ours) - {"self", "name"} <= set(theirs)

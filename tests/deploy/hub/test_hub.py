@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from huggingface_hub import errors
 
 import dagen
 from dagen import cli
-from dagen.deploy.hub import pulling
-from dagen.deploy.hub.names import is_repository
+from dagen.deploy.hub import pulling, pushing
+from dagen.deploy.hub.names import SHIPPED, is_repository, shipped
 from dagen.engine.run import run
 from dagen.errors import DagenError, UsageError
 from dagen.runs.config import from_mapping
@@ -97,6 +98,28 @@ def test_scores_of_other_weights_do_not_count(
     data = trained.folder.parents[1] / "data"
     card = dagen.push(copy, "me/alone", licence="MIT", data_root=data).card
     assert "No scores came with this network" in card
+
+
+def test_a_push_ends_in_one_line_before_it_exports(
+    trained: RunResult, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "export", lambda *given, **more: pytest.fail("it exports first"))
+    for failure, said in (
+        (errors.HTTPError("[Errno -2] Name or service not known"), "check the network connection"),
+        (errors.LocalTokenNotFoundError("no token"), "log in with `hf auth login`"),
+    ):
+        hub.failure = failure
+        with pytest.raises(DagenError, match=said):
+            push(trained)
+
+
+def test_what_comes_with_dagen_is_pulled_without_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulling, "client", lambda: pytest.fail("it asks the Hub"))
+    assert dagen.pull(SHIPPED) == shipped()
+    found = dagen.pull(SHIPPED, tmp_path / "own")
+    assert found.parent == tmp_path / "own" and found.read_bytes() == shipped().read_bytes()
 
 
 def test_wrong_names_and_a_hub_that_has_nothing(
