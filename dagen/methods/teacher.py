@@ -30,13 +30,14 @@ from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from dagen.errors import UsageError
 from dagen.losses import lovasz_softmax
-from dagen.methods.base import Context, Method, RunFacts
+from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.pseudo import enlarge, started
+from dagen.methods.shared.soft.balance import Balance
 from dagen.methods.shared.soft.channel_wise import channel_wise
 from dagen.methods.shared.soft.cross_entropy import (
     Foreground,
@@ -70,6 +71,9 @@ class Teacher(Method):
             foreground: what the cross-entropy takes for the student's foreground where there are
                 several classes of it: their ``sum``, or the ``largest`` alone, which decides what
                 is segmented.
+            balance: how much rarer foreground classes of the maps count more in the cross-entropy:
+                weights are their shares of the maps so far to the power of minus this, from 0
+                (not at all) to 1 (each class as much as any other).
             channel_wise: factor of the channel-wise distillation over space (CIRKD's code: 3 for
                 logits).
             temperature: its temperature.
@@ -96,6 +100,7 @@ class Teacher(Method):
         weight: NotNegative = 1.0
         cross_entropy: NotNegative = 1.0
         foreground: Foreground = "sum"
+        balance: Fraction = 0.0
         channel_wise: NotNegative = 0.0
         temperature: Positive = 4.0
         dice: NotNegative = 0.0
@@ -112,10 +117,17 @@ class Teacher(Method):
         empty: str = ""
         empty_share: Fraction = 0.1
 
+    balance: Balance | None
     family = "self-training"
     paper = "after Qin et al., Pattern Recognition 2020"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     requires = ("mean-teacher",)
+
+    def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
+        """See :meth:`Method.__init__`."""
+        super().__init__(student, setting, config)
+        classes = setting.num_classes
+        self.balance = Balance(classes, config.balance) if config.balance else None
 
     @classmethod
     def refuses(cls, task: Task) -> str | None:
@@ -174,7 +186,8 @@ class Teacher(Method):
         terms: dict[str, Tensor] = {}
         if own.cross_entropy:
             each = soft_cross_entropy if own.foreground == "sum" else decided_cross_entropy
-            terms["cross_entropy"] = own.cross_entropy * each(logits, soft, weight)
+            learnt = self._balanced(soft, weight)
+            terms["cross_entropy"] = own.cross_entropy * each(logits, learnt, weight)
         if own.channel_wise:
             ours, theirs = _activations(logits), _activations(soft.clamp(min=_NEAREST).log())
             found = channel_wise(ours, theirs, own.temperature, taught.valid, taught.agreement)
@@ -186,6 +199,24 @@ class Teacher(Method):
             label = soft.argmax(1).masked_fill(~(sure & (weight >= 0.5)), IGNORE)
             terms["lovasz"] = own.lovasz * lovasz_softmax(logits, label)
         return {name: own.weight * term for name, term in terms.items()}
+
+    def _balanced(self, soft: Tensor, weight: Tensor) -> Tensor:
+        """The maps, in which rare classes count more if that is asked for.
+
+        Raises:
+            UsageError: it is asked for, and the maps tell foreground alone.
+        """
+        if self.balance is None:
+            return soft
+        if soft.shape[1] == 2:
+            raise UsageError(
+                f"teacher.balance is {self.config.balance}, and the maps tell foreground alone; "
+                "leave it out, or name a teacher of all classes, such as named:u2netp for "
+                "materials."
+            )
+        self.balance.observe(soft, weight)
+        balanced: Tensor = self.balance(soft)
+        return balanced
 
     def taught(self, ctx: Context) -> Joined:
         """What the student learns in this step."""

@@ -68,6 +68,38 @@ def test_the_largest_class_may_decide_where(channels: int) -> None:
     assert loss == pytest.approx(float(wanted.mean()), rel=1e-4)
 
 
+def test_rare_classes_of_the_maps_can_count_more() -> None:
+    soft = torch.rand(2, 5, 32, 32, generator=torch.Generator().manual_seed(0))
+    soft[:, 3] *= 9
+    soft = soft / soft.sum(1, keepdim=True)
+    shares = soft[:, 1:].sum((0, 2, 3)) / soft[:, 1:].sum()
+    logits = torch.zeros(5, dtype=torch.float64)
+
+    def loss(balance: float) -> float:
+        stack = stack_of(["teacher"], Task.MATERIAL, foreground="largest", balance=balance)
+        images = batch(Task.MATERIAL)
+        assert images.target is not None
+        images = Batch(images.source, replace(images.target, maps={"u2netp": soft}))
+        ctx = step_of(stack, images=images)
+        nonlocal logits
+        logits = torch.nn.functional.interpolate(
+            ctx.target_out.logits.detach(), size=(32, 32), mode="bilinear"
+        ).double()
+        part = stack.parts["teacher"]
+        assert isinstance(part, Teacher)
+        return float(part.losses(ctx)["cross_entropy"].detach())
+
+    plain, balanced = loss(0.0), loss(1.0)
+    each = -soft[:, 1:] * logits[:, 1:].log_softmax(1)
+    change = (each / shares[:, None, None] / 4 - each).sum(1).mean()
+    assert balanced - plain == pytest.approx(float(change), rel=1e-3)
+
+
+def test_maps_of_foreground_alone_cannot_be_balanced() -> None:
+    with pytest.raises(UsageError, match="the maps tell foreground alone"):
+        _terms({"a": torch.rand(2, 32, 32)}, balance=1.0)
+
+
 def test_parameters_say_what_is_loaded() -> None:
     parts = arrange(["teacher"], {"teacher": {"maps": ["u2netp", "a.onnx"]}}, setting())
     assert parts.maps == {"u2netp": {}, "a.onnx": {}} and parts.pasting is None
