@@ -30,10 +30,10 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
     >>> mask, probabilities = dagen.predict(predictor, image)      # doctest: +SKIP
 
     Args:
-        path: the deployed file (``.safetensors``); or an exported one, ``.onnx``, or ``.xml`` of
-            OpenVINO, which needs no torch; or ``user/name`` of the Hugging Face Hub, or
-            ``dagen/waste-int8``, which comes with dagen; or a teacher that gives a map of
-            foreground: a known name such as ``u2netp``, or an ONNX file (see
+        path: the deployed file (``.safetensors``), or the folder of its run; or an exported one,
+            ``.onnx``, or ``.xml`` of OpenVINO, which needs no torch; or ``user/name`` of the
+            Hugging Face Hub, or ``dagen/waste-int8``, which comes with dagen; or a teacher that
+            gives a map of foreground: a known name such as ``u2netp``, or an ONNX file (see
             ``dagen.datasets.maps.teachers``).
         size: height and width in pixels that its input covers; None is the network's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -81,7 +81,7 @@ def evaluate(
     Under ``torchrun`` each process scores a share of the images, and all get the whole's scores.
 
     Args:
-        model: a deployed or exported file, or a result of :func:`load`.
+        model: a deployed or exported file, a run's folder, or a result of :func:`load`.
         data: the data set's name.
         split: split of the data set.
         empty: a data set of scenes without objects, on whose ``val`` part false alarms are counted.
@@ -287,7 +287,7 @@ def input_size(model: Path | str, size: Size | None) -> tuple[int, int]:
         return predictor.load(Path(model)).size
     if size is not None:
         return sizes.checked(size)
-    # A folder, mostly a run's, is refused with the name of the file in it.
+    # A folder that is no run's is refused in words.
     if str(model).endswith(".safetensors") or (
         Path(model).is_dir() and str(model) not in plugins.names("models")
     ):

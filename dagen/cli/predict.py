@@ -27,8 +27,8 @@ def predict(
         str,
         typer.Argument(
             metavar="[MODEL]",
-            help="A deployed file (.safetensors), an exported one (.onnx, .xml), user/name of the "
-            "Hub, or a teacher's name; may be left out.",
+            help="A deployed file (.safetensors) or its run's folder, an exported file (.onnx, "
+            ".xml), user/name of the Hub, or a teacher's name; may be left out.",
             show_default="dagen/waste-int8",
         ),
     ],

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagen.deploy.hub.names import SHIPPED, is_repository, shipped
-from dagen.deploy.hub.pulling import pull
+from dagen.deploy.hub.pulling import NETWORK, pull
 
 
 def located(name: Path | str) -> Path | str:
-    """The file behind a name: shipped with dagen, in the Hub, or what was given.
+    """The file behind a name: shipped with dagen, in the Hub, a run's own, or what was given.
+
+    Args:
+        name: of a network or a file; or the folder of a run, whose deployed file is taken.
 
     Raises:
         UsageError: the Hub is needed, and its package is not installed.
@@ -20,4 +23,5 @@ def located(name: Path | str) -> Path | str:
         return shipped()
     if is_repository(text):
         return pull(text)
-    return name
+    file = Path(name) / NETWORK
+    return file if file.is_file() else name
