@@ -10,7 +10,7 @@ A strategy declares a frozen dataclass ``Config``; the ranges are part of the ty
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
 
@@ -87,7 +87,25 @@ def build_config(cls: type[_C], values: Mapping[str, Any], where: str, *, text: 
             to_json(dict(values), inf_nan_mode="constants"), strict=True
         )
     except ValidationError as error:
-        raise UsageError("; ".join(complaint(e, where) for e in error.errors()) + ".") from None
+        raise UsageError("; ".join(_complaints(error.errors(), values, where)) + ".") from None
+
+
+def _complaints(
+    errors: Sequence[ErrorDetails], values: Mapping[str, Any], where: str
+) -> Iterator[str]:
+    """A message for each value; of one that may have several types, one for all of them."""
+    kinds: dict[str, list[str]] = {}
+    for error in errors:
+        name = str(error["loc"][0]) if error["loc"] else ""
+        # The place of such a value has the name of the type that was tried: literal['a','b'].
+        if any("[" in str(part) for part in error["loc"]):
+            message = _message(error)
+            if message not in kinds.setdefault(name, []):
+                kinds[name].append(message)
+        else:
+            yield complaint(error, where)
+    for name, messages in kinds.items():
+        yield f"{short(f'{where}.{name}')} is {quoted(values[name])}: {', or '.join(messages)}"
 
 
 def complaint(error: ErrorDetails, *where: str) -> str:
@@ -98,10 +116,15 @@ def complaint(error: ErrorDetails, *where: str) -> str:
         where: owner of the parameter, if its own name does not say so.
     """
     name = short(".".join([*where, *map(str, error["loc"])])) or "it"
-    message = error["msg"].removeprefix("Value error, ")
-    message = short(message[0].lower() + message[1:], 160)
+    message = _message(error)
     if error["type"] == "missing":
         return f"{name} is missing: {message}"
     if error["type"] == "value_error" and not (where or error["loc"]):
         return message  # of values that do not fit together, which it names
     return f"{name} is {quoted(error['input'])}: {message}"
+
+
+def _message(error: ErrorDetails) -> str:
+    """What pydantic says of a value, as the end of a sentence."""
+    message = error["msg"].removeprefix("Value error, ").removesuffix(".")
+    return short(message[0].lower() + message[1:], 160)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dagen.plugins import Kind
 
 app = typer.Typer(
-    help="List settings, strategies, recipes, networks, losses, data sets and validators.",
+    help="List settings, strategies, recipes, networks, losses, augmentations, data sets and "
+    "validators.",
     no_args_is_help=True,
 )
 Family = Annotated[str | None, typer.Option(help="Only this family, such as adversarial.")]
@@ -138,7 +139,8 @@ def settings() -> None:
         key.name: [_words(key.text), f"{key.kind}, default {key.default}"] for key in keys.of_runs()
     }
     _sheet("settings of a run: in a file for --config, in --set key=value, in Python", rows)
-    _sheet("an example for --config", {"": ["", *keys.EXAMPLE.splitlines()]})
+    _head("an example for --config")
+    typer.echo(keys.EXAMPLE)  # as it is: a line that the terminal breaks is no TOML
     _sheet(
         "keys of a benchmark's file",
         {name: [_words(text)] for name, text in grid.FILE.items()},
@@ -180,9 +182,16 @@ def _sheet(title: str, entries: Mapping[str, list[str]]) -> None:
     for name, (first, *more) in entries.items():
         rest = [Text(line, style="dim") for line in more if line]
         grid.add_row(name, Padding(Group(Text(first), *rest), (0, 0, 1, 0)))
-    console = Console()
-    console.print(f"{title}", style="bold underline")
-    console.print(grid)
+    _head(title)
+    Console().print(grid)
+
+
+def _head(title: str) -> None:
+    """Print the title of a sheet as it is: ``[[row]]`` is no markup."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console().print(Text(title, style="bold underline"))
 
 
 def _needs(name: str) -> list[str]:

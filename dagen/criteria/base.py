@@ -7,7 +7,7 @@ sum of two. Parameters are given as ``--set loss.gamma=3`` or, in a sum, by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -110,10 +110,16 @@ def create(spec: str, options: Mapping[str, Any], num_classes: int) -> Loss:
             if key not in tables:
                 raise unknown(f"loss in {spec}", key, names)
             tables[key] |= value
+        elif key in tables:
+            example = next(iter(parameters(key)), "factor")
+            raise UsageError(
+                f"loss.{key} is {quoted(value)}, and {key} is a loss; give its parameters, as in "
+                f"loss.{key}.{example}."
+            )
         elif len(names) > 1:
             raise UsageError(
                 f"loss.{key} is {quoted(value)}, and {spec} is a sum; name the loss that it is a "
-                f"parameter of, as in loss.{names[0]}.{key}."
+                f"parameter of, as in loss.{_owner(key, names)}.{key}."
             )
         else:
             tables[names[0]][key] = value
@@ -125,7 +131,17 @@ def create(spec: str, options: Mapping[str, Any], num_classes: int) -> Loss:
         where = f"loss.{name}"
         factors[name] = build_config(_Factor, shared, where).factor
         losses[name] = kind(num_classes, build_config(kind.Config, own, where))
+    if not any(factors.values()):
+        raise UsageError(
+            f"every factor of the loss '{spec}' is 0, so nothing would be learnt from labels; give "
+            "one a number above 0."
+        )
     return SumOfLosses(losses, factors)
+
+
+def _owner(key: str, names: Sequence[str]) -> str:
+    """The first of some losses that has this parameter, or else the first."""
+    return next((name for name in names if key in parameters(name)), names[0])
 
 
 def parameters(name: str) -> dict[str, Any]:

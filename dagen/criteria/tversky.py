@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dagen import losses
 from dagen.criteria.base import Loss
+from dagen.errors import UsageError
 from dagen.parameters import NotNegative
 
 
@@ -33,6 +34,14 @@ class Tversky(Loss):
         smooth: NotNegative = 0.0
 
     paper = "Salehi et al., MLMI 2017"
+
+    def __init__(self, num_classes: int, config: Config) -> None:
+        super().__init__(num_classes, config)
+        if not config.alpha and not config.beta:
+            raise UsageError(
+                "loss.tversky.alpha and loss.tversky.beta are both 0, so no mistake costs anything; "
+                "give one of them a number above 0."
+            )
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """See :func:`dagen.losses.tversky`."""

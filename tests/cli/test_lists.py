@@ -9,7 +9,7 @@ from dagen.benchmarking import keys
 from dagen.cli.lists import _needs
 from dagen.errors import UsageError
 from dagen.methods.base import Family
-from dagen.runs.keys import of_runs
+from dagen.runs.keys import EXAMPLE, of_runs
 from dagen.runs.recipes import all_recipes
 
 
@@ -80,6 +80,12 @@ def test_settings_show_every_key_of_runs_and_grids() -> None:
     for name in (*keys.FILE, *keys.ROW):
         assert f"\n{name} " in shown
     assert "``" not in shown and "dagen benchmark new NAME" in shown
+
+
+def test_the_example_of_a_run_can_be_copied_from_a_narrow_terminal() -> None:
+    """A comment that the terminal breaks would be no TOML; [[row]] would be taken for markup."""
+    found = CliRunner().invoke(cli.app, ["list", "settings"], env={"COLUMNS": "60"})
+    assert EXAMPLE in found.stdout and "what a [[row]] may say" in found.stdout
 
 
 def test_data_sets_show_the_command_that_gets_them_alone() -> None:

@@ -114,7 +114,7 @@ def _build(entry: Mapping[str, Any], interpolation: int, fill: int) -> Any:
             warnings.simplefilter("error", UserWarning)
             return kind(**{key: _plain(value) for key, value in given.items()})
     except Exception as error:  # whatever albumentations raises for what it does not take
-        raise UsageError(f"augment: {name}: {short(_reason(error), 200)}.") from None
+        raise UsageError(f"augment: {name}: {short(_reason(error).rstrip('. '), 200)}.") from None
 
 
 def _reason(error: Exception) -> str:
@@ -123,6 +123,8 @@ def _reason(error: Exception) -> str:
     if complaints is None:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
     first = complaints()[0]
+    if first["type"] == "missing":
+        return f"{first['loc'][0]} is missing; give it"
     at = f"{first['loc'][0]} is {quoted(first['input'])}: " if first["loc"] else ""
     return f"{at}{first['msg']}".rstrip(".")
 

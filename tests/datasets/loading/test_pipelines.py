@@ -97,6 +97,7 @@ def test_names_and_transforms_can_be_listed_in_any_order() -> None:
         (({"name": "D4"},), "D4 changes the size"),
         (({"name": "MaskDropout"},), "MaskDropout does not work on an image"),
         (({"name": "CropAndPad"},), "CropAndPad: Value error, Both px and percent"),
+        (({"name": "Resize"},), "augment: Resize: height is missing; give it."),
         (({"name": "BasicTransform"},), "unknown transform of albumentations 'BasicTransform'"),
         (({"name": "OneOf", "transforms": []},), "OneOf needs transforms"),
         (({"name": "OneOf", "transforms": ["both"]},), "OneOf holds 'both'"),
