@@ -39,8 +39,8 @@ class Tversky(Loss):
         super().__init__(num_classes, config)
         if not config.alpha and not config.beta:
             raise UsageError(
-                "loss.tversky.alpha and loss.tversky.beta are both 0, so no mistake costs anything; "
-                "give one of them a number above 0."
+                "loss.tversky.alpha and loss.tversky.beta are both 0, so no mistake costs "
+                "anything; give one of them a number above 0."
             )
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:

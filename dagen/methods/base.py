@@ -58,6 +58,7 @@ class Method(nn.Module):
         pretrains: whether it makes a start for other runs (``dagen pretrain``): it is alone, learns
             from unlabelled images of both domains, or of the source without a target, all of which
             come as target images, and its network is not scored.
+        upright: whether it needs images the right way up, so that no augmentation may turn them.
         replaces: whether :meth:`predictor` discards the network of earlier parts.
         settings: the settings of a run with it, where neither the user nor a recipe gives them: of
             the optimiser (``lr``, ``weight_decay``, ``warmup``, ``power``, ``clip``).
@@ -75,6 +76,7 @@ class Method(nn.Module):
     needs_checkpoint: ClassVar[bool] = False
     online: ClassVar[bool] = False
     pretrains: ClassVar[bool] = False
+    upright: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, float]] = {}
 

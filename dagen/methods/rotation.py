@@ -2,9 +2,9 @@
 
 RotNet: each image is turned by 0, 90, 180 and 270 degrees, and a linear classifier on the network's
 average features says which it was. Whoever knows how things usually stand knows what they are. No
-label is read. ``dagen pretrain --method rotation`` makes a start for other runs; its head is not
-taken. With ``--tgt`` it learns from the images of both domains, without from those of ``--src``
-alone, whose labels are not opened.
+label is read, and no augmentation may turn images over. ``dagen pretrain --method rotation`` makes
+a start for other runs; its head is not taken. With ``--tgt`` it learns from the images of both
+domains, without from those of ``--src`` alone, whose labels are not opened.
 
 The classifier sees two places: the encoder's deepest map, and the features before the network's
 head, so that the decoder starts as well.
@@ -54,6 +54,7 @@ class Rotation(Method):
     paper = "Gidaris et al., ICLR 2018"
     streams: ClassVar[frozenset[Domain]] = frozenset({"target"})
     pretrains: ClassVar[bool] = True
+    upright: ClassVar[bool] = True
 
     def __init__(self, student: nn.Module, setting: Setting, config: Config) -> None:
         """Look at the network's maps and build the classifiers.

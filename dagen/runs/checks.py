@@ -91,6 +91,12 @@ def check_pretraining(config: Config, parts: Parts) -> None:
     """
     if parts.pretrains is None:
         return
+    turning = pipelines.turning(config.augment) if parts.upright else None
+    if turning is not None:
+        raise UsageError(
+            f"augment has {turning}, and {parts.pretrains} learns to tell how an image was turned; "
+            "leave it out, or list transforms that keep images upright."
+        )
     if config.batch_norm in ("source", "separate"):
         raise UsageError(
             f"batch_norm is {config.batch_norm}, and {parts.pretrains} sees all images as the "
@@ -245,7 +251,7 @@ def check_augment(config: Config) -> None:
         UsageError: a transform does not work, or windows that do not move are drawn by class or
             magnified.
     """
-    pipelines.check(config.augment, config.size[0] == config.size[1])
+    pipelines.check(config.augment, config.size)
     if not config.random_window and config.rare_class_sampling != "off":
         raise UsageError(
             "rare_class_sampling looks for windows that show a class, and random_window is false; "

@@ -71,6 +71,11 @@ class Parts:
         """The part that makes a start for other runs; None in a run that is scored."""
         return next((name for name in self.configs if _method(name).pretrains), None)
 
+    @property
+    def upright(self) -> bool:
+        """Whether a part needs images the right way up."""
+        return any(_method(name).upright for name in self.configs)
+
 
 def arrange(names: Sequence[str], given: Mapping[str, Mapping[str, Any]], facts: RunFacts) -> Parts:
     """The parts of a run, completed, ordered and checked from their declarations alone.

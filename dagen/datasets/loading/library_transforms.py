@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,16 +20,21 @@ NEAREST, LINEAR = 0, 1
 """How masks are interpolated: ``cv2.INTER_NEAREST`` and ``cv2.INTER_LINEAR``."""
 _GROUPS = ("OneOf", "SomeOf", "Sequential", "RandomOrder")
 """Transforms that hold others."""
+_OVER = ("VerticalFlip", "RandomRotate90", "Transpose", "D4", "SquareSymmetry")
+"""Transforms that swap above and below, or turn by a quarter."""
+_ANGLES = {"Rotate": "limit", "SafeRotate": "limit", "Affine": "rotate"}
+"""Transforms that turn by degrees, and where they keep the range."""
+_UPRIGHT = 45
 _DRAWS = 16
 """How many draws are tried: some change the size, as every other turn by a quarter does."""
 
 
-def check_transform(entry: Mapping[str, Any], square: bool = False) -> None:
+def check_transform(entry: Mapping[str, Any], size: tuple[int, int]) -> None:
     """Refuse a transform that does not exist, gets wrong arguments, fails or changes the size.
 
     Args:
         entry: its name under ``name``, and its arguments.
-        square: whether training images are square, so that a quarter turn keeps their size.
+        size: height and width of training images.
 
     Raises:
         UsageError: what does not work, and why.
@@ -37,22 +42,22 @@ def check_transform(entry: Mapping[str, Any], square: bool = False) -> None:
     name = entry["name"]
     if name in _GROUPS:
         for inner in _inner(entry):
-            check_transform(inner, square)
+            check_transform(inner, size)
         _build(entry, NEAREST, IGNORE)
         return
     always = compose([{**entry, "p": 1.0}], NEAREST, IGNORE)
     _build(entry, NEAREST, IGNORE)
     for seed in range(_DRAWS):
-        _try(name, always, seed, (48, 48 if square else 64))
+        _try(name, always, seed, size)
 
 
 def _try(name: str, transform: Any, seed: int, size: tuple[int, int]) -> None:
     """Refuse a transform that fails on a sample, or whose draw depends on the label."""
     import numpy as np
 
-    image = np.arange(size[0] * size[1] * 3, dtype=np.uint8).reshape(*size, 3)
+    image = np.arange(size[0] * size[1] * 3).astype(np.uint8).reshape(*size, 3)
     label = np.zeros(size, np.uint8)
-    label[20:30, 20:30] = 1
+    label[size[0] // 3 : size[0] // 2, size[1] // 3 : size[1] // 2] = 1
     try:
         transform.set_random_seed(seed)
         out = transform(image=image, mask=label)
@@ -74,6 +79,20 @@ def _try(name: str, transform: Any, seed: int, size: tuple[int, int]) -> None:
             f"augment: {name} changes an image by its label, and most images of a target have "
             "none; leave it out."
         )
+
+
+def turning(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the transforms in an entry that turn images over, or by over 45 degrees."""
+    name = entry["name"]
+    if name in _GROUPS:
+        for inner in _inner(entry):
+            yield from turning(inner)
+    elif name in _OVER:
+        yield name
+    elif name in _ANGLES:
+        built = _build(entry, NEAREST, IGNORE)
+        if max(map(abs, getattr(built, _ANGLES[name]))) > _UPRIGHT:
+            yield name
 
 
 def _inner(entry: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

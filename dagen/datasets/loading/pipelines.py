@@ -87,19 +87,34 @@ def expanded(augment: Augment) -> list[str | Mapping[str, Any]]:
     return found
 
 
-def check(augment: Augment, square: bool = False) -> None:
+def check(augment: Augment, size: tuple[int, int] = (48, 64)) -> None:
     """Refuse a pipeline whose transforms do not exist, get wrong arguments or change the size.
 
     Args:
         augment: the pipeline.
-        square: whether training images are square.
+        size: height and width of training images.
 
     Raises:
         UsageError: the first one that does not work, and why.
     """
     for entry in expanded(augment):
         if not isinstance(entry, str):
-            library_transforms.check_transform(entry, square)
+            _check(json.dumps(entry, default=list), size)
+
+
+@lru_cache(maxsize=256)  # the cells of a benchmark have the same few
+def _check(entry: str, size: tuple[int, int]) -> None:
+    library_transforms.check_transform(json.loads(entry), size)
+
+
+def turning(augment: Augment) -> str | None:
+    """The name of a transform that turns images over or by more than 45 degrees, if there is one.
+
+    Args:
+        augment: the pipeline, checked.
+    """
+    entries = (one for one in expanded(augment) if not isinstance(one, str))
+    return next((one for each in entries for one in library_transforms.turning(each)), None)
 
 
 class Pipeline:

@@ -111,9 +111,41 @@ def test_a_wrong_pipeline_is_one_clear_line(augment: pipelines.Augment, message:
 
 def test_a_quarter_turn_needs_a_square_size() -> None:
     turns: pipelines.Augment = ({"name": "OneOf", "transforms": [{"name": "RandomRotate90"}]},)
-    check(turns, square=True)
+    check(turns, (32, 32))
     with pytest.raises(UsageError, match="RandomRotate90 changes the size"):
         plan_run(from_mapping({"augment": list(turns), "size": [32, 64]}))
+
+
+def test_a_transform_that_gives_the_training_size_is_no_change_of_size() -> None:
+    """Windows drawn by albumentations are fine if they have the size of the run."""
+    window = {"name": "RandomResizedCrop", "size": [32, 96], "scale": [0.5, 1.0]}
+    plan_run(from_mapping({"augment": [window], "size": [32, 96]}))
+    with pytest.raises(UsageError, match="RandomResizedCrop changes the size"):
+        plan_run(from_mapping({"augment": [window], "size": [32, 64]}))
+
+
+@pytest.mark.parametrize(
+    ("augment", "turns"),
+    [
+        ("both", "VerticalFlip"),
+        ("photometric+strong", None),
+        ([{"name": "Affine", "rotate": [-20, 20]}, {"name": "HorizontalFlip"}], None),
+        ([{"name": "Affine", "rotate": [0, 90]}], "Affine"),
+        ([{"name": "OneOf", "transforms": [{"name": "Rotate"}]}], "Rotate"),
+    ],
+)
+def test_rotation_is_not_learnt_from_images_that_are_turned_anyhow(
+    augment: pipelines.Augment, turns: str | None
+) -> None:
+    """An image that is upside down in half of the cases has no right answer."""
+    asked = {"src": "resortit-synth", "augment": augment, "size": [32, 64]}
+    plan_run(from_mapping({**asked, "method": "inpainting"}))
+    config = from_mapping({**asked, "method": "rotation"})
+    if turns is None:
+        plan_run(config)
+        return
+    with pytest.raises(UsageError, match=f"augment has {turns}, and rotation learns to tell"):
+        plan_run(config)
 
 
 def test_a_table_holds_transforms_and_how_windows_are_drawn() -> None:
