@@ -54,6 +54,7 @@ def test_results_of_every_age_and_kind(made: Any, tmp_path: Path) -> None:
     new = [record("source-only", 0.1), record("advent", 0.2), record("advent", 0.3, seed=1)]
     committed(tmp_path, "grid", [one.to_dict() for one in new])
     (tmp_path / "grid.toml").write_text('title = "A grid"\nnote = "Small."\n')
+    (tmp_path / "results" / "grid.md").write_text("# A grid\n\n**Not complete**: 3 of 9 cells.\n")
     old = {"model": "enet", "row": "advent", "seed": 0, "profile": {}, "seconds": 5}
     committed(tmp_path, "main_job", [{**old, "scores": {"taco": {"foreground_miou": 0.5}}}])
     committed(tmp_path, "timings", [{"images_per_second": 3}])
@@ -69,6 +70,7 @@ def test_results_of_every_age_and_kind(made: Any, tmp_path: Path) -> None:
         ("grid", "A grid", 3),
         ("main_job", "First runs on real images", 1),
     ]
+    assert [one.missing for one in found] == ["**Not complete**: 3 of 9 cells.", ""]
     assert len(warnings) == 1 and "damaged.jsonl, line 1" in warnings[0]
     lines = {line.row: line for line in made.results.lines(found[:1])}
     assert lines["advent"].score.mean == pytest.approx(0.25)
@@ -115,6 +117,9 @@ def test_a_chart_says_what_it_shows(made: Any, tmp_path: Path) -> None:
     assert "enet a&lt;b: 20.0 % at 1.50" in svg  # the front, in words
     assert svg.count("<title>enet, ") == 3 and 'class="point ceiling"' in svg
     assert made.charts.pareto("c", lines, lambda line: float("nan"), "MB", "t") == ""
+    assert ">a&lt;b</text>" in svg
+    alone = made.charts.pareto("c", lines[:1], lambda line: line.weight("bytes") / 1e6, "MB", "t")
+    assert ">enet</text>" in alone  # where all rows have one name, networks tell them apart
 
 
 @dataclass(frozen=True)

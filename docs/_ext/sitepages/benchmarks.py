@@ -103,6 +103,7 @@ def _page(one: Results, intervals: bool) -> str:
         *(_intervals(one) if intervals else _figures([one], one.page, one.title)),
         *shown,
         title("Where it comes from", "-"),
+        one.missing,
         f"{protocol.provenance(one.records)} Make it again with {again}.{described} The runs are "
         f"the lines of ``benchmarks/{one.file}``.",
     )

@@ -66,7 +66,7 @@ def pareto(
         *frame.axes(unit, f"{figure}, %"),
         _step([place(p) for p in best]),
         *(_mark(p, place(p), networks.index(p.line.first.model), unit, figure) for p in points),
-        *_labels(best, place),
+        *_labels(best, place, len({p.line.row for p in points}) == 1),
         "</svg>",
     ]
     return "\n".join(parts) + _legend(networks)
@@ -189,13 +189,16 @@ def _shape(which: int) -> str:
     }[_SHAPES[which % len(_SHAPES)]]
 
 
-def _labels(points: Sequence[Point], place: Callable[[Point], tuple[float, float]]) -> list[str]:
-    """The rows' names beside their points, but for those that would cover another name."""
+def _labels(
+    points: Sequence[Point], place: Callable[[Point], tuple[float, float]], networks: bool
+) -> list[str]:
+    """The rows' names beside their points, or ``networks``, but for those that would cover one."""
     parts: list[str] = []
     taken: list[tuple[float, float, float]] = []  # left, right, base line
     for point in sorted(points, key=lambda p: -p.y):
-        (x, y), row = place(point), point.line.row
-        width = _LETTER * len(row)
+        (x, y), line = place(point), point.line
+        name = line.first.model if networks else line.row
+        width = _LETTER * len(name)
         before = x > _WIDTH * 0.6
         left = x - 10 - width if before else x + 10
         if any(
@@ -206,7 +209,7 @@ def _labels(points: Sequence[Point], place: Callable[[Point], tuple[float, float
         taken.append((left, left + width, y))
         at, side = (x - 10, "end") if before else (x + 10, "start")
         parts.append(
-            f'<text class="label {side}" x="{at:.1f}" y="{y - 8:.1f}">{escape(row)}</text>'
+            f'<text class="label {side}" x="{at:.1f}" y="{y - 8:.1f}">{escape(name)}</text>'
         )
     return parts
 

@@ -56,6 +56,7 @@ class Results:
         latencies: what ``benchmarks/latency.py`` measured.
         choose: the validator that chose where rows tried values.
         smaller: what was measured of smaller files of the networks.
+        missing: how many of its cells are done; empty if all are.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Results:
     latencies: Latencies = field(default_factory=Latencies)
     choose: str = choosing.CHOOSE
     smaller: tuple[Version, ...] = ()
+    missing: str = ""
 
     @property
     def page(self) -> str:
@@ -102,8 +104,16 @@ def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
             name = (path.parent.parent.relative_to(folder) / path.stem).as_posix()
             described = _described(folder, name, records)
             kept = searched.files_of_chosen(smaller, records, described.choose)
-            found.append(replace(described, latencies=latencies, smaller=tuple(kept)))
+            told = replace(described, latencies=latencies, missing=_missing(path))
+            found.append(replace(told, smaller=tuple(kept)))
     return found
+
+
+def _missing(path: Path) -> str:
+    """What the table beside a file of results says of cells that are not done."""
+    table = path.with_suffix(".md")
+    lines = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
+    return next((line for line in lines if line.startswith("**Not complete**")), "")
 
 
 def _read(path: Path) -> list[Record]:
