@@ -134,9 +134,15 @@ def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
         title,
         (*labels.heads, *(column.head for column in columns)),
         tuple(map(tuple, rows)),
-        tuple(_notes(task, lines, [_joined(name) for name, _ in labels.rows])),
+        tuple(_notes(task, lines, _short(labels))),
         labels=len(labels.heads),
     )
+
+
+def _short(labels: _Labels) -> list[str]:
+    """The names of the lines in sentences: several rows of one network without the network."""
+    rows = "row" in labels.heads and len({name[0] for name, _ in labels.rows}) == 1
+    return [_joined(name[1:] if rows else name) for name, _ in labels.rows]
 
 
 def _joined(name: Sequence[str]) -> str:
@@ -221,9 +227,12 @@ def _notes(task: str, lines: Sequence[Line], names: Sequence[str]) -> Iterable[s
         )
         yield from _too_large(lines, names)
     many = any(len(line.records) > 1 for line in lines)
-    means = ", ".join(
-        f"{name} {in_percent(estimate(r.score('miou') for r in line.records)).text()}"
-        for name, line in zip(names, lines, strict=True)
+    means = paired.listed(
+        names,
+        [
+            f"{name} {in_percent(estimate(r.score('miou') for r in line.records)).text()}"
+            for name, line in zip(names, lines, strict=True)
+        ],
     )
     yield (
         f"IoU in % on {plain_name(first.domain)} val, trained on {plain_name(first.source)} train"

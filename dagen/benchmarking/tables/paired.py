@@ -57,6 +57,17 @@ def mark_best(
         rows[places[best]][column] = replace(entry, best=True)
 
 
+def listed(names: Iterable[str], entries: Iterable[str] | None = None) -> str:
+    """Rows of a table in a sentence, so that a comma in a name does not end it.
+
+    Args:
+        names: their names.
+        entries: what is said of each, which begins with its name; None is the names alone.
+    """
+    names = list(names)
+    return ("; " if any("," in name for name in names) else ", ").join(entries or names)
+
+
 def told(title: str, rows: Mapping[str, BySeed], baseline: str | None = None) -> Iterable[str]:
     """A sentence on which rows differ clearly in a figure; none with a single seed.
 
@@ -76,14 +87,14 @@ def told(title: str, rows: Mapping[str, BySeed], baseline: str | None = None) ->
     elif level == others:
         verdict = f"no row is clearly behind {best}"
     else:
-        verdict = f"not clearly behind {best}: {', '.join(level)}"
+        verdict = f"not clearly behind {best}: {listed(level)}"
     if baseline in others:
         above = [
             row
             for row in rows
             if row != baseline and clearly_differ(pairs(rows[row], rows[baseline]))
         ]
-        verdict += f"; clearly different from {baseline}: {', '.join(above) or 'no row'}"
+        verdict += f"; clearly different from {baseline}: {listed(above) or 'no row'}"
     yield (
         f"Differences in {title} are clear if a paired t-test over the seeds says so (p < 0.05): "
         f"{verdict}."

@@ -55,6 +55,18 @@ def test_rows_and_axes_have_lines_of_their_own_and_only_seeds_are_averaged() -> 
     assert next(iter(panels(records)[0].rows)) == "ENet, plain, 0.1, 32x64"
 
 
+def test_names_with_commas_stay_apart_in_sentences() -> None:
+    """The network is left out where it says nothing, and a comma in a name ends no entry."""
+    records = [
+        made.record(row, 0.2, seed, target=None, task="material", run=f"{row}-{seed}")
+        for row in ("cross-entropy", "focal, gamma 1", "focal, gamma 2")
+        for seed in (0, 1)
+    ]
+    notes = "\n".join(tables(records)[0].notes)
+    assert "mIoU is cross-entropy 95.0 ± 0.0; focal, gamma 1 95.0 ± 0.0; focal, gamma 2" in notes
+    assert "no row is clearly behind cross-entropy" in notes and "ENet" not in notes
+
+
 def test_lines_of_another_budget_are_marked_and_flops_are_those_of_each_size() -> None:
     records = [
         made.record(

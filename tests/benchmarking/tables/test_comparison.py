@@ -44,6 +44,22 @@ def test_the_gap_is_that_to_the_better_ceiling() -> None:
     assert "(row - source-only) / (oracle+source - source-only)" in markdown(found)
 
 
+def test_rows_of_the_source_alone_are_compared_at_home_as_well() -> None:
+    """What helps away may hurt at home: both tests are told, each by its own order."""
+    records = []
+    for row, away, home in (("source-only", 0.10, 0.95), ("both, strong", 0.20, 0.90)):
+        for seed in range(3):
+            one = made.record(row, away + 0.01 * seed, seed, config={"tgt": None})
+            one.scores["resortit"]["waste_iou"] = home + 0.01 * seed
+            records.append(one)
+    notes = [n for n in table(sections(records)[0]).notes if "paired" in n]
+    assert len(notes) == 2
+    assert "in waste IoU" in notes[0] and "both, strong is clearly ahead" in notes[0]
+    assert "in resortit waste IoU" in notes[1] and ": source-only is clearly ahead" in notes[1]
+    adapted = [replace(one, config={**one.config, "tgt": "taco"}) for one in records]
+    assert sum("paired" in n for n in table(sections(adapted)[0]).notes) == 1
+
+
 def test_a_paired_test_says_which_differences_are_clear() -> None:
     note = next(n for n in table(sections(made.table())[0]).notes if "paired" in n)
     assert "best is clearly ahead" in note
