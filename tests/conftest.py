@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("dagen", deadline=None)  # no timing in tests: a first import is slow
+settings.load_profile("dagen")
 
 # Read when torch is first imported: idle OpenMP threads that spin starve everything else.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
