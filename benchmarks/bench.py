@@ -97,14 +97,12 @@ def training(found: dict[str, Any], run: Training) -> Iterator[Figure]:
 
 
 def inference(found: dict[str, Any]) -> Iterator[Figure]:
-    """Of ``latency.py``: the fastest file of each network."""
-    rows = found["rows"]
-    for network in dict.fromkeys(row["network"] for row in rows):
-        files = [r for r in rows if r["network"] == network and r["times_pytorch"] is not None]
-        if not files:
-            continue
+    """Of ``latency.py``: the fastest file of each network at each size."""
+    own = [row for row in found["rows"] if row["times_pytorch"] is not None]
+    for network, height, width in dict.fromkeys((row["network"], *row["size"]) for row in own):
+        files = [r for r in own if (r["network"], *r["size"]) == (network, height, width)]
         best = max(files, key=lambda row: row["times_pytorch"])
-        told = f"{network} in {best['runtime']}, {best['precision']}, against"
+        told = f"{network} at {height}x{width} in {best['runtime']}, {best['precision']}, against"
         asked = _TINY if network == "lite" else 4.0
         yield Figure(f"{told} PyTorch eager", best["times_pytorch"], asked)
         if network == "lite":

@@ -132,11 +132,12 @@ def predict(
 
 def _named(model: str, images: str | None) -> tuple[str, str]:
     """The network and the images: with one argument, the network that comes with dagen."""
+    from dagen.deploy.hub.locating import folders_network
     from dagen.deploy.hub.names import SHIPPED
 
     if images is not None:
         return model, images
-    if model.endswith((".safetensors", ".onnx", ".xml")):
+    if model.endswith((".safetensors", ".onnx", ".xml")) or folders_network(model):
         raise UsageError(f"{short(model, 200)} needs images: dagen predict {short(model)} IMAGES.")
     typer.echo(f"No network is named: {SHIPPED}, which comes with dagen, is used.", err=True)
     return SHIPPED, model

@@ -23,5 +23,10 @@ def located(name: Path | str) -> Path | str:
         return shipped()
     if is_repository(text):
         return pull(text)
-    file = Path(name) / NETWORK
-    return file if file.is_file() else name
+    return folders_network(name) or name
+
+
+def folders_network(folder: Path | str) -> Path | None:
+    """The deployed file in the folder of a run; None if there is none."""
+    file = Path(folder) / NETWORK
+    return file if file.is_file() else None

@@ -4,8 +4,8 @@ Where a map does not know what an object is, the commonest class is the safest a
 gives it everywhere. Cross-entropy whose terms are divided by the classes' shares is smallest at
 answers that are divided by them as well, as if all classes were equally frequent.
 
-Deviation: Menon et al. add the logarithms of the shares to the logits, which has the same minimum
-where each pixel has one class; a weight does not change the gradient's direction of a sure pixel.
+Deviation: Menon et al. add the logarithms of the shares to the logits; weights have the same
+minimum.
 """
 
 from __future__ import annotations
