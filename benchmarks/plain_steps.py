@@ -2,7 +2,7 @@
 
 Forward passes one by one, all logits enlarged to the input, losses and discriminators there, a
 backward pass for each loss, float32, contiguous layout. Networks, optimiser and schedule are
-dagen's.
+dagen's, but each layer is PyTorch's own: ``nn.PReLU`` where dagen has a quicker one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torchvision.transforms import v2
 
 from dagen.engine.loop import schedule, student_optimizer
 from dagen.models.base import Network
+from dagen.models.layers.prelu import PReLU
 from dagen.runs.config import Config
 from dagen.types import IGNORE, Batch
 
@@ -27,7 +28,7 @@ class Plain(ABC):
     """What all of them share: the student, its optimiser, the supervised loss."""
 
     def __init__(self, network: Network, config: Config) -> None:
-        self.network, self.config = network.train(), config
+        self.network, self.config = _with_layers_of_pytorch(network).train(), config
         self.shares = (1.0, *network.aux_weights)
         self.optimizers: list[torch.optim.Optimizer] = [student_optimizer(network, config)]
         self._peaks: list[list[float]] = []
@@ -183,6 +184,17 @@ class PlainBest(PlainDacs):
         both = torch.stack([log_p[:, 0], log_p[:, 1:].logsumexp(1)], 1)
         F.nll_loss(both, label, ignore_index=IGNORE).backward()
         return loss
+
+
+def _with_layers_of_pytorch(network: Network) -> Network:
+    """The network, changed in place: what it computes stays the same."""
+    for layer in list(network.modules()):
+        for name, child in layer.named_children():
+            if isinstance(child, PReLU):
+                plain = nn.PReLU(child.num_parameters)
+                plain.weight = child.weight
+                setattr(layer, name, plain)
+    return network
 
 
 def _half_of_the_classes(label: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.mixing import disturb, find_objects, half_of_the_objects
-from dagen.methods.shared.pseudo import source_label, started, trust
+from dagen.methods.shared.pseudo import source_label, started, top_class, trust
 from dagen.ops import class_mix
 from dagen.parameters import Fraction, NotNegative, Share
 from dagen.types import Domain
@@ -92,5 +92,5 @@ class Dacs(Method):
         ctx.metrics["trust"] = sure
         image = torch.where(pasted, ctx.source.image[rows], target)
         pasted = pasted[:, 0]
-        mixed = torch.where(pasted, label, probabilities.argmax(1))
+        mixed = torch.where(pasted, label, top_class(probabilities))
         return image, mixed, torch.where(pasted, 1.0, sure)

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from dagen.errors import UsageError
 from dagen.methods._asked import resized
 from dagen.methods.base import Context, Method, RunFacts, Setting
-from dagen.methods.shared.pseudo import enlarge
+from dagen.methods.shared.pseudo import enlarge, top_class
 from dagen.methods.shared.soft.affinity import affinity, on_one_grid
 from dagen.methods.shared.soft.channel_wise import channel_wise
 from dagen.methods.shared.soft.pixel_wise import pixel_wise
@@ -138,7 +138,7 @@ class Distill(Method):
             teacher = resized(theirs.logits.float(), (image.shape[-2], image.shape[-1]))
             found = self._of_logits(student, teacher) | self._of_features(ours, theirs)
             terms |= {f"{name}_{domain}": own.weight * term for name, term in found.items()}
-            same = student.detach().argmax(1) == teacher.argmax(1)
+            same = top_class(student.detach()) == top_class(teacher)
             ctx.metrics[f"agreement_{domain}"] = same.float().mean()
         return terms
 

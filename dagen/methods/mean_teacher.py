@@ -40,7 +40,7 @@ from torch.nn import functional as F
 from dagen import batch_norm
 from dagen.errors import UsageError
 from dagen.methods.base import Context, Method, RunFacts, Setting
-from dagen.methods.shared.pseudo import enlarge
+from dagen.methods.shared.pseudo import enlarge, top_class
 from dagen.ops import Ema
 from dagen.parameters import number_or
 from dagen.system.distributed import rank
@@ -125,7 +125,7 @@ class MeanTeacher(Method):
             where: the pixels of (B, H, W) that count; all by default.
         """
         theirs = self.output(ctx).logits
-        same = (logits.argmax(1) == theirs.argmax(1)).float()
+        same = (top_class(logits) == top_class(theirs)).float()
         if where is not None:
             counted = F.interpolate(where[:, None].float(), size=same.shape[-2:])[:, 0]
             share = (same * counted).sum() / counted.sum().clamp(min=1)

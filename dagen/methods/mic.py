@@ -29,7 +29,7 @@ from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.mixing import disturb
-from dagen.methods.shared.pseudo import started, trust
+from dagen.methods.shared.pseudo import started, top_class, trust
 from dagen.ops import block_mask
 from dagen.parameters import Count, Fraction, NotNegative, Share
 from dagen.types import Domain
@@ -79,7 +79,7 @@ class Mic(Method):
         with batch_norm.untracked(batch_norm.layers(ctx.student)):
             out = ctx.forward(image, "target")
         teacher_of(ctx).agree(ctx, "mic", out.logits)
-        loss = cross_entropy(out.logits, probabilities.argmax(1))
+        loss = cross_entropy(out.logits, top_class(probabilities))
         return {"main": self.config.weight * sure * loss}
 
     def hide(self, ctx: Context) -> Tensor:

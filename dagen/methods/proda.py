@@ -30,7 +30,7 @@ from dagen.collective import total
 from dagen.losses import cross_entropy
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.methods.shared.pseudo import enlarge, started
+from dagen.methods.shared.pseudo import enlarge, started, top_class
 from dagen.parameters import Fraction, NotNegative, Positive, Share
 from dagen.types import Domain
 
@@ -82,8 +82,8 @@ class ProDA(Method):
         probabilities = teacher_of(ctx).probabilities(ctx)
         self.move(features, probabilities)
         weights = enlarge(self.weights(features), probabilities)
-        label = (weights * probabilities).argmax(1)
-        ctx.metrics["changed"] = (label != probabilities.argmax(1)).float().mean()
+        label = top_class(weights * probabilities)
+        ctx.metrics["changed"] = (label != top_class(probabilities)).float().mean()
         teacher_of(ctx).agree(ctx, "proda", ctx.target_out.logits)
         logits = enlarge(ctx.target_out.logits, label)
         loss = self.config.alpha * cross_entropy(logits, label)

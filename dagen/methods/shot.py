@@ -38,7 +38,7 @@ from dagen.collective import part, total
 from dagen.losses import information_maximisation
 from dagen.methods.base import Context, Method, Setting
 from dagen.methods.shared.memory import Rings, balanced
-from dagen.methods.shared.pseudo import started
+from dagen.methods.shared.pseudo import started, top_class
 from dagen.parameters import Count, NotNegative, Share
 from dagen.types import Domain
 
@@ -93,8 +93,8 @@ class Shot(Method):
         features = directions(out.features.detach().movedim(1, -1).flatten(0, -2))
         self.remember(features, p.detach(), draw)
         late = started(ctx, self.config.start)
-        label = self.nearest(features) if late else p.argmax(1)
-        ctx.metrics["changed"] = (label != p.argmax(1)).float().mean()
+        label = self.nearest(features) if late else top_class(p)
+        ctx.metrics["changed"] = (label != top_class(p)).float().mean()
         chosen = balanced(label, self.setting.num_classes, self.config.sample, draw)
         p, label = p[chosen], label[chosen]
         information = information_maximisation(
@@ -108,7 +108,7 @@ class Shot(Method):
 
     def remember(self, features: Tensor, p: Tensor, draw: torch.Generator) -> None:
         """Store (N, D + 1) features and (N, C) probabilities by predicted class."""
-        predicted = p.argmax(1)
+        predicted = top_class(p)
         for c in range(len(self.features)):
             one = balanced(predicted, 1, min(self.config.sample, self.config.memory), draw, c)
             self.features.add(c, features[one])

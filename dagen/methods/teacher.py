@@ -36,7 +36,7 @@ from dagen.errors import UsageError
 from dagen.losses import lovasz_softmax
 from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.mean_teacher import teacher_of
-from dagen.methods.shared.pseudo import enlarge, started
+from dagen.methods.shared.pseudo import enlarge, started, top_class
 from dagen.methods.shared.soft.balance import Balance
 from dagen.methods.shared.soft.channel_wise import channel_wise
 from dagen.methods.shared.soft.cross_entropy import (
@@ -196,7 +196,7 @@ class Teacher(Method):
             objects = logits.softmax(1)[:, 1:], soft[:, 1:]
             terms["dice"] = own.dice * soft_dice(*objects, weight * sure)
         if own.lovasz:
-            label = soft.argmax(1).masked_fill(~(sure & (weight >= 0.5)), IGNORE)
+            label = top_class(soft).masked_fill(~(sure & (weight >= 0.5)), IGNORE)
             terms["lovasz"] = own.lovasz * lovasz_softmax(logits, label)
         return {name: own.weight * term for name, term in terms.items()}
 

@@ -18,6 +18,15 @@ def enlarge(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x.float(), size=size, mode="bilinear", align_corners=False)
 
 
+def top_class(scores: Tensor) -> Tensor:
+    """The class of the largest score at each pixel: (B, C, H, W) -> (B, H, W), int64.
+
+    The same as ``argmax(1)``, which takes ten times as long on a CPU if a class's pixels lie
+    together in memory.
+    """
+    return scores.max(1).indices
+
+
 def trust(probabilities: Tensor, threshold: float) -> Tensor:
     """Share of the whole batch's pixels whose largest probability reaches ``threshold``, a scalar.
 

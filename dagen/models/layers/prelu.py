@@ -1,4 +1,4 @@
-"""PReLU from operations that a processor's vector units compute.
+"""PReLU whose gradients come from operations that a processor's vector units compute.
 
 Source: He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 1; gradients: equations 3, 4.
 """
@@ -11,11 +11,12 @@ from torch.autograd.function import once_differentiable
 
 
 class PReLU(nn.PReLU):
-    """``nn.PReLU``, two to three times as fast on a CPU.
+    """``nn.PReLU`` with quicker gradients on a CPU.
 
-    PyTorch's own kernel asks for the sign of one number after the other, and a processor guesses
-    half of the answers wrongly. Outputs and gradients of the inputs are the same to the bit;
-    those of the slopes are summed in another order.
+    The backward pass of PyTorch's own kernel asks for the sign of one number after the other, and
+    a processor guesses half of the answers wrongly. Its forward pass is quick, if the slopes fill
+    whole vectors. Outputs and gradients of the inputs are the same to the bit; those of the slopes
+    are summed in another order.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -43,12 +44,15 @@ def _own(x: Tensor, slope: Tensor) -> bool:
 
 
 class _Rectify(torch.autograd.Function):
-    """``max(x, 0) + slope * min(x, 0)``; ``slope`` is broadcast over the leading dimensions."""
+    """``max(x, 0) + slope * min(x, 0)``, with a slope for each entry of ``x``'s second dimension.
+
+    ``slope`` has the shape that is broadcast over ``x``: (C, 1, 1) for images, (C,) for rows.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
         ctx.save_for_backward(x, slope)
-        return torch.addcmul(x.clamp_min(0), x.clamp_max(0), slope)
+        return torch.prelu(x, slope.flatten())
 
     @staticmethod
     @once_differentiable
@@ -56,5 +60,4 @@ class _Rectify(torch.autograd.Function):
         x, slope = ctx.saved_tensors
         above = torch.ops.aten.threshold_backward(gradient, x, 0.0)  # where x > 0, zero elsewhere
         below = gradient - above
-        to_x = torch.addcmul(above, below, slope)
-        return to_x, below.mul_(x).sum_to_size(slope.shape)
+        return above.addcmul_(below, slope), below.mul_(x).sum_to_size(slope.shape)
