@@ -14,6 +14,7 @@ from dagen.benchmarking.deployed import measuring as deployed
 from dagen.benchmarking.deployed import table as deployed_table
 from dagen.benchmarking.deployed import versions
 from dagen.benchmarking.deployed.asked import require_packages
+from dagen.benchmarking.foreseen import check_columns
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import is_finished, logged, occupied
 from dagen.benchmarking.rounds import due, run_rounds
@@ -81,6 +82,7 @@ def plan(
         cells = missing(cells, runs, before)
     check(missing(cells, runs))
     found = collect(benchmark, runs, before)
+    check_columns(benchmark, found, None)
     costs, cells = Costs(found), due(benchmark, cells, found)
     return [Plan(cell, steps_done(cell, runs), costs.left([cell], runs)) for cell in cells]
 
@@ -114,6 +116,7 @@ def run_benchmark(
     require_packages(benchmark.deploy)
     before = records.read(records_file(benchmark, out))
     check(missing(cells, runtime.runs, before if trust_records else ()), runtime.data_root)
+    check_columns(benchmark, collect(benchmark, runtime.runs, before), runtime.data_root)
     make_folder(out)
     with occupied(benchmark, runtime.runs):
         return _run(benchmark, cells, runtime, out, engine, trust_records, runner)

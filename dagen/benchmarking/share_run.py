@@ -10,6 +10,7 @@ from dagen.benchmarking.attempt import Runner, train
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.collecting import collect
 from dagen.benchmarking.execution import check, missing, records_file
+from dagen.benchmarking.foreseen import check_columns
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import announced
 from dagen.benchmarking.rounds import run_rounds
@@ -57,6 +58,7 @@ def run_share(
     before = records.read(records_file(benchmark, out))
     left = missing(cells, runtime.runs, before if trust_records else ())
     check(left, runtime.data_root)
+    check_columns(benchmark, collect(benchmark, runtime.runs, before), runtime.data_root)
     failures = run_rounds(
         benchmark,
         left,

@@ -104,6 +104,13 @@ def measure(
     return failures
 
 
+def planned(benchmark: Benchmark) -> list[Version]:
+    """The lines of all files that the benchmark asks for, before anything is measured."""
+    if benchmark.deploy is None:
+        return []
+    return [one for cell in _with_network(benchmark) for one in _lines(cell, benchmark.deploy)]
+
+
 def _measured(
     cell: Cell,
     result: RunResult,
