@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from dagen.api.settings import Settings
 from dagen.runs.config import Config, from_mapping
@@ -114,9 +115,8 @@ def pretrain(
     """
     from dagen.engine.run import pretrain as pretrained
 
-    if config is None:
-        settings.setdefault("method", "features")
-    return pretrained(configuration(config, settings), runtime or Runtime())
+    asked = configuration(config, settings, usual={"method": "features"})
+    return pretrained(asked, runtime or Runtime())
 
 
 def benchmark(
@@ -164,19 +164,25 @@ def benchmark(
     )
 
 
-def configuration(config: Config | Path | str | None, settings: Settings) -> Config:
+def configuration(
+    config: Config | Path | str | None,
+    settings: Settings,
+    *,
+    usual: Mapping[str, Any] | None = None,
+) -> Config:
     """The checked configuration of a call.
 
     Args:
         config: see :func:`train`; fields of a :class:`dagen.Config` are checked only here.
         settings: they override it.
+        usual: defaults of the call, for what neither of the two says.
 
     Raises:
         UsageError: see :func:`train`.
     """
     given = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
     if not isinstance(config, Config):
-        return load(None if config is None else Path(config), flags=given)
+        return load(None if config is None else Path(config), flags=given, usual=usual)
     own = {f.name: getattr(config, f.name) for f in fields(config) if f.name != "recipe"}
     checked = from_mapping({**own, **given})
     return checked if "method" in given else replace(checked, recipe=config.recipe)

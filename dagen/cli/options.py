@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -116,22 +117,31 @@ class Settings:
     ] = None
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="TOML file of settings; flags take precedence."),
+        typer.Option(
+            "--config", "-c", help="TOML file of settings; flags and --set take precedence."
+        ),
     ] = None
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="key=value, such as lr=0.001 or advent.weight=0.01; repeatable."
+            "--set",
+            help="key=value, such as lr=0.001 or advent.weight=0.01; repeatable. A flag may not "
+            "give the same setting another value.",
         ),
     ] = None
 
-    def load(self, **flags: Any) -> Config:
-        """The run's configuration; ``flags`` are the command's other settings by name."""
+    def load(self, *, usual: Mapping[str, Any] | None = None, **flags: Any) -> Config:
+        """The run's configuration.
+
+        Args:
+            usual: the command's own defaults.
+            **flags: the command's other settings by name.
+        """
         from dagen.runs.reading import load
 
         shared = asdict(self)
         file, sets = shared.pop("config"), shared.pop("set_")
-        return load(file, sets or [], {**shared, **flags})
+        return load(file, sets or [], {**shared, **flags}, usual=usual)
 
 
 @dataclass(frozen=True)

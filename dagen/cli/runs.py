@@ -100,14 +100,11 @@ def pretrain(
     inpainting). Without --tgt it learns from the images of --src alone. No label is opened and
     nothing is scored. Start a run from it with --init run:NAME.
     """
-    from dataclasses import replace
-
     from dagen.cli._results import print_line, result_table, say_if_finished_before
     from dagen.engine.run import pretrain as pretrained
     from dagen.runs.results import RUN
 
-    named = settings if settings.method or settings.config else replace(settings, method="features")
-    config = named.load(src=src, tgt=tgt, extra_tgt=extra_tgt)
+    config = settings.load(usual={"method": "features"}, src=src, tgt=tgt, extra_tgt=extra_tgt)
     result = pretrained(config, execution.runtime(fresh=fresh))
     say_if_finished_before(result)
     result_table({"+".join(result.config["method"]): result})

@@ -1,4 +1,7 @@
-"""Reads a run's settings from a TOML file, ``--set`` and flags, in rising precedence."""
+"""Reads a run's settings from a TOML file, and from ``--set`` and flags, which take precedence.
+
+A setting that flags and ``--set`` give two values is refused: neither is the more particular one.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,21 @@ from dagen.system import toml
 
 _ONLY = "method."
 """Key of parameters of the only strategy until its name is known."""
+_SAME = {
+    "loss.name": "loss",
+    "augment.transforms": "augment",
+    "augment.mirror": "mirror",
+    "augment.random_window": "random_window",
+}
+"""Keys of tables that are settings with another key."""
 
 
 def load(
-    file: Path | None = None, sets: Sequence[str] = (), flags: Mapping[str, Any] | None = None
+    file: Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    *,
+    usual: Mapping[str, Any] | None = None,
 ) -> Config:
     """The configuration that a command line describes.
 
@@ -34,13 +48,15 @@ def load(
         sets: texts ``key=value`` with the value in TOML; ``advent.weight=0.01`` sets a strategy's
             parameter, and ``method.weight`` that of the only strategy.
         flags: settings given as flags; None values are left out.
+        usual: settings that a command has where nothing else is given.
 
     Raises:
-        UsageError: the file is missing or not TOML, a ``key=value`` is malformed, or
-            :func:`dagen.runs.config.from_mapping` refuses the settings.
+        UsageError: the file is missing or not TOML, a ``key=value`` is malformed, a setting has two
+            values, or :func:`dagen.runs.config.from_mapping` refuses the settings.
     """
-    values: dict[str, Any] = {} if file is None else read_toml(file)
+    values: dict[str, Any] = {**(usual or {}), **({} if file is None else read_toml(file))}
     nested = [(key, _value(text)) for key, text in map(_split, sets)]
+    _check_given_once(nested, flags or {})
     for key, value in nested:
         if "." not in key:
             values[key] = value
@@ -58,6 +74,33 @@ def load(
             own[name] = value
     values = _gather_parts(values)
     return from_mapping({**_of_checkpoint(values.get("init")), **values})
+
+
+def _check_given_once(sets: Sequence[tuple[str, Any]], flags: Mapping[str, Any]) -> None:
+    """Refuse a setting with two values.
+
+    One key may be repeated, as any option, and the last one counts.
+
+    Raises:
+        UsageError: a flag and ``--set``, or two keys of ``--set``, give it different values.
+    """
+    given = {
+        key: (f"--{key.replace('_', '-')}", value)
+        for key, value in flags.items()
+        if value is not None
+    }
+    keys, strategies = {key for key, _ in sets}, plugins.names("methods")
+    for key, value in sets:
+        setting, where = _SAME.get(key, key), f"--set {key}"
+        table, _, name = key.partition(".")
+        if table in strategies and f"method.{name}" in keys:
+            setting = f"method.{name}"
+        before, other = given.setdefault(setting, (where, value))
+        if before != where and other != value and short(other, 999) != short(value, 999):
+            raise UsageError(
+                f"{short(setting)} is {quoted(other)} by {short(before)} and {quoted(value)} by "
+                f"{short(where)}; leave one of them out."
+            )
 
 
 def _of_checkpoint(init: object) -> dict[str, Any]:

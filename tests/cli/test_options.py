@@ -69,9 +69,12 @@ def test_runs_are_executed_as_asked() -> None:
     )  # fmt: skip
 
 
-def test_flags_win_over_set_and_the_commands_own_are_among_them() -> None:
-    config = options.Settings(lr=0.1, seed=3, set_=["lr=0.5", "power=2"]).load(src="taco")
+def test_flags_and_set_are_read_and_the_commands_own_flags_are_among_them() -> None:
+    config = options.Settings(lr=0.1, seed=3, set_=["lr=0.1", "power=2"]).load(src="taco")
     assert (config.lr, config.seed, config.power, config.src) == (0.1, 3, 2.0, "taco")
+    features = {"method": "features"}
+    assert options.Settings().load(usual=features).method == ("features",)
+    assert options.Settings(set_=["method=rotation"]).load(usual=features).method == ("rotation",)
     assert options.Settings(compile=True).load().compile
     assert options.Settings(set_=["compile=true"]).load().compile
     with pytest.raises(UsageError, match="unknown setting"):

@@ -12,10 +12,34 @@ from dagen.runs.reading import load
 def test_the_later_wins(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('lr = 0.1\nsteps = 7\nseed = 3\nmethod = "advent"\n[advent]\nweight = 0.5\n')
-    config = load(file, ["lr=0.2", "seed=4"], {"seed": 5, "steps": None})
-    assert (config.lr, config.seed, config.steps) == (0.2, 5, 7)
+    usual = {"steps": 8, "batch": 3}
+    config = load(file, ["lr=0.3", "lr=0.2"], {"seed": 5, "steps": None}, usual=usual)
+    assert (config.lr, config.seed, config.steps, config.batch) == (0.2, 5, 7, 3)
     assert config.method == ("advent",)
     assert config.parts == {"advent": {"weight": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("sets", "flags", "message"),
+    [
+        (["lr=0.2"], {"lr": 0.1}, "lr is 0.1 by --lr and 0.2 by --set lr; leave one of them out."),
+        (["loss.name=dice"], {"loss": "focal"}, "loss is 'focal' by --loss and 'dice' by --set"),
+        (["loss=dice", "loss.name=focal"], {}, "loss is 'dice' by --set loss and 'focal'"),
+        (["target_labels=2"], {"target_labels": "all"}, "by --target-labels and 2 by --set"),
+        (["mirror=true", "augment.mirror=false"], {}, "mirror is True by --set mirror and False"),
+        (["method.weight=1", "advent.weight=2"], {"method": "advent"}, "by --set advent.weight"),
+    ],
+)
+def test_two_values_of_one_setting_are_refused(
+    sets: list[str], flags: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        load(sets=sets, flags=flags)
+
+
+def test_one_value_in_two_places_is_one_value() -> None:
+    config = load(sets=["loss.name=focal", "loss.gamma=3"], flags={"loss": "focal", "lr": None})
+    assert (config.loss, config.loss_options) == ("focal", {"gamma": 3})
 
 
 def test_a_parameter_of_the_only_method() -> None:
