@@ -50,7 +50,7 @@ Cover = Annotated[
 
 @dataclass(frozen=True)
 class Settings:
-    """Options that decide a run's result, besides its data sets, for ``train`` and ``adapt``.
+    """Options that decide a run's result, besides its data sets.
 
     None is what the file of ``--config`` says, or else the default of ``Config``, which the help
     shows. The defaults are written here again because the help must not wait for ``Config``.
@@ -81,13 +81,6 @@ class Settings:
         int | None,
         typer.Option("--batch", help="Images of each domain per step.", show_default="4"),
     ] = None
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            help="Loss of labelled images, or a sum such as focal+dice (dagen list losses).",
-            show_default="cross-entropy",
-        ),
-    ] = None
     lr: Annotated[
         float | None, typer.Option("--lr", help="Peak learning rate.", show_default="0.002")
     ] = None
@@ -105,16 +98,6 @@ class Settings:
             "a run of the same network."
         ),
     ] = None
-    candidates: Annotated[
-        int | None,
-        typer.Option(help="Checkpoints to choose from; 1 keeps only the last, without judging."),
-    ] = None
-    select: Annotated[
-        str | None,
-        typer.Option(
-            help="Checkpoint to deploy: last, or a validator's pick (dagen list validators)."
-        ),
-    ] = None
     config: Annotated[
         Path | None,
         typer.Option(
@@ -130,18 +113,51 @@ class Settings:
         ),
     ] = None
 
-    def load(self, *, usual: Mapping[str, Any] | None = None, **flags: Any) -> Config:
+    def load(
+        self,
+        labelled: Labelled | None = None,
+        *,
+        usual: Mapping[str, Any] | None = None,
+        **flags: Any,
+    ) -> Config:
         """The run's configuration.
 
         Args:
+            labelled: the options of a run with labels; None in one without.
             usual: the command's own defaults.
             **flags: the command's other settings by name.
         """
         from dagen.runs.reading import load
 
-        shared = asdict(self)
+        shared = asdict(self) | ({} if labelled is None else asdict(labelled))
         file, sets = shared.pop("config"), shared.pop("set_")
         return load(file, sets or [], {**shared, **flags}, usual=usual)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Options of runs that learn from labels or are scored by them: not of ``pretrain``.
+
+    See :class:`Settings` for their defaults.
+    """
+
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="Loss of labelled images, or a sum such as focal+dice (dagen list losses).",
+            show_default="cross-entropy",
+        ),
+    ] = None
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Checkpoints to choose from; 1 keeps only the last, without judging."),
+    ] = None
+    select: Annotated[
+        str | None,
+        typer.Option(
+            help="Checkpoint to deploy: last, or a validator's pick (dagen list validators)."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

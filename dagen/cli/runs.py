@@ -25,6 +25,7 @@ def train(
     ] = None,
     empty: options.Empty = None,
     settings: options.Settings,
+    labelled: options.Labelled,
     fresh: options.Fresh = False,
     execution: options.Execution,
 ) -> None:
@@ -36,7 +37,7 @@ def train(
     from dagen.cli._results import result_table, say_if_finished_before
     from dagen.engine.run import run
 
-    config = settings.load(src=src, score=score or None, empty=empty)
+    config = settings.load(labelled, src=src, score=score or None, empty=empty)
     result = run(config, execution.runtime(fresh=fresh))
     say_if_finished_before(result)
     result_table({"+".join(result.config["method"]): result})
@@ -55,6 +56,7 @@ def adapt(
     ] = None,
     empty: options.Empty = None,
     settings: options.Settings,
+    labelled: options.Labelled,
     batch_norm: Annotated[
         str | None,
         typer.Option(help="Batch-norm statistics: shared, source, target or separate."),
@@ -74,7 +76,7 @@ def adapt(
     from dagen.engine.run import run_pair
 
     config = settings.load(
-        src=src, tgt=tgt, extra_tgt=extra_tgt, empty=empty, target_labels=target_labels,
+        labelled, src=src, tgt=tgt, extra_tgt=extra_tgt, empty=empty, target_labels=target_labels,
         batch_norm=batch_norm,
     )  # fmt: skip
     pair = run_pair(config, execution.runtime(fresh=fresh))

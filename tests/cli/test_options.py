@@ -80,7 +80,17 @@ def test_flags_and_set_are_read_and_the_commands_own_flags_are_among_them() -> N
     with pytest.raises(UsageError, match="unknown setting"):
         options.Settings().load(sorce="taco")
     known = {field.name for field in fields(Config)} | {"config", "set_"}
-    assert {field.name for field in fields(options.Settings)} <= known
+    for group in (options.Settings, options.Labelled):
+        assert {field.name for field in fields(group)} <= known
+    assert options.Settings().load(options.Labelled(loss="dice")).loss == "dice"
+
+
+def test_pretrain_does_not_list_what_it_refuses() -> None:
+    program = typer.main.get_command(app)
+    of_labels = {field.name for field in fields(options.Labelled)}
+    for name, wanted in (("train", of_labels), ("adapt", of_labels), ("pretrain", set())):
+        listed = {parameter.name for parameter in program.commands[name].params}  # type: ignore[attr-defined]
+        assert listed & {"loss", "candidates", "select"} == wanted, name
 
 
 def test_the_help_shows_the_defaults_of_a_run() -> None:
