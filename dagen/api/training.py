@@ -48,7 +48,8 @@ def train(
     """
     from dagen.engine.run import run
 
-    return run(configuration(config, settings), runtime or Runtime())
+    here = runtime or Runtime()
+    return run(configuration(config, settings, runs=here.runs), here)
 
 
 def adapt(
@@ -82,7 +83,8 @@ def adapt(
     """
     from dagen.engine.run import run_pair
 
-    return run_pair(configuration(config, settings), runtime or Runtime()).result
+    here = runtime or Runtime()
+    return run_pair(configuration(config, settings, runs=here.runs), here).result
 
 
 def pretrain(
@@ -115,8 +117,9 @@ def pretrain(
     """
     from dagen.engine.run import pretrain as pretrained
 
-    asked = configuration(config, settings, usual={"method": "features"})
-    return pretrained(asked, runtime or Runtime())
+    here = runtime or Runtime()
+    usual = {"method": "features"}
+    return pretrained(configuration(config, settings, usual=usual, runs=here.runs), here)
 
 
 def benchmark(
@@ -169,6 +172,7 @@ def configuration(
     settings: Settings,
     *,
     usual: Mapping[str, Any] | None = None,
+    runs: Path | None = None,
 ) -> Config:
     """The checked configuration of a call.
 
@@ -176,13 +180,14 @@ def configuration(
         config: see :func:`train`; fields of a :class:`dagen.Config` are checked only here.
         settings: they override it.
         usual: defaults of the call, for what neither of the two says.
+        runs: folder of all runs, for ``run:NAME``.
 
     Raises:
         UsageError: see :func:`train`.
     """
     given = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
     if not isinstance(config, Config):
-        return load(None if config is None else Path(config), flags=given, usual=usual)
+        return load(None if config is None else Path(config), flags=given, usual=usual, runs=runs)
     own = {f.name: getattr(config, f.name) for f in fields(config) if f.name != "recipe"}
     checked = from_mapping({**own, **given})
     return checked if "method" in given else replace(checked, recipe=config.recipe)

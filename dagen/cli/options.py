@@ -94,8 +94,8 @@ class Settings:
     init: Annotated[
         str | None,
         typer.Option(
-            help="Start from this deployed file, which also sets the network, or from run:NAME, "
-            "a run of the same network."
+            help="Start from this deployed file, or from that of the run run:NAME, which also sets "
+            "the network, task and size that are not given."
         ),
     ] = None
     config: Annotated[
@@ -117,6 +117,7 @@ class Settings:
         self,
         labelled: Labelled | None = None,
         *,
+        runs: Path | None = None,
         usual: Mapping[str, Any] | None = None,
         **flags: Any,
     ) -> Config:
@@ -124,6 +125,7 @@ class Settings:
 
         Args:
             labelled: the options of a run with labels; None in one without.
+            runs: folder of all runs, for ``--init run:NAME``.
             usual: the command's own defaults.
             **flags: the command's other settings by name.
         """
@@ -131,7 +133,7 @@ class Settings:
 
         shared = asdict(self) | ({} if labelled is None else asdict(labelled))
         file, sets = shared.pop("config"), shared.pop("set_")
-        return load(file, sets or [], {**shared, **flags}, usual=usual)
+        return load(file, sets or [], {**shared, **flags}, usual=usual, runs=runs)
 
 
 @dataclass(frozen=True)

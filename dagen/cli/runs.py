@@ -37,7 +37,7 @@ def train(
     from dagen.cli._results import result_table, say_if_finished_before
     from dagen.engine.run import run
 
-    config = settings.load(labelled, src=src, score=score or None, empty=empty)
+    config = settings.load(labelled, runs=execution.runs, src=src, score=score or None, empty=empty)
     result = run(config, execution.runtime(fresh=fresh))
     say_if_finished_before(result)
     result_table({"+".join(result.config["method"]): result})
@@ -76,8 +76,8 @@ def adapt(
     from dagen.engine.run import run_pair
 
     config = settings.load(
-        labelled, src=src, tgt=tgt, extra_tgt=extra_tgt, empty=empty, target_labels=target_labels,
-        batch_norm=batch_norm,
+        labelled, runs=execution.runs, src=src, tgt=tgt, extra_tgt=extra_tgt, empty=empty,
+        target_labels=target_labels, batch_norm=batch_norm,
     )  # fmt: skip
     pair = run_pair(config, execution.runtime(fresh=fresh))
     say_if_finished_before(pair.adapted)
@@ -106,8 +106,10 @@ def pretrain(
     from dagen.engine.run import pretrain as pretrained
     from dagen.runs.results import RUN
 
-    config = settings.load(usual={"method": "features"}, src=src, tgt=tgt, extra_tgt=extra_tgt)
+    config = settings.load(
+        runs=execution.runs, usual={"method": "features"}, src=src, tgt=tgt, extra_tgt=extra_tgt
+    )
     result = pretrained(config, execution.runtime(fresh=fresh))
     say_if_finished_before(result)
     result_table({"+".join(result.config["method"]): result})
-    print_line(f"Start from it: --model {result.config['model']} --init {RUN}{result.name}")
+    print_line(f"Start from it: --init {RUN}{result.name}")

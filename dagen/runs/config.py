@@ -101,7 +101,8 @@ class Config:
         clip: largest L2 norm of the gradient.
         compile: whether the student's passes are compiled (``torch.compile``), which changes
             results by rounding only (see ``dagen.engine.compiling``).
-        init: a deployed file (``.safetensors``) whose weights the student starts from.
+        init: a deployed file (``.safetensors``) whose weights the student starts from, or
+            ``run:NAME`` for that of a run.
         model_options: the network's own keyword arguments.
         parts: parameters of the strategies, by strategy.
         recipe: the recipe that named this stack, if any; it has no influence and is stored only as

@@ -36,11 +36,12 @@ def load(
     flags: Mapping[str, Any] | None = None,
     *,
     usual: Mapping[str, Any] | None = None,
+    runs: Path | None = None,
 ) -> Config:
     """The configuration that a command line describes.
 
-    Missing settings come from the deployed file, if ``init`` names one (network, width, task and
-    size), and otherwise have their defaults.
+    Missing settings come from the deployed file that ``init`` names, itself or as that of a run
+    (network, width, task and size), and otherwise have their defaults.
 
     Args:
         file: a TOML file with the keys of :class:`Config`; a table named after a strategy
@@ -49,8 +50,10 @@ def load(
             parameter, and ``method.weight`` that of the only strategy.
         flags: settings given as flags; None values are left out.
         usual: settings that a command has where nothing else is given.
+        runs: folder of all runs, where ``run:NAME`` is looked up; None does not look it up.
 
     Raises:
+        DagenError: ``init`` names a run that is not finished, or a damaged file.
         UsageError: the file is missing or not TOML, a ``key=value`` is malformed, a setting has two
             values, or :func:`dagen.runs.config.from_mapping` refuses the settings.
     """
@@ -73,7 +76,7 @@ def load(
                 )
             own[name] = value
     values = _gather_parts(values)
-    return from_mapping({**_of_checkpoint(values.get("init")), **values})
+    return from_mapping({**_of_checkpoint(values, runs), **values})
 
 
 def _check_given_once(sets: Sequence[tuple[str, Any]], flags: Mapping[str, Any]) -> None:
@@ -103,19 +106,28 @@ def _check_given_once(sets: Sequence[tuple[str, Any]], flags: Mapping[str, Any])
             )
 
 
-def _of_checkpoint(init: object) -> dict[str, Any]:
-    """The settings of a deployed file, so that ``--init FILE`` alone determines the network."""
+def _of_checkpoint(values: Mapping[str, Any], runs: Path | None) -> dict[str, Any]:
+    """The settings of the deployed file of ``init``, so that ``init`` alone determines the network.
+
+    Where another network is named, its width and options are not those of the file; checks of the
+    start then say that the two differ.
+    """
     from dagen.models.deployed.file import read_card
-    from dagen.runs.results import RUN
+    from dagen.runs.results import RUN, located
     from dagen.runs.starts import is_start
 
-    if not isinstance(init, str) or init.startswith(RUN):
+    init = values.get("init")
+    if not isinstance(init, str) or (runs is None and init.startswith(RUN)):
         return {}
-    card = read_card(Path(init))
-    settled: dict[str, Any] = {"model": card.model, "width": card.width}
+    path = init if runs is None else located(init, runs)
+    card = read_card(Path(str(path)))
+    settled: dict[str, Any] = {}
+    if values.get("model", card.model) == card.model:
+        settled |= {"model": card.model, "width": card.width}
+        settled |= {"model_options": card.options} if card.options else {}
     if not is_start(card.run):  # a pre-trained network suits any classes
         settled |= {"task": card.task, "size": card.size}
-    return {**settled, "model_options": card.options} if card.options else settled
+    return settled
 
 
 def _gather_parts(values: dict[str, Any]) -> dict[str, Any]:

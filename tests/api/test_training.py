@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import dagen
+from dagen.api.settings import Settings
 from dagen.api.training import configuration
 from dagen.errors import UsageError
 from dagen.runs.config import from_mapping
@@ -83,9 +84,17 @@ def test_settings_win_over_a_configuration_and_all_of_it_is_checked() -> None:
         configuration(base, {"metod": "advent"})  # type: ignore[typeddict-unknown-key]
 
 
-def test_a_checkpoint_says_which_network_it_is(trained: dagen.RunResult) -> None:
-    found = configuration(None, {"tgt": "taco", "method": "minent", "init": trained.model})
-    assert (found.width, found.task, found.size) == (0.25, "binary", (32, 64))
+def test_a_checkpoint_says_which_network_it_is(
+    trained: dagen.RunResult, runtime: dagen.Runtime
+) -> None:
+    for init in (trained.model, f"run:{trained.name}"):
+        given: Settings = {"tgt": "taco", "method": "minent", "init": init}
+        found = configuration(None, given, runs=runtime.runs)
+        assert (found.width, found.task, found.size) == (0.25, "binary", (32, 64))
+        with pytest.raises(UsageError, match=r"enet \(width 0.25, binary\); this run trains lite"):
+            dagen.adapt(runtime=runtime, **{**given, "model": "lite"})
+    with pytest.raises(dagen.DagenError, match="run:gone: there is no finished run"):
+        dagen.train(runtime=runtime, init="run:gone")
 
 
 def test_adapt_needs_a_target() -> None:

@@ -85,7 +85,7 @@ def test_pretrain_says_how_to_start_from_it(
     code, out, err = call("pretrain", "--src", "resortit", "--tgt", "taco", *SMALL)
     assert code == 0, err
     start = out.split()[-1]
-    assert f"--model enet --init {start}" in out and "-features-material-s0-" in start
+    assert f"Start from it: --init {start}" in out and "-features-material-s0-" in start
     assert start.startswith("run:")
     words = ["--method", "minent", "--init", start]
     code, _, err = call("adapt", "--src", "resortit", "--tgt", "taco", *words, *SMALL)

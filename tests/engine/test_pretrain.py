@@ -118,9 +118,11 @@ def test_a_run_starts_from_all_but_the_head(
 
 def test_a_file_settles_the_network_and_not_the_classes(runtime: Runtime) -> None:
     start = pretrain(small(), runtime)
-    config = load(flags={"src": "resortit", "init": str(start.model), "task": "binary"})
-    assert (config.model, config.width, config.task) == ("bisenet", 0.25, "binary")
-    assert config.size == (224, 448)
+    for init in (str(start.model), f"run:{start.name}"):
+        flags = {"src": "resortit", "init": init, "task": "binary"}
+        config = load(flags=flags, runs=runtime.runs)
+        assert (config.model, config.width, config.task) == ("bisenet", 0.25, "binary")
+        assert config.size == (224, 448)
     with pytest.raises(UsageError, match=r"holds bisenet \(width 0\.25, material\); this run tr"):
         run(small(method="minent", width=0.5, init=f"run:{start.name}"), runtime)
 
