@@ -5,8 +5,9 @@
 
 Time and size do not depend on the values of the weights, so the networks are untrained; each has
 the input sizes of its benchmarks. All contenders are timed in turns, one image at a time, on the
-same threads, so that a busy machine slows them all. What is timed is the network alone, without
-decoding and resizing; ``--photos`` adds the whole way (``benchmarks/end_to_end.py``).
+same threads, so that a busy machine slows them all. A turn begins with calls that are not counted:
+a camera runs one network, whose weights are in the caches. What is timed is the network alone,
+without decoding and resizing; ``--photos`` adds the whole way (``benchmarks/end_to_end.py``).
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ SIZES = {
     "lite": ((160, 160),),
 }
 """Heights and widths of the inputs in the committed benchmarks."""
+WARM_UP, TURN = 0.05, 0.1
+"""Seconds of each contender's turn that are not counted, and those that are."""
 TEACHER = "u2netp"
 PYTORCH = "PyTorch eager"
 FORMATS: tuple[tuple[Format, str], ...] = (("onnx", ".onnx"), ("openvino", ".xml"))
@@ -130,16 +133,14 @@ def _image(size: tuple[int, int]) -> np.ndarray:
 
 
 def timed(calls: Calls, rounds: int) -> Iterator[dict[str, Any]]:
-    """Median and p95 of all contenders, a few calls of each in every round."""
+    """Median and p95 of all contenders, which take turns of a tenth of a second."""
     times: dict[Contender, list[float]] = {contender: [] for contender in calls}
     for turn in range(rounds + 1):
         for contender, call in calls.items():
-            call()  # the caches are another contender's
-            for _ in range(1 if contender.network == TEACHER else 5):
-                started = time.perf_counter()
-                call()
-                if turn:  # the first round warms up
-                    times[contender].append(1000 * (time.perf_counter() - started))
+            _calls(call, WARM_UP)  # caches and cores are still another contender's
+            found = _calls(call, TURN)
+            if turn:  # the first round warms up
+                times[contender] += found
     for contender, found in times.items():
         yield {
             **asdict(contender),
@@ -147,6 +148,17 @@ def timed(calls: Calls, rounds: int) -> Iterator[dict[str, Any]]:
             "p95_ms": round(float(np.percentile(found, 95)), 3),
             "runs": len(found),
         }
+
+
+def _calls(call: Callable[[], object], seconds: float) -> list[float]:
+    """Milliseconds of the calls that begin within ``seconds``, at least one."""
+    found: list[float] = []
+    begun = time.perf_counter()
+    while not found or time.perf_counter() - begun < seconds:
+        started = time.perf_counter()
+        call()
+        found.append(1000 * (time.perf_counter() - started))
+    return found
 
 
 def _input(row: dict[str, Any]) -> tuple[str, tuple[int, int]]:
