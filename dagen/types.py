@@ -125,6 +125,8 @@ MIRRORED = "mirrored:"
 """Prefix of a map's name: the same teacher's map of the mirrored image, mirrored back."""
 NAMED = "named:"
 """Prefix of a map's name: the same teacher's regions, with the probabilities of all classes."""
+WORDS = "words"
+"""What is said of a named map besides its name: categories of ImageNet for classes."""
 
 
 @dataclass(frozen=True)

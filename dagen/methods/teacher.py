@@ -48,7 +48,7 @@ from dagen.methods.shared.soft.cross_entropy import (
 from dagen.methods.shared.soft.dice import soft_dice
 from dagen.methods.shared.soft.joining import Joined, Joining, foreground, join, outline_band
 from dagen.parameters import Fraction, NotNegative, Positive
-from dagen.types import IGNORE, MIRRORED, Domain, Pasting, Task
+from dagen.types import IGNORE, MIRRORED, NAMED, WORDS, Domain, Pasting, Task
 
 _NEAREST = 1 / 510
 """Probabilities keep this distance from 0 and 1 in a logit: half a step of an 8-bit map."""
@@ -66,6 +66,8 @@ class Teacher(Method):
                 folder of maps, a run (``run:NAME``), a deployed file, or a kind of map such as
                 ``salience``; after ``named:``, its regions with the names of all classes.
             input: how an ONNX file's input is prepared, in place of the TOML file beside it.
+            words: after ``named:``, for classes the categories of ImageNet that are such objects:
+                its classifier then has a say (:mod:`dagen.scoring.naming.words`).
             weight: factor of all loss terms.
             cross_entropy: factor of the cross-entropy against the map.
             foreground: what the cross-entropy takes for the student's foreground where there are
@@ -97,6 +99,7 @@ class Teacher(Method):
 
         maps: str | tuple[str, ...] = "u2netp"
         input: dict[str, Any] = field(default_factory=dict)
+        words: dict[str, tuple[str, ...]] = field(default_factory=dict)
         weight: NotNegative = 1.0
         cross_entropy: NotNegative = 1.0
         foreground: Foreground = "sum"
@@ -148,11 +151,16 @@ class Teacher(Method):
                 "all factors of teacher's losses are 0; set cross_entropy, channel_wise, dice or "
                 "lovasz."
             )
-
         if config.input and not any(name.lower().endswith(".onnx") for name in found):
             raise UsageError(
                 f"teacher.input says how an ONNX file's input is prepared, and teacher.maps names "
                 f"{', '.join(found)}; leave it out, or name a file that ends in .onnx."
+            )
+
+        if config.words and not any(name.startswith(NAMED) for name in found):
+            raise UsageError(
+                f"teacher.words helps to name regions, and teacher.maps names {', '.join(found)}; "
+                f"leave it out, or write {NAMED} before the teacher."
             )
 
     @classmethod
@@ -160,7 +168,8 @@ class Teacher(Method):
         """The teachers' maps, and those of mirrored images."""
         found = names(config)
         twice = tuple(MIRRORED + name for name in found) if config.mirrored else ()
-        return {name: config.input for name in (*found, *twice)}
+        said = {**config.input, **({WORDS: config.words} if config.words else {})}
+        return {name: said if NAMED in name else config.input for name in (*found, *twice)}
 
     @classmethod
     def pasting(cls, config: Config) -> Pasting | None:

@@ -33,7 +33,7 @@ from dagen.runs.starts import require_scored
 from dagen.scoring.naming.named import Domains, NamedMap
 from dagen.scoring.predictor import Probabilities
 from dagen.scoring.torch_predictor import TorchPredictor
-from dagen.types import MIRRORED, NAMED, Image, Pixels, Task
+from dagen.types import MIRRORED, NAMED, WORDS, Image, Pixels, Task
 
 DEPLOYED = ".safetensors"
 ONNX = ".onnx"
@@ -149,7 +149,8 @@ def open_teacher(
             maps of mirrored images; after ``named:``, its regions with names.
         task: what is taught.
         runs: folder of all runs.
-        prepared: see there.
+        prepared: see there; ``words`` are those of
+            :class:`~dagen.scoring.naming.named.NamedMap`, for a name that begins with ``named:``.
         domains: what names are learnt from; without it, named maps can be checked but not made.
 
     Raises:
@@ -157,8 +158,12 @@ def open_teacher(
     """
     for prefix in (MIRRORED, NAMED):
         if name.startswith(prefix):
-            kind = open_teacher(name.removeprefix(prefix), task, runs, prepared, domains)
-            return MirroredMap(kind) if prefix == MIRRORED else NamedMap(kind, task, domains)
+            said = dict(prepared or {})
+            words = said.pop(WORDS, None) if prefix == NAMED else None
+            kind = open_teacher(name.removeprefix(prefix), task, runs, said, domains)
+            if prefix == MIRRORED:
+                return MirroredMap(kind)
+            return NamedMap(kind, task, domains, words)
     if name.startswith(RUN) or name.endswith(DEPLOYED):
         return NetworkMap(file_of(name, runs), task)
     return open_map(name, prepared)

@@ -7,17 +7,19 @@ a class is its probability of foreground times the class's probability in the ne
 
 The probe learns from the labels of the source's training images, and from statistics of the regions
 in the target's training images, without labels. It is fitted once and kept with the decoded images.
+Words for the classes (:mod:`dagen.scoring.naming.words`) let ImageNet's classifier have a say.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset, digest_of
 from dagen.datasets.loading.cache import DecodeCache
@@ -26,8 +28,9 @@ from dagen.datasets.maps.base import Map, fitted
 from dagen.datasets.maps.teachers.regions import Region, nearest, picture, regions_of
 from dagen.errors import DataError, UsageError
 from dagen.scoring.naming.examples import examples, names_of
-from dagen.scoring.naming.features import ImageNetFeatures, Vectors
+from dagen.scoring.naming.features import ImageNetFeatures
 from dagen.scoring.naming.probe import Probe, fit
+from dagen.scoring.naming.words import Words, joined
 from dagen.types import Image, Pixels, Task
 
 SIDE = 192
@@ -40,6 +43,9 @@ _LONGEST = 1280
 """Longer side in pixels of the image that regions are cut from; larger images are shrunk."""
 _STRENGTH = 1e-3
 """scikit-learn's C."""
+
+Picture = tuple[Image, Pixels]
+Looked = TypeVar("Looked", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -65,16 +71,24 @@ class NamedMap(Map):
 
     whole = True
 
-    def __init__(self, where: Map, task: Task, domains: Domains | None = None) -> None:
+    def __init__(
+        self,
+        where: Map,
+        task: Task,
+        domains: Domains | None = None,
+        words: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         """Wrap a map; no image is opened yet.
 
         Args:
             where: a map of one channel, how likely each pixel is foreground.
             task: what is taught.
             domains: what the names are learnt from; None to look only whether all is there.
+            words: for classes of the task, ImageNet's categories that are such objects.
 
         Raises:
-            UsageError: there are no two classes of objects to tell apart, or no background.
+            UsageError: there are no two classes of objects to tell apart, or no background; or
+                words that :class:`~dagen.scoring.naming.words.Words` refuses.
         """
         if not task.background or len(task.foreground) < 2:
             raise UsageError(
@@ -88,6 +102,9 @@ class NamedMap(Map):
         self.features = ImageNetFeatures()
         self.cache = DecodeCache()
         how = f"{SIDE} {_LEAST} {_LONGEST} {_STRENGTH} {task.key} {self.features.digest}"
+        self.words = Words(words, task) if words else None
+        if self.words is not None:
+            how += f" {self.words.digest}"
         learnt = "" if domains is None else domains.digest()
         self.digest = f"named/1 {digest_of([how, learnt])} of {where.digest}"
         self._probe: Probe | None = None
@@ -113,13 +130,27 @@ class NamedMap(Map):
         others = self.task.num_classes - 1
         working, found = _regions(image, shown)
         if found:
-            q = self.probe()(self._vectors(working, found)).astype(np.float32)
+            q = self._names(working, found).astype(np.float32)
             near = nearest(found, (working.shape[0], working.shape[1])).astype(np.int32)
             how = cv2.INTER_NEAREST_EXACT
             each = q[cv2.resize(near, shown.shape[::-1], interpolation=how)]
         else:  # nothing to look at: every name is as likely
             each = np.full((*shown.shape, others), 1 / others, np.float32)
         return np.asarray(np.round(255 * np.concatenate([1 - p, p * each], 2)), np.uint8)
+
+    def _names(self, image: Image, found: Sequence[Region]) -> NDArray[np.float64]:
+        """(N, C) how likely each class is in each region."""
+        shown = _pictures(image, found)
+        p = self.probe()(self.features(shown))
+        if self.words is None:
+            return p
+        key = f"words|{self.digest}"
+        usual = self.cache.get(key, lambda: np.concatenate(self._of_target(self._words)).mean(0))
+        return joined(p, self.words(shown), usual)
+
+    def _words(self, shown: Sequence[Picture]) -> NDArray[np.float64]:
+        assert self.words is not None
+        return self.words(shown)
 
     def probe(self) -> Probe:
         """The probe, fitted on first use.
@@ -136,17 +167,24 @@ class NamedMap(Map):
     def _fit(self) -> Probe:
         if self.domains is None:
             raise UsageError("named: learns names from a source, and there is none here.")
-        every = [(data, k) for data in self.domains.targets for k in range(len(data))]
-        self.where.require({data.image_key(k): data.name(k) for data, k in every})
         known = examples(self.domains.sources, self.task, SIDE)
         source = self.features([(one.image, one.mask) for one in known])
-        target = [source[:0]]
-        for data, index in every:
-            image = data.image(index)
-            target.append(self._vectors(*_regions(image, self._shown(image, data.name(index)))))
+        target = [source[:0], *self._of_target(self.features)]
         classes = names_of(known) - self.task.foreground[0]
         count = len(self.task.foreground)
         return fit(source, classes, np.concatenate(target), count, _STRENGTH)
+
+    def _of_target(self, look: Callable[[Sequence[Picture]], Looked]) -> list[Looked]:
+        """What is seen in the regions of each of the target's training images."""
+        if self.domains is None:
+            raise UsageError("named: learns names from a source, and there is none here.")
+        every = [(data, k) for data in self.domains.targets for k in range(len(data))]
+        self.where.require({data.image_key(k): data.name(k) for data, k in every})
+        found = []
+        for data, index in every:
+            image = data.image(index)
+            found.append(look(_pictures(*_regions(image, self._shown(image, data.name(index))))))
+        return found
 
     def _shown(self, image: Image, name: str) -> Pixels:
         """(h, w) uint8: where objects are, asked once for each picture."""
@@ -166,11 +204,12 @@ class NamedMap(Map):
         key = f"where|{self.where.digest}|{content.hexdigest()}"
         return self.cache.get(key, make)
 
-    def _vectors(self, image: Image, found: Sequence[Region]) -> Vectors:
-        return self.features([picture(image, region, SIDE) for region in found])
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_probe": None}
+
+
+def _pictures(image: Image, found: Sequence[Region]) -> list[Picture]:
+    return [picture(image, region, SIDE) for region in found]
 
 
 def _regions(image: Image, shown: Pixels) -> tuple[Image, list[Region]]:

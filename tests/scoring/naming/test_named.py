@@ -14,6 +14,7 @@ from dagen.datasets.taco import Taco
 from dagen.errors import DataError, UsageError
 from dagen.scoring.naming.features import ImageNetFeatures, Vectors
 from dagen.scoring.naming.named import Domains, NamedMap
+from dagen.scoring.naming.words import Scores, Words
 from dagen.types import Image, Pixels, Task
 from tests import tiny
 
@@ -137,3 +138,27 @@ def test_what_cannot_be_named_is_one_line(domains: Domains) -> None:
         NamedMap(Bright(), Task.MATERIAL).make(street(domains).image(0), "a")
     with pytest.raises(DataError, match=r"finds 0 region\(s\)"):
         NamedMap(Nothing(), Task.MATERIAL, domains).probe()
+
+
+def test_words_have_a_say_against_what_is_usual_in_the_target(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A classifier that is always sure of paper changes nothing; one that looks changes names."""
+    paper = Task.MATERIAL.foreground.index(Task.MATERIAL.classes.index("paper"))
+
+    def always(self: Words, pictures: Sequence[tuple[Image, Pixels]]) -> Scores:
+        return np.tile(np.eye(4)[paper] * 50.0, (len(pictures), 1))
+
+    def bright(self: Words, pictures: Sequence[tuple[Image, Pixels]]) -> Scores:
+        light = [image[mask > 127].mean() for image, mask in pictures]
+        return np.stack([np.array(light)] + [np.zeros(len(pictures))] * 3, 1)
+
+    image, name = street(domains).image(0), street(domains).name(0)
+    plain = NamedMap(Bright(), Task.MATERIAL, domains)
+    monkeypatch.setattr(Words, "__call__", always)
+    worded = NamedMap(Bright(), Task.MATERIAL, domains, {"paper": ["carton"]})
+    assert worded.digest != plain.digest
+    assert np.array_equal(worded.make(image, name), plain.make(image, name))
+    monkeypatch.setattr(Words, "__call__", bright)
+    other = NamedMap(Bright(), Task.MATERIAL, domains, {"paper": ["envelope"]})
+    assert not np.array_equal(other.make(image, name), plain.make(image, name))
