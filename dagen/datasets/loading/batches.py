@@ -29,7 +29,7 @@ from dagen.datasets.loading.pipelines import Augment, pipeline
 from dagen.datasets.loading.rare_classes import RareClasses
 from dagen.datasets.loading.strong import Strong
 from dagen.datasets.loading.transforms import Window, label_tensor, map_tensor, to_tensor
-from dagen.datasets.loading.workers import start_worker
+from dagen.datasets.loading.workers import Told, start_worker
 from dagen.datasets.maps.base import Array, Map
 from dagen.types import Batch, Image, Label, View
 
@@ -230,9 +230,12 @@ def drawn(stream: Stream, dataset: Dataset, sampling: Sampling, steps: int) -> l
 
 
 def batches(steps: Steps, start: int, workers: int, *, pin: bool = False) -> DataLoader[Batch]:
-    """The batches from step ``start`` on, made in advance by ``workers`` processes."""
+    """The batches from step ``start`` on, made in advance by ``workers`` processes.
+
+    An error of a file comes in place of its batch; ``workers.running`` raises it.
+    """
     return DataLoader(
-        steps,
+        Told(steps),
         batch_size=None,
         sampler=range(start, steps.steps),
         num_workers=workers,

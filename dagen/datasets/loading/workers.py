@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from dagen.errors import DagenError
@@ -37,9 +37,29 @@ def start_worker(worker: int) -> None:
         signal.signal(sign, signal.SIG_IGN)
 
 
+class Told(Dataset[Any]):
+    """Items as they are, and an error of a file instead of the item that it spoils.
+
+    PyTorch itself sends an error of a worker as the text of its traceback, in which nobody finds
+    the file. :func:`running` raises what comes instead.
+    """
+
+    def __init__(self, items: Dataset[Any]) -> None:
+        """Wrap ``items``."""
+        self.items = items
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.items[index]
+        except (DagenError, OSError) as error:
+            return error
+
+
 @contextmanager
 def running(loader: DataLoader[Any]) -> Iterator[Iterator[Any]]:
     """What a loader gives; at the end of the block its workers have ended, whatever happened.
+
+    An error that comes as an item (:class:`Told`) is raised.
 
     PyTorch ends them when the iterator is deleted, but the traceback of an error keeps it alive,
     and Python would wait for ever at its exit for workers that ignore SIGTERM.
@@ -48,7 +68,7 @@ def running(loader: DataLoader[Any]) -> Iterator[Iterator[Any]]:
     found = iter(loader)
     workers = [each for each in multiprocessing.active_children() if each not in others]
     try:
-        yield found
+        yield _raising(found)
     finally:
         try:
             if isinstance(found, _MultiProcessingDataLoaderIter):
@@ -57,6 +77,13 @@ def running(loader: DataLoader[Any]) -> Iterator[Iterator[Any]]:
             for worker in workers:
                 worker.kill()  # one that waits for a dead one's lock, or has not finished an image
                 worker.join()
+
+
+def _raising(found: Iterator[Any]) -> Iterator[Any]:
+    for item in found:
+        if isinstance(item, Exception):
+            raise item
+        yield item
 
 
 @contextmanager

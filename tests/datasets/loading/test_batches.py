@@ -15,6 +15,7 @@ from dagen.datasets.loading.batches import (
 )
 from dagen.datasets.loading.pasting import Paster
 from dagen.datasets.loading.transforms import Window, to_tensor
+from dagen.datasets.loading.workers import running
 from dagen.datasets.maps.base import Map, Resizing
 from dagen.errors import DataError
 from dagen.types import Batch, Task
@@ -58,6 +59,23 @@ def _same(a: Batch, b: Batch) -> bool:
         and torch.equal(x.index, y.index)
         for x, y in pairs
     )
+
+
+class Damaged(Numbers):
+    """No image can be read."""
+
+    def image(self, index: int) -> np.ndarray:
+        raise DataError(f"{self.name(index)} is damaged: replace it.")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_image_is_one_line_whoever_reads_it(workers: int) -> None:
+    steps = Steps({"source": Feed(Damaged(1), True)}, Sampling((32, 32), 1, 1.0, 0), steps=2)
+    with (
+        pytest.raises(DataError, match=r"^number 0 is damaged: replace it\.$"),
+        running(batches(steps, 0, workers)) as found,
+    ):
+        list(found)
 
 
 def test_shapes_ranges_and_no_target_label() -> None:

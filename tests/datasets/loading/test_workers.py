@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from dagen.datasets.loading.workers import explained, running, start_worker
-from dagen.errors import DagenError
+from dagen.datasets.loading.workers import Told, explained, running, start_worker
+from dagen.errors import DagenError, DataError
 
 
 class Dying(Dataset[int]):
@@ -24,6 +24,8 @@ class Dying(Dataset[int]):
     def __getitem__(self, index: int) -> int:
         if index == 3 and self.end == "memory":
             raise MemoryError
+        if index == 3 and self.end == "file":
+            raise DataError(f"the image {'x' * 300}.jpg is damaged: replace it.")
         if index == 3 and self.end == "value":
             raise ValueError("a damaged image")
         if index == 3:
@@ -66,6 +68,24 @@ def test_pytorch_s_words(words: str, told: str) -> None:
     with pytest.raises(DagenError, match=told) as error:
         _raise(RuntimeError(f"DataLoader worker {words}"))
     assert "--workers" in str(error.value)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_of_a_file_is_the_same_whoever_reads_it(workers: int) -> None:
+    loader = DataLoader(
+        Told(Dying("file")),
+        batch_size=None,
+        sampler=range(8),
+        num_workers=workers,
+        worker_init_fn=start_worker,
+    )
+    with (
+        pytest.raises(DataError, match=r"^the image x{300}\.jpg is damaged: replace it\.$"),
+        explained(workers),
+        running(loader) as items,
+    ):
+        list(items)
+    assert not multiprocessing.active_children()
 
 
 def test_other_errors_pass() -> None:
