@@ -14,6 +14,7 @@ from dagen import plugins
 from dagen.api.settings import Size
 from dagen.errors import DataError, Stopped, UsageError, quoted
 from dagen.runs import sizes
+from dagen.system.threads import check_threads
 
 if TYPE_CHECKING:
     from dagen.deploy.profiling import Measured
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from dagen.types import Image
 
 
-def load(path: Path | str, *, size: Size | None = None, device: str = "auto") -> Predictor:
+def load(
+    path: Path | str,
+    *,
+    size: Size | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Predictor:
     """Load a deployed or exported file as a predictor, to be called with images.
 
     >>> predictor = dagen.load("model.safetensors")                # doctest: +SKIP
@@ -37,23 +44,33 @@ def load(path: Path | str, *, size: Size | None = None, device: str = "auto") ->
             ``dagen.datasets.maps.teachers``).
         size: height and width in pixels that its input covers; None is the network's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: threads that compute one image; None leaves their number to the runtime. PyTorch
+            has one number for the whole process, which also counts for a teacher.
 
     Raises:
-        UsageError: an invalid size or device, or a runtime that is not installed.
+        UsageError: an invalid size, device or number of threads, or a runtime that is not
+            installed.
         DagenError: the file is missing, damaged, or not written by dagen, or it is in the Hub and
             cannot be fetched.
     """
     from dagen.deploy import predictor
     from dagen.deploy.hub.locating import located
 
+    check_threads(threads)
     path = located(path)
     covered = None if size is None else sizes.checked(size)
     if predictor.is_exported(Path(path)):
-        return predictor.load(Path(path), size=covered, device=device)
+        return predictor.load(
+            Path(path), size=covered, device=device, threads=threads, spinning=False
+        )
+    import torch
+
     from dagen.scoring.teachers import is_teacher, teacher_predictor
     from dagen.scoring.torch_predictor import TorchPredictor
     from dagen.system.device import choose_device
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     if is_teacher(str(path)):
         if size is not None or device != "auto":
             raise UsageError(f"{path} is a teacher; it has its own size and runs on the CPU.")

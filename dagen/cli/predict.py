@@ -15,6 +15,7 @@ from dagen.errors import Stopped, UsageError, short
 if TYPE_CHECKING:
     from dagen.scoring.objects import Shape
     from dagen.scoring.prediction import Segmented
+    from dagen.scoring.predictor import Predictor
 
 
 def add_to(app: typer.Typer) -> None:
@@ -63,6 +64,13 @@ def predict(
     ] = None,
     size: options.Cover = None,
     device: options.Device = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads that compute one image; up to 4 images are segmented at once.",
+            show_default="the runtime's own",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Segment images or a video: writes a mask of class ids (PNG) for each, and overlays.
@@ -80,18 +88,24 @@ def predict(
     from dagen.scoring.prediction import NotSegmented, predict_files
     from dagen.scoring.video.addresses import is_video
     from dagen.system.files import make_folder, write_atomically
+    from dagen.system.threads import check_threads
 
+    check_threads(threads)
     model, images = _named(model, images)
+
+    def opened() -> Predictor:
+        return networks.load(model, size=size, device=device, threads=threads)
+
     if is_video(images):
         wants = Wants(out, masks, overlay, objects, least, seconds)
-        film(lambda: networks.load(model, size=size, device=device), images, wants, quiet=quiet)
+        film(opened, images, wants, quiet=quiet)
         return
     if not masks or seconds is not None:
         option = "--seconds" if masks else "--no-masks"
         raise UsageError(f"{option} is for a video, and {short(images, 200)} is none; omit it.")
     if objects is not None and objects != Path("-"):
         require_own(objects)
-    predictor = networks.load(model, size=size, device=device)
+    predictor = opened()
     lines, document = objects == Path("-"), CocoObjects(predictor.task)
 
     def on_objects(name: str, shape: tuple[int, int], found: list[Shape]) -> None:

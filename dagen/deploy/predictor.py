@@ -199,6 +199,7 @@ def load(
     size: tuple[int, int] | None = None,
     device: str = "auto",
     threads: int | None = None,
+    spinning: bool = True,
 ) -> ExportedPredictor:
     """The predictor of an exported file.
 
@@ -207,6 +208,7 @@ def load(
         size: height and width in pixels that the input covers; None is the file's own.
         device: ``auto`` (the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         threads: threads that compute; None leaves the choice to the runtime.
+        spinning: see :func:`dagen.system.onnx_session.open_session`; OpenVINO decides itself.
 
     Raises:
         UsageError: the runtime is not installed or cannot use the device, or an invalid size.
@@ -215,5 +217,7 @@ def load(
     from dagen.deploy.runtimes.onnx import OnnxRuntime
     from dagen.deploy.runtimes.openvino import OpenVino
 
-    kind = OpenVino if path.suffix == ".xml" else OnnxRuntime
-    return ExportedPredictor(kind(path, threads=threads, device=device), size)
+    if path.suffix == ".xml":
+        return ExportedPredictor(OpenVino(path, threads=threads, device=device), size)
+    runtime = OnnxRuntime(path, threads=threads, device=device, spinning=spinning)
+    return ExportedPredictor(runtime, size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -13,10 +12,11 @@ import numpy as np
 import torch
 
 from dagen.deploy import predictor as exported
-from dagen.errors import DagenError, UsageError
+from dagen.errors import DagenError
 from dagen.models.base import Network
 from dagen.models.deployed import cost
 from dagen.models.deployed.cost import CAP, Profile
+from dagen.system.threads import check_threads, cores
 
 _SECONDS = 1.0  # time that the timed runs take at least
 _RUNS = 50
@@ -86,12 +86,8 @@ def of_network(network: Network, size: tuple[int, int], threads: int | None = No
 
 
 def _checked(threads: int | None) -> int:
-    most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads is not None and not 1 <= threads <= 1024:
-        raise UsageError(
-            f"threads is {threads}; it must be from 1 to 1024 (here are {most} cores)."
-        )
-    return most if threads is None else threads
+    check_threads(threads)
+    return cores() if threads is None else threads
 
 
 def _measured(plain: Profile, call: Callable[[], object], name: str, threads: int) -> Measured:

@@ -24,7 +24,12 @@ _LACKING = (
 
 
 def open_session(
-    model: Path | bytes, name: str, *, threads: int | None = None, device: str = "cpu"
+    model: Path | bytes,
+    name: str,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    spinning: bool = True,
 ) -> InferenceSession:
     """An ONNX Runtime session.
 
@@ -34,6 +39,8 @@ def open_session(
         threads: threads that compute; None leaves their number to ONNX Runtime, and they sleep
             while they have nothing to do.
         device: ``auto`` (the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        spinning: whether ``threads`` threads keep their cores while they have nothing to do, for
+            the shortest time of one image after the other.
 
     Raises:
         UsageError: onnxruntime is not installed, or it cannot use the device.
@@ -51,7 +58,7 @@ def open_session(
     options.log_severity_level = 4  # errors are raised, and said once
     if threads is not None:
         options.intra_op_num_threads = threads
-    else:
+    if threads is None or not spinning:
         # Reading and writing pictures at the same time needs the cores on which they would spin:
         # processor time an image of `dagen predict` was twice as long.
         options.add_session_config_entry(SPINNING, "0")

@@ -91,8 +91,9 @@ def test_a_checkpoint_says_which_network_it_is(
         given: Settings = {"tgt": "taco", "method": "minent", "init": init}
         found = configuration(None, given, runs=runtime.runs)
         assert (found.width, found.task, found.size) == (0.25, "binary", (32, 64))
+        other: Settings = {**given, "model": "lite"}
         with pytest.raises(UsageError, match=r"enet \(width 0.25, binary\); this run trains lite"):
-            dagen.adapt(runtime=runtime, **{**given, "model": "lite"})
+            dagen.adapt(runtime=runtime, **other)
     with pytest.raises(dagen.DagenError, match="run:gone: there is no finished run"):
         dagen.train(runtime=runtime, init="run:gone")
 

@@ -274,6 +274,17 @@ def test_profile_names_the_size_of_the_network_that_comes_along(call: Call) -> N
     assert code == 0 and "dagen/waste-int8 at 160x160" in out
 
 
+def test_predict_with_some_threads(call: Call, tmp_path: Path) -> None:
+    image = tmp_path / "image.png"
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(image)
+    code, out, err = call(
+        "predict", "dagen/waste-int8", image, "--threads", 1, "--out", tmp_path / "out"
+    )
+    assert code == 0 and "1 image(s) segmented" in out, err
+    code, _, err = call("predict", image, "--threads", 0)
+    assert code == 2 and err.startswith("dagen: threads is 0; it must be from 1 to 1024")
+
+
 @pytest.mark.parametrize("what", ["methods", "models", "datasets"])
 def test_lists_name_every_plugin(what: str) -> None:
     from dagen import plugins

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 import dagen
 from dagen.deploy import predictor
@@ -190,6 +191,23 @@ def test_threads_that_nobody_asked_for_leave_their_cores_to_other_work(exported:
     options = open_session(exported, "net", threads=2).get_session_options()
     with pytest.raises(RuntimeError, match="does not have"):
         options.get_session_config_entry(SPINNING)
+
+
+def test_threads_of_a_loaded_network(exported: Path, deployed: Path) -> None:
+    runtime = dagen.load(exported, threads=2).runtime  # type: ignore[attr-defined]
+    options = runtime._session.get_session_options()
+    assert options.intra_op_num_threads == 2 and options.get_session_config_entry(SPINNING) == "0"
+    before = torch.get_num_threads()
+    try:
+        dagen.load(deployed)
+        assert torch.get_num_threads() == before
+        dagen.load(deployed, threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    for wrong in (0, -1, 1025):
+        with pytest.raises(UsageError, match=f"threads is {wrong}; it must be from 1 to 1024"):
+            dagen.load(exported, threads=wrong)
 
 
 def test_a_wrong_input_gets_one_line(exported: Path) -> None:

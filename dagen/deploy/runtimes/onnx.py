@@ -21,7 +21,12 @@ class OnnxRuntime:
     """
 
     def __init__(
-        self, model: Path | bytes, *, threads: int | None = None, device: str = "cpu"
+        self,
+        model: Path | bytes,
+        *,
+        threads: int | None = None,
+        device: str = "cpu",
+        spinning: bool = True,
     ) -> None:
         """Open a file.
 
@@ -29,6 +34,7 @@ class OnnxRuntime:
             model: the file, or its content.
             threads: threads that compute; None leaves the choice to ONNX Runtime.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            spinning: see :func:`dagen.system.onnx_session.open_session`.
 
         Raises:
             UsageError: onnxruntime is not installed, or it cannot use the device.
@@ -37,7 +43,9 @@ class OnnxRuntime:
         told = "the exported network" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else read_bytes(model)
         check_seal(content, told)
-        self._session = open_session(content, told, threads=threads, device=device)
+        self._session = open_session(
+            content, told, threads=threads, device=device, spinning=spinning
+        )
         self.facts: Facts = from_metadata(self._session.get_modelmeta().custom_metadata_map, told)
         self.bytes = len(content)
         import onnxruntime
