@@ -28,6 +28,11 @@ LICENCE = "Apache-2.0"
 LARGEST = 1_000_000
 """Bytes of a network in the wheel."""
 EMPTY = "empty_scenes"
+TERMS = {
+    EMPTY: "MIT licence, Srihari M 2021, github.com/SrihariM1809/beach-garbage-dataset "
+    "(photographs of beaches without litter)"
+}
+"""The terms of data under a name of this recipe; another data set may have the same name."""
 
 
 def recipe(path: Path, seed: int) -> Config:
@@ -105,7 +110,7 @@ def main() -> None:
     exact = exported(model, given.runs / "waste-float32.onnx", int8=False)
     found = scores(small.file)
     more = notes(scores(exact.file), found, scores(before.file), given.origin)
-    text = model_card(read_card(model), [small], None, SHIPPED, pair.adapted, more)
+    text = model_card(read_card(model), [small], None, SHIPPED, pair.adapted, more, TERMS)
     NETWORK.with_suffix(".md").write_text(text, encoding="utf-8")
     print(f"{NETWORK}: {small.bytes:,} bytes, {told(found)}")
 

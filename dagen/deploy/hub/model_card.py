@@ -35,6 +35,7 @@ def model_card(
     repository: str,
     result: RunResult | None,
     notes: str,
+    terms: Mapping[str, str] | None = None,
 ) -> str:
     """The card as Markdown, with the Hub's header.
 
@@ -45,6 +46,7 @@ def model_card(
         repository: ``user/name``.
         result: the run that made the network; None if that is not known.
         notes: Markdown to add.
+        terms: by name, the terms and origin of data that dagen does not know.
     """
     facts = exports[0].facts
     parts = [
@@ -54,7 +56,7 @@ def model_card(
         "## Use\n\n```console\n"
         f'$ pip install "dagen[camera,hub]"\n$ dagen predict {repository} photo.jpg\n```\n\n'
         "The ONNX file takes plain RGB in [0, 1]; normalisation, classes and colours are inside.",
-        "## Data\n\n" + _data(card),
+        "## Data\n\n" + data_section(card, terms or {}),
         "## Scores\n\n" + _scores(result, exports),
         "## Limits\n\n" + _limits(card),
         "## Must not be used for\n\n" + _not_for(card),
@@ -97,11 +99,13 @@ def _what(card: Card, exports: Sequence[Exported], size: int | None) -> str:
     )
 
 
-def _data(card: Card) -> str:
+def data_section(card: Card, terms: Mapping[str, str]) -> str:
+    """What the network has learned from, and its terms: those of ``terms``, or known ones."""
+    known = {**LICENCES, **terms}
     named = [*data_of(card.run), *card.seen]
     if not named:
         return "What it was trained on is not recorded in its file."
-    rows = [f"- {name}: {LICENCES.get(name, _UNKNOWN)}." for name in dict.fromkeys(named)]
+    rows = [f"- {name}: {known.get(name, _UNKNOWN)}." for name in dict.fromkeys(named)]
     return "\n".join(rows)
 
 

@@ -1,5 +1,6 @@
 """The network that comes with dagen: small, described, and used where none is named."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 import dagen
 from dagen import cli
 from dagen.deploy.hub import names
+from dagen.deploy.hub.model_card import data_section
 from dagen.errors import DagenError
 from tests.deploy.conftest import photograph
 
@@ -39,6 +41,9 @@ def test_it_is_small_and_says_what_it_is() -> None:
         f"{file.stat().st_size:,}",
     ):  # fmt: skip
         assert part in card, part
+    script = runpy.run_path(str(CHECKOUT / "scripts" / "make_shipped_network.py"))
+    data = data_section(facts.card, script["TERMS"])
+    assert f"## Data\n\n{data}\n\n## Scores" in card and "empty_scenes: MIT licence" in data
     before = CHECKOUT / "docs" / "_static" / "try" / "before.onnx"
     assert before.stat().st_size <= 1_000_000
 
