@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +63,7 @@ def show(
     split: str = "train",
     task: str = "binary",
     src: str | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
     out: Path | str = "maps",
     runs: Path | str = "runs",
     data_root: Path | str | None = None,
@@ -76,14 +77,15 @@ def show(
         split: split of the data set.
         task: task of a teacher that is a network of dagen, or whose regions are named.
         src: data set from whose labels names are learnt, for teachers after ``named:``.
+        words: categories of ImageNet for classes, for the same teachers (``teacher.words``).
         out: folder of the sheets and of ``maps.csv``; made if missing.
         runs: folder of all runs, for a teacher that is a run.
         data_root: folder of all data sets; None is ``$DAGEN_DATA``.
         quiet: no progress display.
 
     Raises:
-        UsageError: no teacher, names without ``src``, or an unknown teacher, data set, split or
-            task.
+        UsageError: no teacher, names without ``src``, words without names, or an unknown teacher,
+            data set, split, task, class or category.
         DagenError: a teacher or a photograph is missing or damaged, or a file cannot be written.
     """
     from dagen.datasets.loading.cache import cached
@@ -93,7 +95,7 @@ def show(
     from dagen.scoring.naming.named import Domains
     from dagen.scoring.teachers import open_teacher
     from dagen.system.progress import Progress
-    from dagen.types import NAMED, Task
+    from dagen.types import NAMED, WORDS, Task
 
     if not maps:
         raise UsageError("name at least one teacher, such as u2netp (--maps u2netp).")
@@ -105,7 +107,12 @@ def show(
     if src is not None:
         both = (open_dataset(name, "train", kind, root) for name in (src, data))
         domains = Domains(*([each] for each in both))
-    teachers = {name: open_teacher(name, kind, Path(runs), domains=domains) for name in maps}
+    if words and not any(NAMED in name for name in maps):
+        raise UsageError(f"words help to name regions; write {NAMED} before a teacher.")
+    teachers = {
+        name: open_teacher(name, kind, Path(runs), {WORDS: words} if NAMED in name else {}, domains)
+        for name in maps
+    }
     for teacher in teachers.values():
         teacher.ready()
     whole = open_dataset(data, split, kind, root)

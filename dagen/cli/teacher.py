@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,6 +68,13 @@ def show(
     src: Annotated[
         str | None, typer.Option(help="Data set whose labels name regions (named:TEACHER).")
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file, such as a run's, whose table [teacher.words] has categories of "
+            "ImageNet for classes (named:TEACHER)."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the sheets and maps.csv.")] = Path("maps"),
     runs: options.Runs = Path("runs"),
     data_root: options.DataRoot = None,
@@ -84,8 +91,28 @@ def show(
 
     report = teachers.show(
         data, [name.strip() for name in maps.split(",") if name.strip()], split=split, task=task,
-        src=src, out=out, runs=runs, data_root=data_root, quiet=quiet,
+        src=src, words=None if words is None else _words(words), out=out, runs=runs,
+        data_root=data_root, quiet=quiet,
     )  # fmt: skip
     console = Console()
     for line in report.lines():
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _words(file: Path) -> dict[str, Any]:
+    """The table ``[teacher.words]`` of a TOML file.
+
+    Raises:
+        UsageError: the file cannot be read, or has no such table.
+    """
+    from dagen.errors import UsageError
+    from dagen.runs.reading import read_toml
+
+    part = read_toml(file).get("teacher")
+    found = part.get("words") if isinstance(part, dict) else None
+    if not isinstance(found, dict) or not found:
+        raise UsageError(
+            f"{file} has no table [teacher.words]; write one, such as "
+            '[teacher.words] with bottle = ["water bottle", "pop bottle"].'
+        )
+    return found

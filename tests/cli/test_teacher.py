@@ -43,12 +43,18 @@ def test_show_draws_names_that_are_learnt_from_a_source(tmp_path: Path) -> None:
     tiny.make_taco(tmp_path / "data", train=3, val=1)
     tiny.make_resortit(tmp_path / "data", train=4, val=1)
     path = write_onnx(tmp_path / "bright.onnx", side=32)
-    words = (
+    file = tmp_path / "run.toml"
+    file.write_text('[teacher.words]\nbottle = ["water bottle"]\n')
+    asked = (
         "teacher", "show", "taco", "--maps", f"named:{path}", "--task", "material",
         "--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "-q",
     )  # fmt: skip
-    said = _said(*words, "--src", "resortit")
-    assert "of the pixels of 3 photographs" in said
+    for more in ([], ["--words", str(file)]):
+        said = _said(*asked, "--src", "resortit", *more)
+        assert "of the pixels of 3 photographs" in said
     assert (tmp_path / "out" / "maps-01.png").is_file()
-    without = CliRunner().invoke(app, list(words))
+    without = CliRunner().invoke(app, list(asked))
     assert isinstance(without.exception, UsageError) and "--src" in str(without.exception)
+    file.write_text('[teacher]\nmaps = "u2netp"\n')
+    wrong = CliRunner().invoke(app, [*asked, "--src", "resortit", "--words", str(file)])
+    assert isinstance(wrong.exception, UsageError) and "[teacher.words]" in str(wrong.exception)

@@ -135,6 +135,15 @@ def test_every_loss_can_stand_alone_and_has_its_weight(name: str) -> None:
     assert two[name] == pytest.approx(4 * one[name], rel=1e-5)
 
 
+def test_words_go_with_the_named_teachers_alone() -> None:
+    words = {"bottle": ["water bottle"]}
+    given = {"maps": ["named:u2netp", "salience"], "words": words}
+    parts = arrange(["teacher"], {"teacher": given}, setting())
+    assert parts.maps == {"named:u2netp": {"words": {"bottle": ("water bottle",)}}, "salience": {}}
+    with pytest.raises(UsageError, match="write named: before the teacher"):
+        arrange(["teacher"], {"teacher": {"words": words}}, setting())
+
+
 def test_without_any_loss_it_is_refused() -> None:
     with pytest.raises(UsageError, match="all factors of teacher's losses are 0"):
         arrange(["teacher"], {"teacher": {"cross_entropy": 0}}, setting())
