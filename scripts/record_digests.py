@@ -124,13 +124,15 @@ def _name(run: Path) -> str:
 
 
 def _described(run: Path) -> dict[str, str]:
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load_file, save
 
-    weights = hashlib.sha256()
-    for name, tensor in sorted(load_file(run / "model.safetensors").items()):
+    weights, tensors = hashlib.sha256(), load_file(run / "model.safetensors")
+    for name, tensor in sorted(tensors.items()):
         weights.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    measured = json.dumps([result["scores"], result["profile"]], sort_keys=True)
+    # Up to version 0.2 the bytes were those of a file without a card.
+    profile = {**result["profile"], "bytes": len(save(tensors))}
+    measured = json.dumps([result["scores"], profile], sort_keys=True)
     # The baseline that a result names is a run of its own, and older versions did not name it.
     verdicts = {key: value for key, value in result["extra"].items() if key != "baseline"}
     judged = json.dumps(verdicts, sort_keys=True)

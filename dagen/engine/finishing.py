@@ -205,7 +205,8 @@ def measure(
     """
     plan = job.plan
     shipped = TorchPredictor.load(job.folder / MODEL, size=plan.config.size, start=plan.pretrains)
-    cost = profile(shipped.network, plan.config.size, latency=False)
+    cost = asdict(profile(shipped.network, plan.config.size, latency=False))
+    cost["bytes"] = shipped.bytes  # the whole file, with its card
     shipped.network.to(job.place.device).to(memory_format=torch.channels_last)
     missing = [name for name in plan.scored if name not in ending.scores]
     found = {
@@ -229,7 +230,7 @@ def measure(
         folder=job.folder,
         config=config.to_dict(),
         scores={name: found[name] for name in plan.scored if name in found},
-        profile={name: value for name, value in asdict(cost).items() if value is not None},
+        profile={name: value for name, value in cost.items() if value is not None},
         seconds=ending.seconds,
         selection=ending.selection,
         stream=ending.stream,

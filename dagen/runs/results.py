@@ -53,7 +53,8 @@ class RunResult(Findings):
         config: the resolved configuration.
         scores: by data set, the scores of :class:`dagen.scoring.metrics.Scores` on its ``val``
             split.
-        profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file.
+        profile: parameters, MACs, FLOPs (2 per MAC) and bytes of the deployed file; up to version
+            0.2, the bytes without its card.
         seconds: seconds of training, all attempts together.
         weights: SHA-256 of the deployed file's tensors; None in a result of version 0.1.
         earlier: whether the run was finished before it was asked for, so that nothing was run.

@@ -44,6 +44,7 @@ def test_a_pair_scores_both_runs_on_both_domains(runtime: Runtime) -> None:
             assert 0 <= scores["waste_iou"] <= 1
             assert "iou/background" in scores
         assert result.profile["flops"] == 2 * result.profile["macs"] > 0
+        assert result.profile["bytes"] == result.model.stat().st_size
         assert result.model.stat().st_size < 10_000_000
         assert not list(result.folder.glob("state-*.pt"))
     assert pair.adapted.baseline == Baseline(pair.baseline.name, pair.baseline.scores)

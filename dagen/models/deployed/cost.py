@@ -34,7 +34,8 @@ class Profile:
         parameters: number of trained values.
         macs: multiply-accumulates of one image.
         flops: floating-point operations of one image, two per MAC.
-        bytes: size of the deployed file in float32.
+        bytes: size of the deployed file in float32; of a network that has no file yet, without a
+            card, which is a few hundred bytes more.
         latency_ms: median milliseconds for one image, None if it was not measured.
     """
 
