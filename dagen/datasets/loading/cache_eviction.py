@@ -29,7 +29,8 @@ DEFAULT = 20_000_000_000
 
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _ENTRY = re.compile(r"[0-9a-f]{64}\.(npy|npz|tar)")  # arrays; indexes and copies of shards
-_KEPT = 0.9
+KEPT = 0.9
+"""The share of the limit that stays when something has to go."""
 _LOOK = 20
 _STARTED = time.time()
 
@@ -146,7 +147,7 @@ class Eviction:
         self._written = 0
         if sum(entry.bytes for entry in entries(self.folder)) <= self.limit:
             return
-        gone = shrink(self.folder, int(_KEPT * self.limit))
+        gone = shrink(self.folder, int(KEPT * self.limit))
         if not self._warned and any(map(_needed, gone)):
             self._warned = True
             warnings.warn(

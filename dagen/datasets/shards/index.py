@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,47 +115,42 @@ def load(path: Path) -> ShardIndex | None:
                 mask_digest,
                 tuple(faults),
             )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    # RuntimeError: bytes that say that the file is encrypted, or packed in an unknown way.
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zlib.error, BadZipFile):
         return None
 
 
-def make(path: Path, kinds: Kinds, shown: str) -> ShardIndex:
+def make(file: BinaryIO, kinds: Kinds, shown: str) -> ShardIndex:
     """Read a shard from its beginning to its end.
 
     Args:
-        path: the file.
+        file: the shard, open for reading.
         kinds: which files are images and masks.
         shown: the shard's name or address, for errors.
 
     Raises:
-        DataError: it is missing, no tar file, compressed, damaged or truncated.
+        DataError: it is no tar file, compressed, damaged or truncated.
         UsageError: the package webdataset is not installed.
     """
     try:
-        with tarfile.open(path, "r:") as tar:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
             found = _Found(kinds, _key_rule())
             for member in tar:
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is not None:
                     found.add(member.name, member.offset_data, content.read())
             end = tar.offset
-    except FileNotFoundError:
-        raise DataError(
-            f"the shard {shown} is missing: restore it, or correct shards in dagen.toml."
-        ) from None
     except (OSError, tarfile.TarError, ValueError, EOFError) as error:
         raise DataError(
             f"the shard {shown} is damaged or truncated, or no tar file without compression "
             f"({short(str(error))}): make it again."
         ) from None
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(end)
-        if file.read(_BLOCK) != bytes(_BLOCK):  # each tar file ends with empty blocks
-            raise DataError(
-                f"the shard {shown} is damaged or truncated after {end:,} bytes: make it again."
-            )
-    return found.index(size)
+    file.seek(end)
+    if file.read(_BLOCK) != bytes(_BLOCK):  # each tar file ends with empty blocks
+        raise DataError(
+            f"the shard {shown} is damaged or truncated after {end:,} bytes: make it again."
+        )
+    return found.index(os.fstat(file.fileno()).st_size)
 
 
 class _Found:

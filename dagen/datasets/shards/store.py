@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from dagen.datasets.loading import cache_eviction
+from dagen.datasets.loading.cache import VARIABLE
+from dagen.datasets.reading.files import say_once
 from dagen.datasets.shards import index as indexes
 from dagen.datasets.shards.addresses import missing
 from dagen.datasets.shards.index import Kinds, ShardIndex
-from dagen.errors import DataError, short
+from dagen.errors import DagenError, DataError, short
 from dagen.system.files import make_folder, remove, write_atomically
 from dagen.system.locks import exclusive
 
@@ -60,18 +62,27 @@ class Store:
         """
         stored = self._index_file(shard, kinds)
         found = indexes.load(stored)
-        if found is None:
-            file = shard if isinstance(shard, Path) else self.copy(shard)
-            try:
+        if found is not None:
+            _touch(stored)
+            return found
+        try:
+            with self.opened(shard) as file:
                 found = indexes.make(file, kinds, shown)
-            except DataError:
-                if file != shard:  # the next attempt downloads it again
-                    remove(file)
-                raise
+        except FileNotFoundError:
+            raise DataError(
+                f"the shard {shown} is missing: restore it, or correct shards in dagen.toml."
+            ) from None
+        except OSError as error:
+            raise DataError(f"the shard {shown} cannot be read: {error.strerror}.") from None
+        except DataError:
+            if isinstance(shard, str):  # the next attempt downloads it again
+                remove(self._entry(shard, "tar"))
+            raise
+        try:
             make_folder(stored.parent)
             write_atomically(stored, found.write)
-        else:
-            _touch(stored)
+        except DagenError as error:
+            say_once(f"shards are indexed every time: {_advised(error)}")
         return found
 
     def has_index(self, shard: Path | str, kinds: Kinds) -> bool:
@@ -90,46 +101,75 @@ class Store:
             DataError: the shard is missing, or has changed.
         """
         start, count = place
-        for _ in range(2):
-            file = shard if isinstance(shard, Path) else self.copy(shard, size)
-            try:
-                with file.open("rb") as opened:
-                    opened.seek(start)
-                    content = opened.read(count)
-            except FileNotFoundError:  # another process evicted it just now
-                continue
-            except OSError as error:
-                raise DataError(f"{file} cannot be read: {error.strerror}.") from None
-            if len(content) == count:
-                return content
+        try:
+            with self.opened(shard, size) as file:
+                file.seek(start)
+                content = file.read(count)
+        except FileNotFoundError:
+            raise DataError(
+                f"the shard {shard} is missing: restore it, or get the data again."
+            ) from None
+        except OSError as error:
+            raise DataError(f"the shard {shard} cannot be read: {error.strerror}.") from None
+        if len(content) < count:
             raise DataError(f"the shard {shard} was cut since its index was made: run again.")
-        raise DataError(f"the shard {shard} is missing: restore it, or get the data again.")
+        return content
 
-    def copy(self, address: str, size: int | None = None) -> Path:
-        """The copy of a shard on this disk; only one process downloads it.
+    def opened(self, shard: Path | str, size: int | None = None) -> BinaryIO:
+        """A shard, open for reading; of one behind an address the copy on this disk.
+
+        It stays readable if another process evicts it meanwhile. Only one process downloads it.
 
         Args:
-            address: where the shard is.
-            size: bytes that it must have; None before it was indexed.
+            shard: a file, or an address.
+            size: bytes that a copy must have; None before it was indexed.
 
         Raises:
-            DataError: it cannot be downloaded, or has another size.
+            OSError: a file cannot be opened.
+            DataError: a shard cannot be downloaded, has another size, or is too large for the
+                cache.
+            DagenError: the cache does not work.
         """
-        path = self._entry(address, "tar")
-        if not path.is_file():
+        if isinstance(shard, Path):
+            return shard.open("rb")
+        path = self._entry(shard, "tar")
+        try:
+            file: BinaryIO = path.open("rb")
+        except OSError:  # missing, or the cache's folder is none
+            file = self._downloaded(shard, path)
+        _touch(path)
+        if size is not None and os.fstat(file.fileno()).st_size != size:
+            file.close()
+            raise DataError(
+                f"the shard {shard} has another size than when its index was made: give "
+                "changed shards new names, or clear the cache (dagen data cache --clear)."
+            )
+        return file
+
+    def _downloaded(self, address: str, path: Path) -> BinaryIO:
+        try:
             make_folder(path.parent)
             with exclusive(path.parent / ".shards.lock", f"the shard {address}", tell_after=60):
-                if not path.is_file():
+                while True:
+                    with suppress(FileNotFoundError):
+                        file = path.open("rb")  # before anything is evicted
+                        break
                     write_atomically(path, lambda file: _download(address, file))
-                    self._eviction.wrote(path.stat().st_size)
-        _touch(path)
-        with suppress(FileNotFoundError):  # evicted: it is read again
-            if size is not None and path.stat().st_size != size:
-                raise DataError(
-                    f"the shard {address} has another size than when its index was made: give "
-                    "changed shards new names, or clear the cache (dagen data cache --clear)."
-                )
-        return path
+        except DataError:
+            raise
+        except DagenError as error:
+            raise DagenError(f"copies of shards need a cache. {_advised(error)}") from error
+        count = os.fstat(file.fileno()).st_size
+        if count > cache_eviction.KEPT * self._eviction.limit:
+            file.close()
+            remove(path)
+            raise DataError(
+                f"the shard {address} has {count:,} bytes, and the cache may take "
+                f"{self._eviction.limit:,}, which is too little to keep it: set "
+                f"{cache_eviction.VARIABLE} to more, best to eight times the size of a shard."
+            )
+        self._eviction.wrote(count)
+        return file
 
     def _index_file(self, shard: Path | str, kinds: Kinds) -> Path:
         what = shard
@@ -142,6 +182,10 @@ class Store:
     def _entry(self, key: str, suffix: str) -> Path:
         name = hashlib.sha256(f"shard|{key}".encode(errors="surrogateescape")).hexdigest()
         return self.folder / name[:2] / f"{name}.{suffix}"
+
+
+def _advised(error: DagenError) -> str:
+    return f"{error} {VARIABLE} names another folder for the cache."
 
 
 def _touch(path: Path) -> None:

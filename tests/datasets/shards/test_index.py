@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagen.datasets.shards.index import Kinds, ShardIndex, load, make
+from dagen.datasets.shards.index import Kinds, ShardIndex, load
+from dagen.datasets.shards.index import make as make_from
 from dagen.errors import DataError
 from tests.datasets.shards.making import write_tar
 
@@ -20,6 +21,14 @@ ENDINGS = st.lists(
     max_size=4,
     unique_by=str.lower,
 )
+
+
+def make(path: Path, kinds: Kinds, shown: str) -> ShardIndex:
+    """The index of a file."""
+    with path.open("rb") as file:
+        return make_from(file, kinds, shown)
+
+
 SAMPLES = st.lists(st.tuples(KEYS, ENDINGS), unique_by=lambda s: s[0], max_size=8)
 
 
@@ -133,9 +142,12 @@ def test_a_damaged_index_is_none(tmp_path: Path) -> None:
         path.write_bytes(whole[:cut])
         assert load(path) is None
     refused = 0
-    for place in range(0, len(whole), 41):
+    end = len(whole) - 400  # of the list of its parts, whose bytes mean many things
+    for place, change in [(p, 255) for p in range(0, len(whole), 41)] + [
+        (p, 1 << bit) for p in range(end, len(whole)) for bit in range(8)
+    ]:
         spoilt = bytearray(whole)
-        spoilt[place] ^= 255
+        spoilt[place] ^= change
         path.write_bytes(spoilt)
         found = load(path)
         refused += found is None

@@ -15,6 +15,14 @@ from tests.datasets.shards.making import write_tar
 from tests.server import PAGE, SHORT, SILENT, serving
 
 KINDS = Kinds()
+
+
+def copy(store: Store, address: str) -> Path:
+    """Where the copy of a shard is."""
+    with store.opened(address) as file:
+        return Path(file.name)
+
+
 FILES = [("a.jpg", b"1" * 700), ("b.jpg", b"2" * 300)]
 
 
@@ -77,16 +85,59 @@ def test_shards_come_and_go_within_the_limit(
         store = Store(tmp_path / "cache")
         for k in range(8):
             server.files[f"/{k}.tar"] = content
-            copy = store.copy(server.address(f"/{k}.tar"))
-            assert copy.read_bytes() == content
-            os.utime(copy, (time.time() - 100 + k,) * 2)  # in this order, whatever the clock does
+            path = copy(store, server.address(f"/{k}.tar"))
+            assert path.read_bytes() == content
+            os.utime(path, (time.time() - 100 + k,) * 2)  # in this order, whatever the clock does
             found = [*cache_eviction.entries(tmp_path / "cache")]
             assert sum(entry.bytes for entry in found) <= 3 * len(content)
-        assert store.copy(server.address("/7.tar")).is_file()
+        assert copy(store, server.address("/7.tar")).is_file()
         assert server.requests["/7.tar"] == 1
-        store.copy(server.address("/0.tar"))
+        copy(store, server.address("/0.tar"))
         assert server.requests["/0.tar"] == 2
     assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+
+
+def test_a_shard_that_is_evicted_at_once_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(monkeypatch) as server:
+        server.files["/a.tar"] = write_tar(tmp_path / "a.tar", FILES).read_bytes()
+        store = Store(tmp_path / "cache")
+
+        def evict(*_: object) -> None:
+            cache_eviction.shrink(tmp_path / "cache", 0)
+
+        monkeypatch.setattr(store._eviction, "wrote", evict)  # as other processes do at any time
+        index = store.index(server.address("/a.tar"), KINDS, "a.tar")
+        place = tuple(index.images[0].tolist())
+        assert store.read(server.address("/a.tar"), place, index.size) == FILES[0][1]
+
+
+def test_a_cache_that_cannot_hold_one_shard_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache_eviction.VARIABLE, "10kB")
+    with serving(monkeypatch) as server:
+        server.files["/a.tar"] = write_tar(tmp_path / "a.tar", FILES).read_bytes()
+        store = Store(tmp_path / "cache")
+        with pytest.raises(DataError, match=r"10,240 bytes.* 10,000,.*set DAGEN_CACHE_LIMIT to mo"):
+            store.index(server.address("/a.tar"), KINDS, "a.tar")
+    assert not [*cache_eviction.entries(tmp_path / "cache")]
+
+
+def test_shards_on_this_disk_need_no_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file" / "cache")
+    index = store.index(write_tar(tmp_path / "a.tar", FILES), KINDS, "a.tar")
+    assert store.read(tmp_path / "a.tar", tuple(index.images[0].tolist()), index.size)
+    [told] = caplog.messages
+    assert "indexed every time" in told and "DAGEN_CACHE names another" in told
+    with serving(monkeypatch) as server:
+        server.files["/a.tar"] = (tmp_path / "a.tar").read_bytes()
+        with pytest.raises(DagenError, match=r"need a cache\. .* DAGEN_CACHE names another folder"):
+            store.index(server.address("/a.tar"), KINDS, "a.tar")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +168,7 @@ def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with serving(monkeypatch) as server:
         address = server.address("/a.tar")
     with pytest.raises(DataError, match="nobody answers there; correct shards in"):
-        Store(tmp_path).copy(address)
+        copy(Store(tmp_path), address)
 
 
 def test_a_shard_that_has_changed_is_refused(
@@ -128,7 +179,7 @@ def test_a_shard_that_has_changed_is_refused(
         server.files["/a.tar"] = write_tar(tmp_path / "a.tar", FILES).read_bytes()
         store = Store(tmp_path / "cache")
         index = store.index(address, KINDS, address)
-        store.copy(address).unlink()
+        copy(store, address).unlink()
         server.files["/a.tar"] = write_tar(tmp_path / "a.tar", FILES * 12).read_bytes()
         with pytest.raises(DataError, match="has another size than when its index was made"):
             store.read(address, (512, 700), index.size)
@@ -144,7 +195,7 @@ def test_a_full_disk_is_no_fault_of_the_server(
         server.files["/a.tar"] = write_tar(tmp_path / "a.tar", FILES).read_bytes()
         monkeypatch.setattr("dagen.datasets.shards.store.shutil.copyfileobj", full)
         with pytest.raises(DagenError, match="no space left on device; free some space"):
-            Store(tmp_path / "cache").copy(server.address("/a.tar"))
+            copy(Store(tmp_path / "cache"), server.address("/a.tar"))
 
 
 def _program(folder: Path, name: str, text: str) -> None:
@@ -169,7 +220,7 @@ def test_what_the_program_says_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     _program(tmp_path / "bin", "aws", 'echo "fatal error: (404) Not Found" >&2; exit 1')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     with pytest.raises(DataError, match=r"s3://b/a\.tar cannot be read: fatal error: \(404\) Not"):
-        Store(tmp_path / "cache").copy("s3://b/a.tar")
+        copy(Store(tmp_path / "cache"), "s3://b/a.tar")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(DataError, match="the program aws, which downloads it, is not installed"):
-        Store(tmp_path / "cache").copy("s3://b/a.tar")
+        copy(Store(tmp_path / "cache"), "s3://b/a.tar")
