@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
-import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -45,6 +45,8 @@ from dagen.errors import DagenError
 from dagen.system.drafts import sweep
 from dagen.system.files import make_folder, write_atomically
 from dagen.types import Pixels
+
+logger = logging.getLogger("dagen")
 
 VARIABLE = "DAGEN_CACHE"
 """The environment variable that names the cache's folder."""
@@ -143,11 +145,11 @@ class DecodeCache:
             write_atomically(path, content.getvalue())
         except DagenError as error:
             self.writable = False
-            warnings.warn(
-                f"images are decoded every time, because the cache does not work: {error} "
-                f"{VARIABLE} names another folder.",
-                RuntimeWarning,
-                stacklevel=2,
+            logger.warning(
+                "images are decoded every time, because the cache does not work: %s %s names "
+                "another folder.",
+                error,
+                VARIABLE,
             )
             return array
         stored = self._read(path)  # before it may be evicted

@@ -10,10 +10,10 @@ other processes read: a mapped file stays readable, and a missing one is made ag
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dagen.errors import UsageError, quoted
+
+logger = logging.getLogger("dagen")
 
 VARIABLE = "DAGEN_CACHE_LIMIT"
 """The environment variable that holds the limit."""
@@ -150,10 +152,10 @@ class Eviction:
         gone = shrink(self.folder, int(KEPT * self.limit))
         if not self._warned and any(map(_needed, gone)):
             self._warned = True
-            warnings.warn(
-                f"the cache {self.folder} is too small for this run's images: it may take "
-                f"{self.limit:,} bytes, so images are decoded again and again. Set {VARIABLE} to "
-                "more, such as 100GB.",
-                RuntimeWarning,
-                stacklevel=2,
+            logger.warning(
+                "the cache %s is too small for this run's images: it may take %s bytes, so images "
+                "are decoded again and again. Set %s to more, such as 100GB.",
+                self.folder,
+                f"{self.limit:,}",
+                VARIABLE,
             )

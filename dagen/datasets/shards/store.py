@@ -81,8 +81,11 @@ class Store:
         try:
             make_folder(stored.parent)
             write_atomically(stored, found.write)
-        except DagenError as error:
-            say_once(f"shards are indexed every time: {_advised(error)}")
+        except DagenError:
+            say_once(
+                f"shards are indexed every time, because nothing can be written to the cache "
+                f"{self.folder}; {VARIABLE} names another folder."
+            )
         return found
 
     def has_index(self, shard: Path | str, kinds: Kinds) -> bool:
@@ -158,7 +161,9 @@ class Store:
         except DataError:
             raise
         except DagenError as error:
-            raise DagenError(f"copies of shards need a cache. {_advised(error)}") from error
+            raise DagenError(
+                f"copies of shards need a cache: {error} {VARIABLE} names another folder."
+            ) from error
         count = os.fstat(file.fileno()).st_size
         if count > cache_eviction.KEPT * self._eviction.limit:
             file.close()
@@ -182,10 +187,6 @@ class Store:
     def _entry(self, key: str, suffix: str) -> Path:
         name = hashlib.sha256(f"shard|{key}".encode(errors="surrogateescape")).hexdigest()
         return self.folder / name[:2] / f"{name}.{suffix}"
-
-
-def _advised(error: DagenError) -> str:
-    return f"{error} {VARIABLE} names another folder for the cache."
 
 
 def _touch(path: Path) -> None:
