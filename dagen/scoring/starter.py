@@ -6,6 +6,9 @@ which a batch shows two, three ones are given away; a network that never finds a
 above 0.7 (``docs/course.md`` has an example). :class:`dagen.scoring.metrics.Scores` is what dagen
 reports.
 
+What is counted is dagen's own answer, the class with the highest probability. For the binary task
+the starter code called a pixel foreground where its one logit was above 0.5: a probability of 0.62.
+
 **The geometry** scales the shorter side of an image to 256 pixels and cuts 224x448 from the middle.
 Where the image is smaller, black is added, which is labelled as background.
 """

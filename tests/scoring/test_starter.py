@@ -1,5 +1,6 @@
 """The starter code's metric and geometry, and by how much they flatter."""
 
+import math
 import re
 from pathlib import Path
 
@@ -65,6 +66,32 @@ def test_a_network_that_finds_nothing_is_flattered_as_the_page_says() -> None:
         assert float(rows[f"starter metric, batches of {size}"]) == wanted
     assert float(rows["mIoU of dagen, with the background"]) == pytest.approx(100 * honest["miou"])
     assert float(rows["mean IoU of the materials"]) == 0
+
+
+@pytest.mark.parametrize(("waste", "found"), [(0.55, 1.0), (0.45, 0.0)])
+def test_the_answer_is_the_likelier_class_as_the_page_says(waste: float, found: float) -> None:
+    class Full(Belt):
+        def __init__(self) -> None:
+            Dataset.__init__(self, Path(), "val", Task.BINARY)
+
+        def label(self, index: int) -> Label:
+            return np.ones((10, 10), np.uint8)
+
+    class Unsure(Blind):
+        task = Task.BINARY
+
+        def __call__(self, image: Image) -> np.ndarray:  # type: ignore[type-arg]
+            p = np.full((2, *image.shape[:2]), waste, np.float32)
+            p[0] = 1 - waste
+            return p
+
+    scores = starter_scores(Unsure(), Full())  # type: ignore[arg-type]
+    assert scores["starter_iou/waste"] == found
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert (
+        f"logit is above 0.5, so where its probability is above {1 / (1 + math.exp(-0.5)):.2f}"
+        in text
+    )
 
 
 def test_the_cut_is_the_middle_and_black_where_the_image_ends() -> None:
