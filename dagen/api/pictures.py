@@ -45,7 +45,8 @@ def visualize(
         networks: one or more folders of finished runs or deployed files, all of one task, kind
             and width; the one before adaptation first.
         src: source data set; None is the last run's.
-        tgt: target data set; None is the last run's.
+        tgt: target data set; None is the last run's. Without labels it has no classes on the map,
+            and there are no figures of errors.
         out: folder of the files; None is ``visualize`` beside the last network.
         split: split of both data sets; its labels are read.
         points: number of points on the feature map, over all networks, classes and domains.
@@ -61,7 +62,7 @@ def visualize(
 
     Raises:
         UsageError: an invalid option, or networks that cannot share a map.
-        DataError: a data set is missing or damaged, or has no labels.
+        DataError: a data set is missing or damaged, or the source has no labels.
         DagenError: a network is missing or damaged.
     """
     from dagen.visualization import gallery

@@ -50,7 +50,8 @@ def visualize(
 ) -> None:
     """Show what networks have learned: feature map, distances, failures, calibration, curves.
 
-    Name several networks of one kind to compare them, the one before adaptation first.
+    Name several networks of one kind to compare them, the one before adaptation first. Of a target
+    without labels, the map shows the domains alone.
     """
     from dagen.api import pictures
 
@@ -79,6 +80,8 @@ def _show(gallery: Gallery) -> None:
     for row in rows(gallery.distances):
         table.add_row(row.title, *row.cells, *([row.change] if changed else []))
     console.print(table)
+    if gallery.remark is not None:
+        console.print(gallery.remark, soft_wrap=True, markup=False)
     console.print(f"Interactive map: {gallery.folder / 'map.html'}", soft_wrap=True, markup=False)
     console.print(
         f"{len(gallery.files)} files in {gallery.folder}: "

@@ -29,9 +29,12 @@ def data(sides: tuple[Side, ...] | list[Side]) -> str:
 def of_map(survey: Survey) -> str:
     """The caption of the feature map."""
     count = len(survey.points)
+    drawn = "balanced over classes and domains"
+    if not survey.labelled:
+        drawn = f"of any class, because {survey.sides[1].name} has no labels"
     return (
         f"UMAP of dense features, one map for all networks: {count * len(survey.checkpoints):,} "
-        f"points, the same {count:,} pixels in each, balanced over classes and domains, drawn "
+        f"points, the same {count:,} pixels in each, {drawn}, drawn "
         f"from {data(survey.sides)}, seed {survey.seed}. {networks(survey.checkpoints)}. "
         f"The map is not evidence; the numbers are measured on the features themselves. "
         f"{version()}"

@@ -2,7 +2,8 @@
 
 All are computed on the features themselves, never on the map, and standardised for each network
 separately. Measures of the domains use equally many points of every class from both (``matched``),
-so that they do not measure differences in class frequency.
+so that they do not measure differences in class frequency. On a target without labels there are
+three of them, of the pixels as they come; there, they measure such differences too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from dagen.errors import DataError
 from dagen.losses import mmd
+from dagen.types import IGNORE
 from dagen.visualization.embedding import Floats, standardised
 from dagen.visualization.sampling import matched
 from dagen.visualization.survey import Points
@@ -68,12 +70,16 @@ def measure(
 
     Returns:
         The numbers by the names of :data:`FIGURES`; ``centroid/<class>`` for every class that both
-        domains have, and ``centroid`` for their mean.
+        domains have, and ``centroid`` for their mean. Without target labels only those of the
+        domains.
 
     Raises:
         DataError: a domain whose matched points come from fewer than two images.
     """
     x = standardised(features)
+    if bool((points.label[points.domain == 1] == IGNORE).all()):
+        kept = matched(points.domain, np.zeros_like(points.label))
+        return _of_domains(x[kept], points.domain[kept], points.picture[kept], seed)
     kept = matched(points.domain, points.label)
     both, domain = x[kept], points.domain[kept]
     source, target = points.domain == 0, points.domain == 1
@@ -85,20 +91,30 @@ def measure(
     }
     few = _subset(domain, seed)
     return {
-        "a_distance": a_distance(both, domain, points.picture[kept], seed),
-        "mmd": float(
-            mmd(
-                torch.from_numpy(both[few & (domain == 0)]),
-                torch.from_numpy(both[few & (domain == 1)]),
-            )
-        ),
-        "silhouette_domain": silhouette(both[few], domain[few]),
+        **_of_domains(both, domain, points.picture[kept], seed),
         "silhouette_class": silhouette(both[few], points.label[kept][few]),
         "knn_transfer": knn_transfer(
             x[source], points.label[source], x[target], points.label[target]
         ),
         "centroid": float(np.mean(list(centroids.values()))) if centroids else math.nan,
         **centroids,
+    }
+
+
+def _of_domains(
+    features: Floats, domain: NDArray[np.uint8], image: NDArray[np.int64], seed: int
+) -> dict[str, float]:
+    """The numbers that need no class; see :func:`a_distance` for the arguments."""
+    few = _subset(domain, seed)
+    return {
+        "a_distance": a_distance(features, domain, image, seed),
+        "mmd": float(
+            mmd(
+                torch.from_numpy(features[few & (domain == 0)]),
+                torch.from_numpy(features[few & (domain == 1)]),
+            )
+        ),
+        "silhouette_domain": silhouette(features[few], domain[few]),
     }
 
 
@@ -132,8 +148,8 @@ def a_distance(
     folds = min(FOLDS, *images)
     if folds < 2:
         raise DataError(
-            "the distance of two domains needs two or more images of each with labels of the "
-            f"same classes; there are {images[0]} source and {images[1]} target images."
+            "the distance of two domains needs two or more images of each, with labels of the same "
+            f"classes if there are any; there are {images[0]} source and {images[1]} target images."
         )
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     # In double precision: the solver then stops at the optimum, not at the noise of float32.

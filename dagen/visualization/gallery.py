@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagen.datasets.loading.opening import open_dataset
+from dagen.datasets.loading.opening import open_dataset, open_scored
 from dagen.errors import DataError, UsageError
 from dagen.system.device import choose_device
 from dagen.system.files import make_folder, remove
@@ -52,6 +52,7 @@ class Gallery:
         titles: titles of the networks.
         distances: each network's numbers from :func:`dagen.visualization.distances.measure`.
         logged: folders of the runs whose MLflow run has the files.
+        remark: what is left out, in a sentence; None if nothing is.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Gallery:
     titles: list[str]
     distances: list[dict[str, float]]
     logged: list[Path]
+    remark: str | None = None
 
 
 def visualize(
@@ -102,7 +104,15 @@ def visualize(
         )
         files = _draw(seen, places, numbers, folder, progress)
     logged = _log(seen, numbers, files) if track else []
-    return Gallery(folder, files, [c.title for c in opened], numbers, logged)
+    remark = None if seen.labelled else _remark(sides[1])
+    return Gallery(folder, files, [c.title for c in opened], numbers, logged, remark)
+
+
+def _remark(target: Side) -> str:
+    return (
+        f"{target.name} {target.dataset.split} has no labels: its points have no class, and there "
+        "are no figures of errors."
+    )
 
 
 def _names(opened: list[Checkpoint], src: str | None, tgt: str | None) -> tuple[str, str]:
@@ -123,15 +133,18 @@ def _sides(
     names: tuple[str, str], split: str, task: Task, images: int | None, data_root: Path | None
 ) -> tuple[Side, Side]:
     sides = []
-    for name in names:
-        dataset = open_dataset(name, split, task, data_root)
-        if not dataset.has_labels:
+    for domain, name in enumerate(names):
+        if domain == 1 and split == "val":  # a folder of photographs alone has no such split
+            dataset = open_scored(name, task, data_root)
+        else:
+            dataset = open_dataset(name, split, task, data_root)
+        if domain == 0 and not dataset.has_labels:
             raise DataError(
-                f"{name} {split} has no labels here, and figures of errors need them: give "
-                "another data set, or look at the predictions that `dagen adapt` drew in its run."
+                f"{name} {split} has no labels here, and the source needs them: give another data "
+                "set with --src, or another --split."
             )
-        labelled = dataset.labelled
-        chosen = [labelled[place] for place in sampling.evenly(len(labelled), images)]
+        shown = dataset.labelled if dataset.has_labels else range(len(dataset))
+        chosen = [shown[place] for place in sampling.evenly(len(shown), images)]
         sides.append(Side(name, dataset, chosen))
     return sides[0], sides[1]
 
@@ -158,22 +171,16 @@ def _draw(
     folder: Path,
     progress: Progress,
 ) -> list[Path]:
-    kinds = cases.cases(seen, _CASES)
     # Removes figures of an earlier call that this one does not draw.
-    for stale in folder.glob("cases-*.png"):
-        remove(stale)
+    for kind in ("cases-*", "failure-groups.*", "confusion.*", "reliability.*"):
+        for stale in folder.glob(kind):
+            remove(stale)
     steps: list[Callable[[], list[Path]]] = [
         lambda: map_picture.draw(seen, places, numbers, folder / "map"),
         lambda: [map_page.write(seen, places, numbers, folder / "map.html")],
         lambda: write_numbers(seen, numbers, folder),
-        lambda: failure_groups.draw(seen, folder / "failure-groups"),
-        lambda: confusion.draw(seen, folder / "confusion"),
-        lambda: reliability.draw(seen, folder / "reliability"),
         lambda: curves.draw(seen.checkpoints, folder / "curves"),
-        *(
-            lambda kind=kind: [case_sheets.draw(seen, kind, folder / f"cases-{kind.name}.png")]
-            for kind in kinds
-        ),
+        *(_of_errors(seen, folder) if seen.labelled else ()),
     ]
     bar = progress.task("pictures", len(steps))
     files = []
@@ -181,6 +188,19 @@ def _draw(
         files += step()
         bar.advance()
     return files
+
+
+def _of_errors(seen: Survey, folder: Path) -> list[Callable[[], list[Path]]]:
+    """The figures that need labels of both domains."""
+    return [
+        lambda: failure_groups.draw(seen, folder / "failure-groups"),
+        lambda: confusion.draw(seen, folder / "confusion"),
+        lambda: reliability.draw(seen, folder / "reliability"),
+        *(
+            lambda kind=kind: [case_sheets.draw(seen, kind, folder / f"cases-{kind.name}.png")]
+            for kind in cases.cases(seen, _CASES)
+        ),
+    ]
 
 
 def _log(seen: Survey, numbers: list[dict[str, float]], files: list[Path]) -> list[Path]:

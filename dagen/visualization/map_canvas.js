@@ -81,8 +81,8 @@ class Panel {
     const named = (...names) => names.map((name) => style.getPropertyValue(name).trim());
     const domains = named("--source", "--target"), verdicts = named("--wrong", "--right");
     if (this.colour === "domain") return (point) => domains[domain[point]];
-    if (this.colour === "class") return (point) => data.colours[label[point]];
-    return (point) => verdicts[Number(answers[this.network][point] === label[point])];
+    if (this.colour === "class") return (point) => data.colours[label[point]] ?? data.noLabel;
+    return (point) => !hasLabel(point) ? data.noLabel : verdicts[Number(answers[this.network][point] === label[point])];
   }
 
   ring(pen, point, width, height, ratio) {

@@ -37,11 +37,11 @@ class Detail {
       `${domain.name} (${domain.role}) · ${picture.name}${scene}`;
     const answers = data.networks.map((name, k) => {
       const answer = points.answers[k][point];
-      const verdict = answer === points.label[point] ? "✓ right" : "✗ wrong";
+      const verdict = answer === points.label[point] ? ", ✓ right" : ", ✗ wrong";
       const sure = Math.round(points.confidence[k][point] / 2.55);
-      return `${name}: ${classes[answer]}, ${verdict}, ${sure}\u00a0% sure`;
+      return `${name}: ${classes[answer]}${hasLabel(point) ? verdict : ""}, ${sure}\u00a0% sure`;
     });
-    const lines = [`truth: ${classes[points.label[point]]}`, ...answers].map((text) => {
+    const lines = [`truth: ${classes[points.label[point]] ?? "no label"}`, ...answers].map((text) => {
       const line = document.createElement("span");
       line.textContent = `${text}. `;
       return line;

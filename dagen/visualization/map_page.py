@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagen.system.files import write_atomically
+from dagen.types import IGNORE
 from dagen.visualization import captions, distance_table, style
 from dagen.visualization.distances import FIGURES
 from dagen.visualization.embedding import Floats
@@ -82,6 +83,7 @@ def _data(survey: Survey, places: Floats) -> dict[str, Any]:
         "aspect": round(aspect, 4),
         "classes": survey.classes,
         "colours": style.class_colours(survey.task),
+        "noLabel": style.NO_LABEL,
         "domains": [
             {"name": side.name, "role": role}
             for side, role in zip(survey.sides, DOMAINS, strict=True)
@@ -158,7 +160,9 @@ def _box(group: str, value: str, content: str) -> str:
 
 def _map(title: str, numbers: dict[str, float]) -> str:
     told = " · ".join(
-        f"{FIGURES[name].title} {distance_table.told(name, numbers[name])}" for name in _MAIN
+        f"{FIGURES[name].title} {distance_table.told(name, numbers[name])}"
+        for name in _MAIN
+        if name in numbers
     )
     return (
         f"<figure><figcaption>{escape(title)}<small>{told}</small></figcaption>"
@@ -190,7 +194,10 @@ def _count_table(survey: Survey) -> str:
     titles += [f"{s.name} ({role})" for s, role in zip(survey.sides, DOMAINS, strict=True)]
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     lines = []
-    for label, name in enumerate(survey.classes):
+    names = [*enumerate(survey.classes)]
+    if (survey.points.label == IGNORE).any():
+        names.append((IGNORE, "no label"))
+    for label, name in names:
         here = survey.points.domain[survey.points.label == label]
         cells = "".join(f"<td>{int((here == domain).sum()):,}</td>" for domain in (0, 1))
         lines.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dagen.types import IGNORE
 from dagen.visualization import captions, distance_table, style
 from dagen.visualization.distances import FIGURES
 from dagen.visualization.embedding import Floats
@@ -47,8 +48,9 @@ def draw(survey: Survey, places: Floats, numbers: list[dict[str, float]], path: 
         axes[0, 0].set_ylabel("by class")
         axes[1, 0].set_ylabel("by domain")
         axes[0, 0].set(xlim=(left, right), ylim=(low, high))
+        beside = 7 if columns > 1 else 4 if survey.labelled else 3
         drawn.legend(
-            handles=_legend(survey), loc="outside upper center", ncols=4 if columns == 1 else 7,
+            handles=_legend(survey), loc="outside upper center", ncols=beside,
             fontsize=8.5, handletextpad=0.2, columnspacing=1.2,
         )  # fmt: skip
         return style.save(drawn, path, caption)
@@ -56,12 +58,15 @@ def draw(survey: Survey, places: Floats, numbers: list[dict[str, float]], path: 
 
 def _told(numbers: dict[str, float]) -> str:
     """The main numbers in two lines."""
-    parts = [f"{FIGURES[name].title} {distance_table.told(name, numbers[name])}" for name in _BELOW]
+    known = [name for name in _BELOW if name in numbers]
+    parts = [f"{FIGURES[name].title} {distance_table.told(name, numbers[name])}" for name in known]
     return "  ·  ".join(parts[:3]) + "\n" + "  ·  ".join(parts[3:])
 
 
 def _class_colours(survey: Survey) -> Any:
-    return np.array(style.class_colours(survey.task))[survey.points.label]
+    colours = np.full(IGNORE + 1, style.NO_LABEL)
+    colours[: len(survey.classes)] = style.class_colours(survey.task)
+    return colours[survey.points.label]
 
 
 def _domain_colours(survey: Survey) -> Any:
@@ -121,4 +126,6 @@ def _legend(survey: Survey) -> list[Any]:
         Line2D([], [], ls="", marker="s", color=colour, label=name)
         for name, colour in zip(survey.classes, style.class_colours(survey.task), strict=True)
     ]
+    if (survey.points.label == IGNORE).any():
+        colours.append(Line2D([], [], ls="", marker="s", color=style.NO_LABEL, label="no label"))
     return [*colours, *shapes]

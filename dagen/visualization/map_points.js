@@ -19,6 +19,9 @@ const data = (() => {
   };
 })();
 
+/** Whether the true class of a point is known: the target may have no labels. */
+const hasLabel = (point) => data.points.label[point] < data.classes.length;
+
 /** Which points a map shows: by class, by domain, by its network's answer. */
 class Filter {
   constructor(form) {
@@ -32,8 +35,11 @@ class Filter {
 
   passes(network, point) {
     const { label, domain, answers } = data.points;
-    if (!this.classes[label[point]] || !this.domains[domain[point]]) return false;
-    if (!(answers[network][point] === label[point] ? this.right : this.wrong)) return false;
+    if (!this.domains[domain[point]]) return false;
+    if (hasLabel(point)) {
+      if (!this.classes[label[point]]) return false;
+      if (!(answers[network][point] === label[point] ? this.right : this.wrong)) return false;
+    }
     return !this.changed || answers.some((answer) => answer[point] !== answers[0][point]);
   }
 }

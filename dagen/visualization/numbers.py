@@ -26,7 +26,7 @@ def write(seen: Survey, numbers: list[dict[str, float]], folder: Path) -> list[P
     """
     titles, caption = [c.title for c in seen.checkpoints], captions.of_map(seen)
     text = distance_table.markdown(titles, numbers, caption)
-    everything = {
+    everything: dict[str, Any] = {
         "caption": caption,
         "networks": [
             {
@@ -36,16 +36,18 @@ def write(seen: Survey, numbers: list[dict[str, float]], folder: Path) -> list[P
                 "scores": {
                     side.name: seen.scores(k, domain).to_dict()
                     for domain, side in enumerate(seen.sides)
+                    if side.labelled
                 },
             }
             for k, c in enumerate(seen.checkpoints)
         ],
-        "failure_groups": {
+    }
+    if seen.labelled:
+        everything["failure_groups"] = {
             "scene": [asdict(group) for group in failure_groups.by_scene(seen)],
             "size": [asdict(group) for group in failure_groups.by_size(seen)],
             "class": [asdict(group) for group in failure_groups.by_class(seen)],
-        },
-    }
+        }
     files = {
         folder / "distances.md": text,
         folder / "numbers.json": json.dumps(_finite(everything), indent=1) + "\n",

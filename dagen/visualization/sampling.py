@@ -86,6 +86,23 @@ def balanced(
     return np.concatenate(found) if found else np.empty((0, 4), np.int64)
 
 
+def regardless(labels: Sequence[NDArray[np.uint8]], count: int, seed: Sequence[int]) -> Ints:
+    """Cells of one domain, drawn from all of its images whatever their class is.
+
+    Args:
+        labels: label of each image, (h, w) uint8 on its feature grid.
+        count: number of cells; if there are fewer, all are drawn.
+        seed: seed of the draw.
+
+    Returns:
+        (N, 4) int64 rows of image, row, column and class, in random order.
+    """
+    cells = balanced([np.zeros_like(label) for label in labels], 1, count, seed)
+    for cell in cells:
+        cell[3] = labels[cell[0]][cell[1], cell[2]]
+    return cells
+
+
 def matched(domain: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """A mask (N,) of points such that both domains have equally many of every class.
 

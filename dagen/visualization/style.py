@@ -25,6 +25,8 @@ DOMAINS = ("#0072B2", "#D55E00")
 """Colours of the source and of the target, in figures where classes have none."""
 SHADES = "cividis"
 """Colour map of amounts, with even lightness, for print too."""
+NO_LABEL = "#B8B8B8"
+"""Colour of pixels without a label, in figures of classes."""
 _GROUND = "#999999"  # background points: black would make them too prominent
 
 _LETTERS_AN_INCH = 17  # in the typeface of captions

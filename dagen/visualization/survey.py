@@ -24,13 +24,18 @@ class Side:
 
     Attributes:
         name: name of the data set.
-        dataset: one labelled split of it.
+        dataset: one split of it; that of the source has labels.
         chosen: indices of the images in use.
     """
 
     name: str
     dataset: Dataset
     chosen: list[int]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels to read."""
+        return self.dataset.has_labels
 
     @property
     def told(self) -> str:
@@ -50,9 +55,9 @@ class Picture:
         name: name in its data set.
         scene: its scene tag, if there is one.
         photo: the image as JPEG.
-        truth: the label as PNG, see :mod:`.thumbnails`.
+        truth: the label as PNG, see :mod:`.thumbnails`; empty without a label.
         predictions: each network's prediction as PNG.
-        scores: each network's scores on this image alone.
+        scores: each network's scores on this image alone; they count nothing without a label.
         objects: labelled objects and how they were predicted; target images only.
     """
 
@@ -76,7 +81,7 @@ class Points:
         picture: int64, position in :attr:`Survey.pictures`.
         y: float32, position in the image from 0 (top) to 1.
         x: float32, from 0 (left) to 1.
-        label: uint8, the true class.
+        label: uint8, the true class; ``IGNORE`` where none is known.
     """
 
     domain: NDArray[np.uint8]
@@ -118,6 +123,11 @@ class Survey:
     def scores(self, network: int, domain: int) -> Scores:
         """The scores of one network over all images of one domain."""
         return pooled([p.scores[network] for p in self.pictures if p.domain == domain], self.task)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether both domains have labels, so that there are figures of errors."""
+        return all(side.labelled for side in self.sides)
 
     @property
     def classes(self) -> tuple[str, ...]:

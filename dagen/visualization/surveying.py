@@ -23,6 +23,7 @@ from dagen.errors import DataError
 from dagen.scoring.evaluation import count, scores_for
 from dagen.scoring.predictor import mask
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.types import IGNORE
 from dagen.visualization import sampling, thumbnails
 from dagen.visualization.embedding import Floats
 from dagen.visualization.networks import Checkpoint
@@ -39,6 +40,9 @@ def draw_points(
 ) -> Points:
     """Draw equally many pixels of every class from both domains; reads labels only.
 
+    If the target has no labels, pixels of both domains are drawn regardless of their class, so that
+    the two are drawn alike.
+
     Args:
         sides: source and target.
         grid_of: maps an image's height and width to rows and columns of its feature map.
@@ -50,15 +54,18 @@ def draw_points(
         DataError: a domain has no labelled pixel.
     """
     parts: list[NDArray[np.float64]] = []
-    first = 0
+    first, by_class = 0, all(side.labelled for side in sides)
     for domain, side in enumerate(sides):
         grids: list[Label] = []
         for index in side.chosen:
-            label = side.dataset.label(index)
+            label = _label(side, index)
             grids.append(sampling.on_grid(label, grid_of((label.shape[0], label.shape[1]))))
             on_image()
         count = side.dataset.task.num_classes
-        cells = sampling.balanced(grids, count, quota, (seed, domain))
+        if by_class:
+            cells = sampling.balanced(grids, count, quota, (seed, domain))
+        else:
+            cells = sampling.regardless(grids, count * quota, (seed, domain))
         if not len(cells):
             raise DataError(f"{side.told} has no labelled pixel; give another --split.")
         shapes = np.array([grids[image].shape for image in cells[:, 0]])
@@ -74,6 +81,14 @@ def draw_points(
         x.astype(np.float32),
         label_.astype(np.uint8),
     )
+
+
+def _label(side: Side, index: int) -> Label:
+    """The label of an image; all of it is ``IGNORE`` in a domain without labels."""
+    if side.labelled:
+        return side.dataset.label(index)
+    height, width = side.dataset.image(index).shape[:2]
+    return np.full((height, width), IGNORE, np.uint8)
 
 
 def look(
@@ -108,8 +123,9 @@ def look(
 
     def one(place: int) -> Picture:
         domain, index = images[place]
-        dataset = sides[domain].dataset
-        image, label = dataset.image(index), dataset.label(index)
+        dataset, labelled = sides[domain].dataset, sides[domain].labelled
+        image = dataset.image(index)
+        label = dataset.label(index) if labelled else np.full(image.shape[:2], IGNORE, np.uint8)
         here = np.flatnonzero(points.picture == place)
         y, x = points.y[here], points.x[here]
         scores, answers = [], []
@@ -121,7 +137,8 @@ def look(
             confidence[k, here] = probabilities[:, *at].max(0)
             answers.append(answer)
             scores.append(scores_for(dataset))
-            count(scores[k], [(probabilities, label)])
+            if labelled:
+                count(scores[k], [(probabilities, label)])
         task = dataset.task
         return Picture(
             domain=domain,
@@ -129,10 +146,10 @@ def look(
             name=dataset.name(index),
             scene=dataset.scene(index),
             photo=thumbnails.photo(image),
-            truth=thumbnails.label(label, task),
+            truth=thumbnails.label(label, task) if labelled else b"",
             predictions=[thumbnails.label(found, task) for found in answers],
             scores=scores,
-            objects=objects(label, answers, task) if domain == 1 else [],
+            objects=objects(label, answers, task) if domain == 1 and labelled else [],
         )
 
     pictures = []

@@ -125,7 +125,47 @@ def test_networks_that_cannot_share_a_map_are_named(
         assert code != 0 and message in err and "Traceback" not in err
 
 
-def test_a_target_without_labels_is_one_line(tmp_path: Path) -> None:
-    root = make_masks(tmp_path / "site", "splits = {val = 0.4}\n", labels=False)
-    with pytest.raises(DataError, match=r"site val has no labels here.*: give another data set"):
-        gallery._sides(("taco-synth", str(root)), "val", Task.BINARY, 2, None)
+def test_of_a_target_without_labels_the_domains_are_drawn(
+    runs: list[Path],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    site = make_masks(tmp_path / "site", "splits = {val = 0.4}\n", labels=False)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for stale in ("cases-worst.png", "confusion.svg"):
+        (folder / stale).write_text("of an earlier call")
+    args = ["--tgt", site, "--out", folder, "--data-root", data, "--points", "80", "--quiet"]
+    code, out, err = call(monkeypatch, capsys, *runs, *args, "--device", "cpu")
+    assert code == 0, err
+    (line,) = (line for line in out.splitlines() if "has no labels" in line)
+    assert line == (
+        f"{site} val has no labels: its points have no class, and there are no figures of errors."
+    )
+    assert "proxy A-distance" in out and "MMD²" in out and "k-NN label transfer" not in out
+    assert {path.name for path in folder.iterdir()} == {
+        "map.png", "map.svg", "map.html", "distances.md", "numbers.json",
+    }  # fmt: skip
+    numbers = json.loads((folder / "numbers.json").read_text())
+    assert "80 points, the same 40 pixels in each, of any class, because" in numbers["caption"]
+    assert "failure_groups" not in numbers
+    for each in numbers["networks"]:
+        assert set(each["distances"]) == {"a_distance", "mmd", "silhouette_domain"}
+        assert set(each["scores"]) == {"resortit"}
+    page = (folder / "map.html").read_text()
+    assert '<th scope="row">no label</th>' in page and '"truth":""' in page
+
+
+def test_of_photographs_alone_all_are_looked_at(data: Path, tmp_path: Path) -> None:
+    photographs = make_masks(tmp_path / "site", "", count=3, labels=False) / "photos"
+    names = "resortit", str(photographs)
+    _, target = gallery._sides(names, "val", Task.MATERIAL, None, data)
+    assert target.dataset.split == "train" and len(target.chosen) == 3 and not target.labelled
+
+
+def test_a_source_without_labels_is_one_line(tmp_path: Path) -> None:
+    root = make_masks(tmp_path / "belt", "splits = {val = 0.4}\n", labels=False)
+    with pytest.raises(DataError, match=r"belt val has no labels here, and the source needs them"):
+        gallery._sides((str(root), "taco-synth"), "val", Task.BINARY, 2, None)

@@ -75,3 +75,12 @@ def test_chosen_images_reach_from_the_first_to_the_last(count: int, most: int | 
     chosen = sampling.evenly(count, most)
     assert len(chosen) == len(set(chosen)) == min(count, most or count)
     assert chosen[0] == 0 and chosen[-1] == count - 1
+
+
+def test_cells_regardless_of_their_class_come_from_all_images_and_keep_it() -> None:
+    labels = [np.full((4, 6), k, np.uint8) for k in (0, 2, 255)]
+    cells = sampling.regardless(labels, 30, (0, 1))
+    assert np.bincount(cells[:, 0]).tolist() == [10, 10, 10]
+    assert len({tuple(cell) for cell in cells[:, :3].tolist()}) == 30
+    assert (cells[:, 3] == np.array([0, 2, 255])[cells[:, 0]]).all()
+    assert len(sampling.regardless(labels, 1000, (0, 1))) == 72
