@@ -36,6 +36,8 @@ _MATERIALS = {
 }
 _MOST = 10_000_000
 """Bytes that a deployed file may have."""
+_IN_A_SENTENCE = 8
+"""Lines whose mean with the background stands below the table; with more it is a column."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each task and source that have records, with lines in the order of the records.
 
     ``Object (mIoU)`` is the IoU of the one foreground class, and ``avg. mIoU`` the mean over the
-    four materials; the mean with the background is below the table.
+    four materials; the mean with the background is below the table, or a column of a long one.
 
     Raises:
         DagenError: runs of one line differ in more than the seed.
@@ -77,7 +79,7 @@ def panels(records: Iterable[Record]) -> list[Section]:
     found = []
     for title, task, lines in _grouped(records):
         figure = figures.headline(task)
-        names = [_joined(name) for name, _ in _labels(lines).rows]
+        names = _labels(lines).names()
         order = sorted(zip(names, lines, strict=True), key=lambda one: -_mean(one[1], figure))
         found.append(Section(title, figure, {name: line.records for name, line in order}, {}))
     return found
@@ -118,14 +120,15 @@ class _Column:
 def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
     labels = _labels(lines)
     columns = _columns(task, lines)
-    _, other = protocol.budgets({_joined(name): line.records for name, line in labels.rows})
+    names = labels.names()
+    _, other = protocol.budgets(dict(zip(names, (line.records for line in lines), strict=True)))
     rows: list[list[str | Value]] = [
         [
-            f"{name[0]}*" if _joined(name) in other else name[0],
-            *name[1:],
+            f"{entries[0]}*" if name in other else entries[0],
+            *entries[1:],
             *(column.value(line) for column in columns),
         ]
-        for name, line in labels.rows
+        for name, (entries, line) in zip(names, labels.rows, strict=True)
     ]
     for place, column in enumerate(columns, len(labels.heads)):
         samples = [by_seed(line.records, column.figure) for line in lines]
@@ -134,26 +137,32 @@ def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
         title,
         (*labels.heads, *(column.head for column in columns)),
         tuple(map(tuple, rows)),
-        tuple(_notes(task, lines, _short(labels))),
+        tuple(_notes(task, lines, labels.names(short=True))),
         labels=len(labels.heads),
     )
-
-
-def _short(labels: _Labels) -> list[str]:
-    """The names of the lines in sentences: several rows of one network without the network."""
-    rows = "row" in labels.heads and len({name[0] for name, _ in labels.rows}) == 1
-    return [_joined(name[1:] if rows else name) for name, _ in labels.rows]
-
-
-def _joined(name: Sequence[str]) -> str:
-    """The entries that name a line, as one text."""
-    return ", ".join(filter(None, name))
 
 
 @dataclass(frozen=True)
 class _Labels:
     heads: tuple[str, ...]
     rows: Sequence[tuple[list[str], Line]]
+
+    def names(self, *, short: bool = False) -> list[str]:
+        """Each line's entries as one text, which tells an axis: ``ENet, depth 0.5``.
+
+        Args:
+            short: leave out the network where several rows have the same one.
+        """
+        rows = "row" in self.heads and len({entries[0] for entries, _ in self.rows}) == 1
+        first = int(short and rows)
+        return [
+            ", ".join(
+                entry if head in ("", "row") else f"{head} {entry}"
+                for head, entry in zip(self.heads[first:], entries[first:], strict=True)
+                if entry
+            )
+            for entries, _ in self.rows
+        ]
 
 
 def _labels(lines: Sequence[Line]) -> _Labels:
@@ -165,7 +174,9 @@ def _labels(lines: Sequence[Line]) -> _Labels:
         row = [line.row] if several else []
         points = [_text(line.axes[axis]) if axis in line.axes else "" for axis in axes]
         rows.append(([line.network, *row, *points], line))
-    return _Labels(("", *(["row"] if several else []), *axes), rows)
+    shortened = [axis.rpartition(".")[2] for axis in axes]
+    heads = shortened if len({*shortened}) == len(axes) else axes
+    return _Labels(("", *(["row"] if several else []), *heads), rows)
 
 
 def _columns(task: str, lines: Sequence[Line]) -> list[_Column]:
@@ -179,6 +190,8 @@ def _columns(task: str, lines: Sequence[Line]) -> list[_Column]:
         ]
     else:
         columns = [_score(head, figure) for head, figure in _MATERIALS.items()]
+    if len(lines) > _IN_A_SENTENCE:
+        columns.append(_score("mIoU with background", "miou"))
     figure = figures.headline(task)
     away = dict.fromkeys(name for line in lines for r in line.records for name in r.scores)
     for name in away:
@@ -227,23 +240,27 @@ def _notes(task: str, lines: Sequence[Line], names: Sequence[str]) -> Iterable[s
         )
         yield from _too_large(lines, names)
     many = any(len(line.records) > 1 for line in lines)
-    means = paired.listed(
-        names,
-        [
-            f"{name} {in_percent(estimate(r.score('miou') for r in line.records)).text()}"
-            for name, line in zip(names, lines, strict=True)
-        ],
-    )
     yield (
         f"IoU in % on {plain_name(first.domain)} val, trained on {plain_name(first.source)} train"
-        f"{'; mean over seeds ± 95 % t-interval' if many else ''}. Foreground classes only; with "
-        f"the background, mIoU is {means}."
+        f"{'; mean over seeds ± 95 % t-interval' if many else ''}. Foreground classes only"
+        f"{_with_background(lines, names)}."
     )
     rows = {name: line.records for name, line in zip(names, lines, strict=True)}
     yield from alarms.notes(rows)
     budget, _ = protocol.budgets(rows)
     yield budget.replace("for all rows", "for all networks" if _only_networks(lines) else "for all")
     yield from _differences(task, lines, names)
+
+
+def _with_background(lines: Sequence[Line], names: Sequence[str]) -> str:
+    """The means with the background, in words; nothing if they are a column."""
+    if len(lines) > _IN_A_SENTENCE:
+        return ""
+    means = [
+        f"{name} {in_percent(estimate(r.score('miou') for r in line.records)).text()}"
+        for name, line in zip(names, lines, strict=True)
+    ]
+    return f"; with the background, mIoU is {paired.listed(names, means)}"
 
 
 def _too_large(lines: Sequence[Line], names: Sequence[str]) -> Iterable[str]:

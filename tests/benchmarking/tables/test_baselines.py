@@ -52,7 +52,7 @@ def test_rows_and_axes_have_lines_of_their_own_and_only_seeds_are_averaged() -> 
         ("ENet", row, lr, "32x64") for row in ("plain", "strong") for lr in ("0.1", "0.2")
     ]
     assert [panel.title for panel in panels(records)] == ["Binary segmentation"]
-    assert next(iter(panels(records)[0].rows)) == "ENet, plain, 0.1, 32x64"
+    assert next(iter(panels(records)[0].rows)) == "ENet, plain, lr 0.1, size 32x64"
 
 
 def test_names_with_commas_stay_apart_in_sentences() -> None:
@@ -80,7 +80,7 @@ def test_lines_of_another_budget_are_marked_and_flops_are_those_of_each_size() -
     page = markdown(found)
     assert "| ENet | 128x128 | 90.0 ± 0.0 | 0.13 G |" in page
     assert "| ENet* | 256x256 | 90.0 ± 0.0 | 0.26 G |" in page
-    assert "Rows marked * differ: ENet, 256x256" in page
+    assert "Rows marked * differ: ENet, size 256x256" in page
     assert "for one image of the line's own size" in page
     listed = as_csv([found])
     assert '"ENet, 128x128",FLOPS (G),0.128,,1' in listed
@@ -141,3 +141,18 @@ def test_false_alarms_are_added_if_they_were_measured() -> None:
         assert found.columns[-1] == "false alarms"
         assert [markdown(found).splitlines()[k].split("|")[-2] for k in (4, 5)] == [" 0.40 ", " – "]
         assert any("16 of beach" in text for text in found.notes)
+
+
+def test_a_long_table_has_the_mean_with_the_background_as_a_column() -> None:
+    """Eight lines have it in a sentence; axes have the last part of their names."""
+    records = [
+        made.record(target=None, axes={"model_options.depth": depth}, run=f"{depth}")
+        for depth in range(9)
+    ]
+    short, long = tables(records[:8])[0], tables(records)[0]
+    assert short.columns[:2] == ("", "depth") and "mIoU with background" not in short.columns
+    assert "with the background, mIoU is ENet, depth 0 95.0" in " ".join(short.notes)
+    assert long.columns[-1] == "mIoU with background" and "| 95.0 |" in markdown(long)
+    assert "mIoU is" not in " ".join(long.notes)
+    clash = [made.record(target=None, axes={"a.depth": 1, "b.depth": 2})]
+    assert tables(clash)[0].columns[:3] == ("", "a.depth", "b.depth")
