@@ -25,12 +25,19 @@ def test_every_cell_can_be_planned(file: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_experiments_are_there_and_have_names_of_their_own() -> None:
     names = {file.stem for file in FILES}
-    assert len(names) == 9
+    assert len(names) == 10
     assert not names & {file.stem for file in (ROOT / "benchmarks").glob("*.toml")}
 
 
 def test_tables_that_need_seeds_have_three() -> None:
-    for name in ("binary", "per-material", "imbalance", "pretraining", "distillation"):
+    for name in (
+        "binary",
+        "per-material",
+        "imbalance",
+        "pretraining",
+        "pretraining-adapted",
+        "distillation",
+    ):
         cells = reading.load(ROOT / "benchmarks" / "study" / f"{name}.toml").cells
         assert {cell.config.seed for cell in cells} == {0, 1, 2}
 

@@ -6,27 +6,19 @@ row of the grid at one point of its axes; only seeds are averaged.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dagen.benchmarking.tables import alarms, paired, protocol
-from dagen.benchmarking.tables.alike import check_alike
+from dagen.benchmarking.tables.network_lines import Line, grouped, labels_of, text
 from dagen.benchmarking.tables.records import Record
-from dagen.benchmarking.tables.sections import Section, by_seed
+from dagen.benchmarking.tables.sections import by_seed
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures
 from dagen.runs.config import plain_name
 
-TASKS = ("binary", "material")
-"""The tasks that have such a table."""
-_TITLES = {
-    "icnet": "ICNet", "bisenet": "BiSeNet", "bisenetv2": "BiSeNetV2", "enet": "ENet",
-    "bisenet-resnet18": "BiSeNet ResNet-18", "icnet-resnet50": "ICNet ResNet-50", "lite": "Lite",
-}  # fmt: skip
 _MATERIALS = {
     "Paper": "iou/paper",
     "Bottle": "iou/bottle",
@@ -40,28 +32,6 @@ _IN_A_SENTENCE = 8
 """Lines whose mean with the background stands below the table; with more it is a column."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a table: the runs of a network in one row at one point of the axes.
-
-    Attributes:
-        model: name of the network.
-        row: row of the grid.
-        axes: the point on the axes.
-        records: the runs, one for each seed.
-    """
-
-    model: str
-    row: str
-    axes: Mapping[str, Any]
-    records: Sequence[Record]
-
-    @property
-    def network(self) -> str:
-        """The network's name in tables."""
-        return _TITLES.get(self.model, self.model)
-
-
 def tables(records: Iterable[Record]) -> list[Table]:
     """A table for each task and source that have records, with lines in the order of the records.
 
@@ -71,42 +41,7 @@ def tables(records: Iterable[Record]) -> list[Table]:
     Raises:
         DagenError: runs of one line differ in more than the seed.
     """
-    return [_table(title, task, lines) for title, task, lines in _grouped(records)]
-
-
-def panels(records: Iterable[Record]) -> list[Section]:
-    """The lines of :func:`tables` for the figure, the best first: a panel for each table."""
-    found = []
-    for title, task, lines in _grouped(records):
-        figure = figures.headline(task)
-        names = _labels(lines).names()
-        order = sorted(zip(names, lines, strict=True), key=lambda one: -_mean(one[1], figure))
-        found.append(Section(title, figure, {name: line.records for name, line in order}, {}))
-    return found
-
-
-def _grouped(records: Iterable[Record]) -> Iterable[tuple[str, str, list[Line]]]:
-    """Title, task and lines of each table."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        if record.task in TASKS:
-            groups.setdefault((record.task, record.source), []).append(record)
-    sources = {source for _, source in groups}
-    for task, source in sorted(groups, key=lambda key: TASKS.index(key[0])):
-        title = "Binary segmentation" if task == "binary" else "Segmentation per material"
-        title += f", {plain_name(source)}" if len(sources) > 1 else ""
-        yield title, task, _lines(groups[task, source])
-
-
-def _lines(records: Iterable[Record]) -> list[Line]:
-    groups: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:
-        axes = json.dumps(record.axes, sort_keys=True, default=list)
-        groups.setdefault((record.model, record.row, axes), []).append(record)
-    lines = [Line(model, row, runs[0].axes, runs) for (model, row, _), runs in groups.items()]
-    for line in lines:
-        check_alike(line.records, "/".join([line.row, line.model, *map(_text, line.axes.values())]))
-    return lines
+    return [_table(title, task, lines) for title, task, lines in grouped(records)]
 
 
 @dataclass(frozen=True)
@@ -118,7 +53,7 @@ class _Column:
 
 
 def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
-    labels = _labels(lines)
+    labels = labels_of(lines)
     columns = _columns(task, lines)
     names = labels.names()
     _, other = protocol.budgets(dict(zip(names, (line.records for line in lines), strict=True)))
@@ -140,43 +75,6 @@ def _table(title: str, task: str, lines: Sequence[Line]) -> Table:
         tuple(_notes(task, lines, labels.names(short=True))),
         labels=len(labels.heads),
     )
-
-
-@dataclass(frozen=True)
-class _Labels:
-    heads: tuple[str, ...]
-    rows: Sequence[tuple[list[str], Line]]
-
-    def names(self, *, short: bool = False) -> list[str]:
-        """Each line's entries as one text, which tells an axis: ``ENet, depth 0.5``.
-
-        Args:
-            short: leave out the network where several rows have the same one.
-        """
-        rows = "row" in self.heads and len({entries[0] for entries, _ in self.rows}) == 1
-        first = int(short and rows)
-        return [
-            ", ".join(
-                entry if head in ("", "row") else f"{head} {entry}"
-                for head, entry in zip(self.heads[first:], entries[first:], strict=True)
-                if entry
-            )
-            for entries, _ in self.rows
-        ]
-
-
-def _labels(lines: Sequence[Line]) -> _Labels:
-    """What names the lines: the network, the row if there are several, and every axis."""
-    several = len({line.row for line in lines}) > 1
-    axes = list(dict.fromkeys(axis for line in lines for axis in line.axes))
-    rows: list[tuple[list[str], Line]] = []
-    for line in lines:
-        row = [line.row] if several else []
-        points = [_text(line.axes[axis]) if axis in line.axes else "" for axis in axes]
-        rows.append(([line.network, *row, *points], line))
-    shortened = [axis.rpartition(".")[2] for axis in axes]
-    heads = shortened if len({*shortened}) == len(axes) else axes
-    return _Labels(("", *(["row"] if several else []), *heads), rows)
 
 
 def _columns(task: str, lines: Sequence[Line]) -> list[_Column]:
@@ -221,18 +119,10 @@ def _scenes(lines: Sequence[Line]) -> list[str]:
     return alarms.scenes({str(i): line.records for i, line in enumerate(lines)})
 
 
-def _text(value: Any) -> str:
-    """A point of an axis as it stands in the TOML file, a size as 128x128."""
-    if isinstance(value, list | tuple):
-        numbers = all(isinstance(one, int) for one in value)
-        return ("x" if numbers and len(value) == 2 else "+").join(map(_text, value))
-    return str(value)
-
-
 def _notes(task: str, lines: Sequence[Line], names: Sequence[str]) -> Iterable[str]:
     first = lines[0].records[0]
     if task == "binary":
-        sizes = dict.fromkeys(_text(r.config["size"]) for line in lines for r in line.records)
+        sizes = dict.fromkeys(text(r.config["size"]) for line in lines for r in line.records)
         image = next(iter(sizes)) if len(sizes) == 1 else "the line's own size"
         yield (
             f"FLOPS are floating-point operations for one image of {image}, two per "

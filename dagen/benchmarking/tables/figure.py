@@ -1,4 +1,7 @@
-"""The figure of a benchmark: each row's mean, interval and seeds, with a panel per table."""
+"""The figure of a benchmark: each row's mean, interval and seeds, with a panel per table.
+
+A table over several numbers of labelled images has its learning curves instead.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dagen.benchmarking.tables import learning_curves
+from dagen.benchmarking.tables.learning_curves import Curves
 from dagen.benchmarking.tables.protocol import CEILINGS, SOURCE_ONLY
 from dagen.benchmarking.tables.sections import Section
 from dagen.benchmarking.tables.statistics import estimate
@@ -19,25 +24,31 @@ if TYPE_CHECKING:
 _METHOD, _BASELINE, _CEILING, _SEED = "#0072B2", "#555555", "#D55E00", "#999999"
 _REFERENCE = "#009E73"
 _LINE = 0.28  # inches per row
+_CURVES = 10  # rows that learning curves are high
 
 
-def draw(sections: Sequence[Section]) -> bytes:
-    """The figure as a PNG file; the same sections give the same bytes.
+def draw(sections: Sequence[Section], curves: Sequence[Curves] = ()) -> bytes:
+    """The figure as a PNG file; the same sections and curves give the same bytes.
 
     Args:
-        sections: at least one.
+        sections: the tables that are drawn row by row.
+        curves: those that are drawn as learning curves, above the others; there is at least one
+            of either.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     heights = [len(section.rows) + len(section.references) for section in sections]
-    margins = 1.0 * len(sections)
+    heights = [_CURVES] * len(curves) + heights
+    margins = 1.0 * len(heights)
     picture = Figure(figsize=(7.5, _LINE * sum(heights) + margins), layout="constrained")
     FigureCanvasAgg(picture)
     panels = picture.subplots(
-        len(sections), 1, squeeze=False, gridspec_kw={"height_ratios": [n + 2 for n in heights]}
+        len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": [n + 2 for n in heights]}
     )
-    for axes, section in zip(panels[:, 0], sections, strict=True):
+    for axes, shown in zip(panels[:, 0], curves, strict=False):
+        learning_curves.draw(axes, shown)
+    for axes, section in zip(panels[len(curves) :, 0], sections, strict=True):
         _panel(axes, section)
     file = io.BytesIO()
     picture.savefig(file, format="png", dpi=150, metadata={"Software": None})

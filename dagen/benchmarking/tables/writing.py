@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dagen.benchmarking.tables import baselines, comparison, figure, protocol, validators
+from dagen.benchmarking.tables import (
+    baseline_panels,
+    baselines,
+    comparison,
+    figure,
+    protocol,
+    validators,
+)
 from dagen.benchmarking.tables.lines import save_if_new
+from dagen.benchmarking.tables.network_lines import TASKS
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.sections import sections as sections_of
 from dagen.benchmarking.tables.tables import Table, as_csv, latex, markdown
@@ -31,8 +39,8 @@ def _by_form(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     """Those of tables in the form of the course project, and the others; no run that pre-trains."""
     records = [record for record in records if not is_start(record.config)]
     alone = not any(record.target for record in records)
-    known = [r for r in records if alone and r.task in baselines.TASKS]
-    return known, [r for r in records if not alone or r.task not in baselines.TASKS]
+    known = [r for r in records if alone and r.task in TASKS]
+    return known, [r for r in records if not alone or r.task not in TASKS]
 
 
 def write(
@@ -77,7 +85,10 @@ def write(
     contents = {
         ".md": _page(name, title, note, tables, remarks).encode(),
         ".csv": as_csv(tables).encode(),
-        ".png": figure.draw([*baselines.panels(known), *sections_of(others)]),
+        ".png": figure.draw(
+            [*baseline_panels.panels(known), *sections_of(others)],
+            baseline_panels.drawn_as_curves(known),
+        ),
     }
     for suffix, content in contents.items():
         save_if_new(folder / f"{name}{suffix}", content)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dagen.benchmarking.tables.baselines import panels, tables
+from dagen.benchmarking.tables.baseline_panels import panels
+from dagen.benchmarking.tables.baselines import tables
 from dagen.benchmarking.tables.tables import Value, as_csv, markdown
 from dagen.errors import DagenError
 from dagen.runs.findings import FalseAlarms
