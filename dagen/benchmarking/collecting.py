@@ -14,6 +14,7 @@ from dagen.benchmarking.tables.records import Record
 from dagen.runs import results
 from dagen.runs.history import history, read_records
 from dagen.runs.results import RunResult
+from dagen.runs.runtime import PRECISION
 
 
 def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[Record]:
@@ -48,6 +49,9 @@ def record(cell: Cell, result: RunResult) -> Record:
     for entry in read_records(result.folder):
         if entry["kind"] == "tags":
             tags.update(entry["values"])
+    hardware = tags.get("hardware", "unknown")
+    if (precision := tags.get(PRECISION, "float32")) != "float32":
+        hardware += f", {precision}"
     config = dict(result.config)
     if config.get("init") and not config["init"].startswith(results.RUN):
         config["init"] = PurePath(config["init"]).name
@@ -63,7 +67,7 @@ def record(cell: Cell, result: RunResult) -> Record:
         config=config,
         commit=tags.get("git.commit", "unknown"),
         torch=tags.get("torch.version", "unknown"),
-        hardware=tags.get("hardware", "unknown"),
+        hardware=hardware,
         scores=result.scores,
         profile=result.profile,
         seconds=round(result.seconds, 1),

@@ -13,6 +13,7 @@ from dagen.engine.classes import check_settled, settle_classes
 from dagen.engine.finishing import Job
 from dagen.engine.init_baseline import score_init
 from dagen.engine.known_data import scores_hold, settle_data
+from dagen.engine.known_precision import check_precision
 from dagen.engine.states import drop_states
 from dagen.engine.stream_run import StreamRun
 from dagen.engine.training_run import TrainingRun
@@ -131,6 +132,7 @@ def _run(
 ) -> RunResult:
     folder = runtime.runs / plan.config.name
     if not runtime.fresh:
+        check_precision(folder, plan, runtime, place.device)
         check_settled(folder, plan.task)
         holds = scores_hold(folder, plan, runtime.data_root)
         earlier = _finished(folder, tell=False) if holds else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -30,6 +31,7 @@ from dagen.runs.compiled import Compiled
 from dagen.runs.results import MODEL, RunResult
 from dagen.scoring.shared import dismiss, help_scoring
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.system.device import has_bfloat16
 from dagen.system.files import write_atomically
 from dagen.system.memory import release_freed_memory
 from dagen.system.progress import Progress, ProgressTask
@@ -39,6 +41,8 @@ from dagen.validators.choice import judging
 from dagen.validators.choice.candidates import Candidates
 from dagen.validators.choice.choosing import Choice, choose
 from dagen.validators.choice.probes import open_probes
+
+logger = logging.getLogger("dagen")
 
 
 class TrainingRun:
@@ -116,6 +120,12 @@ class TrainingRun:
             return
         release_freed_memory()
         job, place = self.job, self.job.place
+        autocast = job.runtime.autocast(place.device)
+        if autocast and place.device.type == "cpu" and not has_bfloat16():
+            logger.warning(
+                "this processor has no instructions for bfloat16: steps most likely take longer "
+                "than with --precision float32."
+            )
         self._make_maps(progress)
         steps = Steps(self.feeds, sampling_of(self.config, place), self.config.steps)
         workers = job.runtime.workers
@@ -141,7 +151,7 @@ class TrainingRun:
                 self.config,
                 place,
                 job.folder,
-                autocast=job.runtime.autocast(place.device),
+                autocast=autocast,
                 hooks=Hooks(
                     on_step=on_step,
                     names=steps.names,

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from dagen.runs.config import Config
 
+PRECISION = "precision"
+"""The tag of a run's log that tells what it computed in."""
 _PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how a run is executed; none of it changes the result on a CPU.
+    """Where and how a run is executed; on a CPU only ``precision`` changes the result.
 
     Paths may be given as strings; the attributes are always :class:`pathlib.Path`.
 

@@ -40,6 +40,12 @@ def instructions(threads: int) -> str:
     return f"{digest}-{threads}"
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16; True where the system does not tell."""
+    known = _facts("flags") + _facts("Features")  # of x86, of ARM
+    return not known or any("bf16" in flag for flag in known[0].split())
+
+
 def choose_device(name: str) -> torch.device:
     """The device called ``name``; ``auto`` is a GPU, or the CPU if there is none.
 

@@ -27,6 +27,7 @@ from dagen.runs.note import note
 from dagen.runs.plan import Plan
 from dagen.runs.resolved import Classes
 from dagen.runs.results import RunResult
+from dagen.runs.runtime import PRECISION
 from dagen.system import device
 from dagen.system.device import choose_device
 from dagen.tracking.delivery import Delivery
@@ -48,9 +49,11 @@ class Tracked:
         seconds: seconds of training so far, earlier attempts included.
     """
 
-    def __init__(self, plan: Plan, log: RunLog, delivery: Delivery | None, hardware: str) -> None:
+    def __init__(
+        self, plan: Plan, log: RunLog, delivery: Delivery | None, how: Mapping[str, str]
+    ) -> None:
         self._plan = plan
-        self._log, self._delivery, self._hardware = log, delivery, hardware
+        self._log, self._delivery, self._how = log, delivery, how
         self._started = time.monotonic()
         self._before = 0.0
 
@@ -83,7 +86,7 @@ class Tracked:
                 "git.commit": revision,
                 "mlflow.source.git.commit": revision,  # MLflow's own column
                 "torch.version": torch.__version__,
-                "hardware": self._hardware,
+                **self._how,
                 "src": config.src,
                 "tgt": config.tgt or "none",
                 **({"extra_tgt": "+".join(config.extra_tgt)} if config.extra_tgt else {}),
@@ -243,8 +246,10 @@ def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
         delivery = Delivery(
             folder, runtime.experiment, name, parent=runtime.parent, runs=runtime.runs
         )
+    where = choose_device(runtime.device)
+    how = {"hardware": device.describe(where), PRECISION: precision(plan, runtime, where)}
     try:
-        yield Tracked(plan, log, delivery, device.describe(choose_device(runtime.device)))
+        yield Tracked(plan, log, delivery, how)
     except BaseException as error:
         killed = isinstance(error, KeyboardInterrupt | SystemExit | Stopped)
         with suppress(DagenError):  # a full disk, for instance; the first error tells it
@@ -255,6 +260,11 @@ def tracked(plan: Plan, runtime: Runtime, folder: Path) -> Iterator[Tracked]:
     log.finish()
     if delivery:
         delivery.close()
+
+
+def precision(plan: Plan, runtime: Runtime, where: torch.device) -> str:
+    """``float32`` or ``bfloat16``: what convolutions and matrix products of a run compute in."""
+    return "bfloat16" if runtime.autocast(where) and not plan.online else "float32"
 
 
 def commit() -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from dagen.benchmarking.collecting import Costs, collect, steps_done
 from dagen.benchmarking.tables import records
 from dagen.runs.log import RunLog
-from dagen.runs.runtime import Runtime
+from dagen.runs.runtime import PRECISION, Runtime
 from dagen.system.files import make_folder
 from tests.benchmarking import fake
 from tests.benchmarking.conftest import Make
@@ -32,6 +32,16 @@ def test_a_record_has_all_that_is_published_and_no_path(
     records.save(tmp_path / "lines.jsonl", [found])
     text = (tmp_path / "lines.jsonl").read_text()
     assert str(tmp_path) not in text and json.loads(text)["config"]["init"] == "start.safetensors"
+
+
+def test_a_record_tells_another_precision(make: Make, runtime: Runtime) -> None:
+    benchmark = make()
+    first, second, *_ = benchmark.cells
+    for cell, precision in ((first, "float32"), (second, "bfloat16")):
+        fake.finish(cell.config, runtime.runs)
+        RunLog.open(runtime.runs / cell.config.name).tags({PRECISION: precision})
+    found = {record.row: record.hardware for record in collect(benchmark, runtime.runs, [])}
+    assert found == {first.row: "an abacus", second.row: "an abacus, bfloat16"}
 
 
 def test_records_of_other_machines_stay_until_their_settings_change(
