@@ -47,6 +47,7 @@ from dagen.methods.shared.soft.cross_entropy import (
 )
 from dagen.methods.shared.soft.dice import soft_dice
 from dagen.methods.shared.soft.joining import Joined, Joining, foreground, join, outline_band
+from dagen.methods.shared.soft.sharpening import sharpened
 from dagen.parameters import Fraction, NotNegative, Positive
 from dagen.types import IGNORE, MIRRORED, NAMED, WORDS, Domain, Pasting, Task
 
@@ -73,6 +74,8 @@ class Teacher(Method):
             foreground: what the cross-entropy takes for the student's foreground where there are
                 several classes of it: their ``sum``, or the ``largest`` alone, which decides what
                 is segmented.
+            names_temperature: temperature that makes the maps' foreground classes surer (MixMatch):
+                1 leaves them, towards 0 the likeliest one of each pixel is sure.
             balance: how much rarer foreground classes of the maps count more in the cross-entropy:
                 weights are their shares of the maps so far to the power of minus this, from 0
                 (not at all) to 1 (each class as much as any other).
@@ -103,6 +106,7 @@ class Teacher(Method):
         weight: NotNegative = 1.0
         cross_entropy: NotNegative = 1.0
         foreground: Foreground = "sum"
+        names_temperature: Positive = 1.0
         balance: Fraction = 0.0
         channel_wise: NotNegative = 0.0
         temperature: Positive = 4.0
@@ -238,6 +242,8 @@ class Teacher(Method):
             ctx.metrics["agreement"] = agreement.mean()
         if not own.by_agreement:
             agreement = torch.ones_like(agreement)
+        if own.names_temperature != 1 and soft.ndim == 4:
+            soft = sharpened(soft, own.names_temperature)
         if own.band:
             valid = valid & ~outline_band(shown, own.band)
         if own.takeover < 1 and started(ctx, own.takeover):
