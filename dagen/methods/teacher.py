@@ -37,6 +37,7 @@ from dagen.losses import lovasz_softmax
 from dagen.methods.base import Context, Method, RunFacts, Setting
 from dagen.methods.mean_teacher import teacher_of
 from dagen.methods.shared.pseudo import enlarge, started, top_class
+from dagen.methods.shared.soft.answers import join_answers, require_classes
 from dagen.methods.shared.soft.balance import Balance
 from dagen.methods.shared.soft.channel_wise import channel_wise
 from dagen.methods.shared.soft.cross_entropy import (
@@ -46,7 +47,7 @@ from dagen.methods.shared.soft.cross_entropy import (
     soft_cross_entropy,
 )
 from dagen.methods.shared.soft.dice import soft_dice
-from dagen.methods.shared.soft.joining import Joined, Joining, foreground, join, outline_band
+from dagen.methods.shared.soft.joining import Joined, Joining, foreground, outline_band
 from dagen.methods.shared.soft.sharpening import sharpened
 from dagen.parameters import Fraction, NotNegative, Positive
 from dagen.types import IGNORE, MIRRORED, NAMED, WORDS, Domain, Pasting, Task
@@ -234,7 +235,8 @@ class Teacher(Method):
     def taught(self, ctx: Context) -> Joined:
         """What the student learns in this step."""
         own = self.config
-        joined = self._joined(ctx)
+        require_classes(ctx.target.maps, names(own), self.setting.num_classes)
+        joined = join_answers(ctx.target.maps, names(own), own.joined, own.disputed, own.mirrored)
         shown = foreground(joined.soft)
         ctx.metrics["foreground"] = shown.mean()
         valid, agreement, soft = joined.valid, joined.agreement, joined.soft
@@ -251,36 +253,6 @@ class Teacher(Method):
             p = teacher_of(ctx).probabilities(ctx)
             soft = trust * soft + (1 - trust) * (p if soft.ndim == 4 else foreground(p))
         return Joined(soft, valid, agreement)
-
-    def _joined(self, ctx: Context) -> Joined:
-        """The teachers' maps as one; a teacher's own two answers first."""
-        own, maps = self.config, ctx.target.maps
-        self._require_classes(maps)
-        each = [maps[name] for name in names(own)]
-        if not own.mirrored:
-            return join(each, own.joined, own.disputed)
-        pairs = [
-            join([maps[name], maps[MIRRORED + name]], "mean", own.disputed) for name in names(own)
-        ]
-        joined = join([pair.soft for pair in pairs], own.joined, own.disputed)
-        valid = torch.stack([joined.valid, *(pair.valid for pair in pairs)]).all(0)
-        alike = torch.stack([pair.agreement for pair in pairs]).mean(0)
-        return Joined(joined.soft, valid, joined.agreement * alike)
-
-    def _require_classes(self, maps: Mapping[str, Tensor]) -> None:
-        """Refuse maps of other classes.
-
-        Raises:
-            UsageError: a map has several channels, and not one for each class of the run.
-        """
-        classes = self.setting.num_classes
-        for name in names(self.config):
-            if maps[name].ndim == 4 and maps[name].shape[1] != classes:
-                raise UsageError(
-                    f"the teacher {name} answers {maps[name].shape[1]} channels, and this run "
-                    f"segments {classes} classes; a teacher has one channel, for foreground, or "
-                    "one for each class of the run, background first."
-                )
 
     def _trust(self, ctx: Context) -> float:
         """The map's share in what is learnt, linear from the takeover to the last step."""
