@@ -97,7 +97,7 @@ def training(found: dict[str, Any], run: Training) -> Iterator[Figure]:
 
 
 def inference(found: dict[str, Any]) -> Iterator[Figure]:
-    """Of ``latency.py``: the fastest file of each network at each size."""
+    """Of ``latency.py``: the fastest file of each network at each size, and the whole way."""
     own = [row for row in found["rows"] if row["times_pytorch"] is not None]
     for network, height, width in dict.fromkeys((row["network"], *row["size"]) for row in own):
         files = [r for r in own if (r["network"], *r["size"]) == (network, height, width)]
@@ -107,6 +107,10 @@ def inference(found: dict[str, Any]) -> Iterator[Figure]:
         yield Figure(f"{told} PyTorch eager", best["times_pytorch"], asked)
         if network == "lite":
             yield Figure(f"{told} U2-Net-p", best["times_teacher"], 60.0)
+    for row in found.get("end_to_end", {}).get("rows", ()):  # with photographs at hand
+        if row["way"] == "folder, masks":
+            name = "a folder of photographs to masks, of the rate of the network alone"
+            yield Figure(name, 100 * row["share_of_network"], 90.0, "%")
 
 
 def data(found: dict[str, Any]) -> Iterator[Figure]:
@@ -173,6 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--only", nargs="*", choices=SCRIPTS, default=SCRIPTS)
+    parser.add_argument("--photos", help="folder of photographs, for the whole way to masks")
     given = parser.parse_args()
     console = Console()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -186,7 +191,8 @@ def main() -> None:
                 found = _measured(name, given.out / f"{run.file}.json", run.options, console)
                 figures += training(found, run)
         else:
-            figures += READERS[name](_measured(name, given.out / f"{name}.json", [], console))
+            own = ["--photos", given.photos] if name == "latency" and given.photos else []
+            figures += READERS[name](_measured(name, given.out / f"{name}.json", own, console))
     table = Table("", "measured", "asked", "met")
     for one in figures:
         bound = "at least" if one.least else "at most"

@@ -44,8 +44,10 @@ from dagen.runs.config import Config, from_mapping
 from dagen.runs.plan import plan_run
 from dagen.scoring.evaluation import evaluate
 from dagen.scoring.torch_predictor import TorchPredictor
+from dagen.system.device import describe
 from dagen.system.distributed import ALONE
 from dagen.system.memory import keep_freed_memory
+from dagen.tracking.recording import commit
 from dagen.types import Batch, Task
 
 SIZE, BATCH = (192, 192), 4
@@ -184,7 +186,12 @@ def main() -> None:
     given = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(min(2, torch.get_num_threads()))
-    found: dict[str, object] = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    found: dict[str, object] = {
+        "hardware": describe(torch.device("cpu")),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "commit": commit() or "unknown",
+    }
     what = {"model": given.model, "method": given.method, "compile": given.compile}
     found |= what | speed(given.steps, **what)
     print(json.dumps(found, indent=2), flush=True)

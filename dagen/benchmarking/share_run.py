@@ -13,7 +13,7 @@ from dagen.benchmarking.execution import check, missing, records_file
 from dagen.benchmarking.foreseen import check_columns
 from dagen.benchmarking.queue import Failure
 from dagen.benchmarking.recording import announced
-from dagen.benchmarking.rounds import run_rounds
+from dagen.benchmarking.rounds import due, run_rounds
 from dagen.benchmarking.running import LOCAL, Engine
 from dagen.benchmarking.shares import Share, dealt
 from dagen.benchmarking.tables import records
@@ -49,7 +49,8 @@ def run_share(
         runner: function that does a run.
 
     Returns:
-        All cells of the share, and those that failed.
+        The cells of the share, without those of a search that are not or not yet chosen, and
+        those that failed.
 
     Raises:
         DagenError: any error that can be found before the first step.
@@ -68,4 +69,4 @@ def run_share(
         runner=runner,
         title=f"{benchmark.name} {share}",
     )
-    return cells, failures
+    return due(benchmark, cells, collect(benchmark, runtime.runs, before)), failures

@@ -11,7 +11,7 @@ from dagen.benchmarking.shares import Share, dealt
 from dagen.errors import UsageError
 from dagen.runs.runtime import Runtime
 from tests.benchmarking import fake
-from tests.benchmarking.conftest import Make
+from tests.benchmarking.conftest import BASE, Make
 
 TAUGHT = """
 [[row]]
@@ -77,6 +77,21 @@ def test_jobs_run_their_shares_and_one_gathers(
     assert len(outcome.records) == len(whole.records) == 11 and not outcome.failures
     for file in whole.files:
         assert (out / file.name).read_bytes() == file.read_bytes()
+
+
+def test_a_share_tells_the_cells_that_it_ran(make: Make, runtime: Runtime, tmp_path: Path) -> None:
+    searched = """
+[[row]]
+name = "searched"
+method = "minent"
+search.minent.weight = [0.1, 0.01]
+"""
+    base = BASE.replace("candidates = 1", "candidates = 2")
+    cells, _ = run_share(
+        make(base=base, rows=searched), runtime, tmp_path, Share(1, 1), runner=fake.good
+    )
+    assert sorted(cell.config.name for cell in cells) == sorted(fake.ran(runtime.runs))
+    assert len(cells) == 3  # both values, and the second seed of the one that was chosen
 
 
 def test_a_share_tells_its_failures_and_tries_them_again(
