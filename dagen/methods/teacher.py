@@ -42,6 +42,7 @@ from dagen.methods.shared.soft.balance import Balance
 from dagen.methods.shared.soft.channel_wise import channel_wise
 from dagen.methods.shared.soft.cross_entropy import (
     Foreground,
+    Over,
     decided_cross_entropy,
     foreground_logit,
     soft_cross_entropy,
@@ -75,6 +76,8 @@ class Teacher(Method):
             foreground: what the cross-entropy takes for the student's foreground where there are
                 several classes of it: their ``sum``, or the ``largest`` alone, which decides what
                 is segmented.
+            names_over: with ``largest``, what the cross-entropy of the names is averaged over: the
+                ``image``, or its ``foreground`` alone, where names count more.
             names_temperature: temperature that makes the maps' foreground classes surer (MixMatch):
                 1 leaves them, towards 0 the likeliest one of each pixel is sure.
             balance: how much rarer foreground classes of the maps count more in the cross-entropy:
@@ -107,6 +110,7 @@ class Teacher(Method):
         weight: NotNegative = 1.0
         cross_entropy: NotNegative = 1.0
         foreground: Foreground = "sum"
+        names_over: Over = "image"
         names_temperature: Positive = 1.0
         balance: Fraction = 0.0
         channel_wise: NotNegative = 0.0
@@ -156,6 +160,10 @@ class Teacher(Method):
                 "all factors of teacher's losses are 0; set cross_entropy, channel_wise, dice or "
                 "lovasz."
             )
+        if config.names_over == "foreground" and config.foreground != "largest":
+            raise UsageError(
+                "teacher.names_over = 'foreground' is for teacher.foreground = 'largest'; set both."
+            )
         if config.input and not any(name.lower().endswith(".onnx") for name in found):
             raise UsageError(
                 f"teacher.input says how an ONNX file's input is prepared, and teacher.maps names "
@@ -199,9 +207,12 @@ class Teacher(Method):
         sure = (soft.amax(1) - 0.5 > own.sure) & taught.valid
         terms: dict[str, Tensor] = {}
         if own.cross_entropy:
-            each = soft_cross_entropy if own.foreground == "sum" else decided_cross_entropy
             learnt = self._balanced(soft, weight)
-            terms["cross_entropy"] = own.cross_entropy * each(logits, learnt, weight)
+            if own.foreground == "sum":
+                found = soft_cross_entropy(logits, learnt, weight)
+            else:
+                found = decided_cross_entropy(logits, learnt, weight, own.names_over)
+            terms["cross_entropy"] = own.cross_entropy * found
         if own.channel_wise:
             ours, theirs = _activations(logits), _activations(soft.clamp(min=_NEAREST).log())
             found = channel_wise(ours, theirs, own.temperature, taught.valid, taught.agreement)

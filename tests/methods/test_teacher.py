@@ -135,6 +135,13 @@ def test_every_loss_can_stand_alone_and_has_its_weight(name: str) -> None:
     assert two[name] == pytest.approx(4 * one[name], rel=1e-5)
 
 
+def test_names_over_the_foreground_go_with_the_largest_class() -> None:
+    with pytest.raises(UsageError, match="for teacher.foreground = 'largest'; set both"):
+        arrange(["teacher"], {"teacher": {"names_over": "foreground"}}, setting())
+    both = {"names_over": "foreground", "foreground": "largest"}
+    arrange(["teacher"], {"teacher": both}, setting())
+
+
 def test_words_go_with_the_named_teachers_alone() -> None:
     words = {"bottle": ["water bottle"]}
     given = {"maps": ["named:u2netp", "salience"], "words": words}

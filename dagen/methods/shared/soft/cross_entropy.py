@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from dagen.collective import divisor
 
 Foreground = Literal["sum", "largest"]
+Over = Literal["image", "foreground"]
 
 
 def soft_cross_entropy(logits: Tensor, soft: Tensor, weight: Tensor) -> Tensor:
@@ -41,7 +42,9 @@ def foreground_logit(logits: Tensor, how: Foreground = "sum") -> Tensor:
     return (others.logsumexp(1) if how == "sum" else others.amax(1)) - logits[:, 0]
 
 
-def decided_cross_entropy(logits: Tensor, soft: Tensor, weight: Tensor) -> Tensor:
+def decided_cross_entropy(
+    logits: Tensor, soft: Tensor, weight: Tensor, names_over: Over = "image"
+) -> Tensor:
     """Cross-entropy of where and of what, in which a pixel is foreground by its largest class.
 
     Softmax divides the probability of foreground among its classes. A pixel that is foreground with
@@ -54,10 +57,17 @@ def decided_cross_entropy(logits: Tensor, soft: Tensor, weight: Tensor) -> Tenso
         logits: (B, C, H, W), at the map's size.
         soft: (B, C, H, W), which adds up to 1.
         weight: (B, H, W) factor of each pixel; the mean is 0 if all are 0.
+        names_over: what the cross-entropy of what is averaged over: the ``image``, of which objects
+            are a small share, or the ``foreground`` of the maps, so that what counts as much as
+            where.
     """
     shown = 1 - soft[:, 0]
     where = F.binary_cross_entropy_with_logits(
         foreground_logit(logits, "largest"), shown, reduction="none"
     )
     what = -(soft[:, 1:] * logits[:, 1:].float().log_softmax(1)).sum(1)
-    return ((where + what) * weight).sum() / divisor(weight.sum(), torch.finfo(where.dtype).tiny)
+    least = torch.finfo(where.dtype).tiny
+    if names_over == "image":
+        return ((where + what) * weight).sum() / divisor(weight.sum(), least)
+    of_where = (where * weight).sum() / divisor(weight.sum(), least)
+    return of_where + (what * weight).sum() / divisor((shown * weight).sum(), least)

@@ -65,6 +65,11 @@ def test_where_and_what_add_up_to_the_cross_entropy_when_the_sum_decides() -> No
     found = decided_cross_entropy(logits, soft, weight)
     assert float(found) == pytest.approx(float((-(decided + what) * weight).sum() / mean), rel=1e-4)
     assert float(decided_cross_entropy(logits, soft, torch.zeros(2, 5, 5))) == 0
+    found = decided_cross_entropy(logits, soft, weight, "foreground")
+    objects = ((1 - soft[:, 0]) * weight).sum()
+    terms = -(decided * weight).sum() / mean - (what * weight).sum() / objects
+    assert float(found) == pytest.approx(float(terms), rel=1e-4)
+    assert float(decided_cross_entropy(logits, soft, torch.zeros(2, 5, 5), "foreground")) == 0
 
 
 def test_uncertain_names_leave_foreground_foreground() -> None:
