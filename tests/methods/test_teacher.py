@@ -136,7 +136,7 @@ def test_every_loss_can_stand_alone_and_has_its_weight(name: str) -> None:
 
 
 def test_names_over_the_foreground_go_with_the_largest_class() -> None:
-    with pytest.raises(UsageError, match="for teacher.foreground = 'largest'; set both"):
+    with pytest.raises(UsageError, match=r"for teacher\.foreground = 'largest'; set both"):
         arrange(["teacher"], {"teacher": {"names_over": "foreground"}}, setting())
     both = {"names_over": "foreground", "foreground": "largest"}
     arrange(["teacher"], {"teacher": both}, setting())
