@@ -40,7 +40,7 @@ class Network(nn.Module):
     """
 
     stride: ClassVar[int] = 1
-    multiple: ClassVar[int] = 32
+    multiple: int = 32
     taps: ClassVar[tuple[str, ...]] = ()
     encoder_maps: tuple[str, ...] = ()
     aux_weights: ClassVar[tuple[float, ...]] = ()
@@ -128,6 +128,11 @@ class Network(nn.Module):
     def normalise(self, image: Tensor) -> Tensor:
         """``image`` (B, 3, H, W) in [0, 1], normalised by the moments of the encoder's training."""
         return (image - self.mean) / self.std
+
+    @classmethod
+    def multiple_with(cls, options: Mapping[str, Any]) -> int:
+        """``multiple`` of a network with these options, before it is built."""
+        return cls.multiple
 
     def forward(self, image: Tensor) -> SegOut:
         """Segment a batch.

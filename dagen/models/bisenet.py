@@ -140,7 +140,7 @@ class BiSeNet(Network):
     """
 
     stride: ClassVar[int] = 8
-    multiple: ClassVar[int] = 32
+    multiple = 32
     taps: ClassVar[tuple[str, ...]] = ("spatial.0", "context.layer1")
     encoder_maps: tuple[str, ...] = ("context.layer1", "context.layer2", "context.layer3")
     aux_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0)

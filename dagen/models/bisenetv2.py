@@ -151,7 +151,7 @@ class BiSeNetV2(Network):
     """
 
     stride: ClassVar[int] = 8
-    multiple: ClassVar[int] = 32
+    multiple = 32
     taps: ClassVar[tuple[str, ...]] = ("detail.0", "stem")
     encoder_maps: tuple[str, ...] = ("stem", "stage3", "stage4", "stage5")
     aux_weights: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0, 1.0)

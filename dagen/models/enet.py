@@ -190,7 +190,7 @@ class ENet(Network):
     """
 
     stride: ClassVar[int] = 1
-    multiple: ClassVar[int] = 8
+    multiple = 8
     taps: ClassVar[tuple[str, ...]] = ("initial", "stage1")
     encoder_maps: tuple[str, ...] = ("stage1", "stage3")
     aux_weights: ClassVar[tuple[float, ...]] = (1.0,)

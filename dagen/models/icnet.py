@@ -65,7 +65,7 @@ class ICNet(Network):
     """
 
     stride: ClassVar[int] = 4
-    multiple: ClassVar[int] = 32
+    multiple = 32
     taps: ClassVar[tuple[str, ...]] = ("stem", "stage2")
     encoder_maps: tuple[str, ...] = ("stage2", "stage3", "deep")
     aux_weights: ClassVar[tuple[float, ...]] = (0.16, 0.4)

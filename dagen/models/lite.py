@@ -2,7 +2,8 @@
 
 The encoder is :class:`dagen.models.layers.efficientnet_lite.EfficientNetLite`. The decoder is
 dagen's own, a small feature pyramid: 1x1 convolutions bring the maps at strides 16, 8 and 4 to 64,
-64 and 32 channels; a gate from the global average weights the coarsest; one 3x3 convolution joins
+64 and 32 channels (and that at stride 32, if there is one, to 64, added to stride 16); a gate from
+the global average weights the coarsest; one 3x3 convolution joins
 strides 16 and 8, a second one joins stride 4. There is no squeeze-and-excitation in the encoder and
 ReLU6 throughout, so the network quantises well.
 
@@ -25,7 +26,9 @@ from dagen.models.layers.efficientnet_lite import EfficientNetLite
 from dagen.models.layers.pretrained import EFFICIENTNET_LITE0, Pretrained, check_pretrained
 from dagen.types import SegOut
 
-_BLOCKS = range(5, 11)
+_BLOCKS = range(5, 15)
+_AT_32 = 11
+"""The first block at stride 32."""
 
 
 class Lite(Network):
@@ -34,8 +37,9 @@ class Lite(Network):
     Args:
         num_classes: number of classes, background included.
         width: scales the channels of encoder and decoder.
-        block: number of the encoder's last block, 5 to 10 (all at stride 16; from 8 on it has 112
-            channels instead of 80).
+        block: number of the encoder's last block: 5 to 10 at stride 16 (from 8 on with 112 channels
+            instead of 80), 11 to 14 at stride 32 with 192 channels. With 13 the file has 8.1 MB,
+            with 14 a little more than 10,000,000 bytes.
         pretrained: start the encoder from ImageNet weights; only with width and depth 1 and without
             IBN.
         ibn: IBN in the blocks at strides 4 and 8 (Pan et al., ECCV 2018).
@@ -49,7 +53,7 @@ class Lite(Network):
     """
 
     stride: ClassVar[int] = 4
-    multiple: ClassVar[int] = 16
+    multiple = 16
     taps: ClassVar[tuple[str, ...]] = ("encoder.blocks.0", "encoder.blocks.2")
     encoder_parts: ClassVar[tuple[str, ...]] = ("encoder",)
     start: ClassVar[Pretrained | None] = EFFICIENTNET_LITE0
@@ -79,10 +83,14 @@ class Lite(Network):
         coarse, middle, fine, last = (
             channels(count, self.decoder_width) for count in (64, 64, 32, 48)
         )
+        self.multiple = self.multiple_with({"block": block})
         self.encoder = EfficientNetLite(block, self.encoder_width, ibn, depth)
         self.encoder_maps = tuple(f"encoder.blocks.{self.encoder.ends[s]}" for s in (4, 8, 16))
         at4, at8, at16 = (self.encoder.outputs[stride] for stride in (4, 8, 16))
         self.lateral16 = _conv_norm_act(at16, coarse, 1)
+        self.lateral32 = (
+            _conv_norm_act(self.encoder.outputs[32], coarse, 1) if block >= _AT_32 else None
+        )
         self.lateral8 = _conv_norm_act(at8, middle, 1)
         self.lateral4 = _conv_norm_act(at4, fine, 1)
         self.gate = nn.Sequential(nn.Conv2d(coarse, coarse, 1), nn.Sigmoid())
@@ -94,10 +102,18 @@ class Lite(Network):
         if pretrained:
             load_imagenet(self.encoder)
 
+    @classmethod
+    def multiple_with(cls, options: Mapping[str, Any]) -> int:
+        """See :meth:`Network.multiple_with`: blocks at stride 32 need sides of that multiple."""
+        block = options.get("block")
+        return 32 if isinstance(block, int) and block >= _AT_32 else cls.multiple
+
     def forward(self, image: Tensor) -> SegOut:
         """See :meth:`Network.forward`."""
         maps = self.encoder(self.normalise(image))
         deep = self.lateral16(maps[16])
+        if self.lateral32 is not None:
+            deep = deep + upsample(self.lateral32(maps[32]), (deep.shape[2], deep.shape[3]))
         deep = deep * self.gate(global_average(deep))
         mid = self.lateral8(maps[8])
         mid = self.fuse8(mid + upsample(deep, (mid.shape[2], mid.shape[3])))

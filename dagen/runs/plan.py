@@ -135,7 +135,7 @@ def plan_run(
         loss_options=config.loss_options,
     )
     starts = is_start({"method": config.method})
-    checks.check_images(config, network.multiple)
+    checks.check_images(config, network.multiple_with(config.model_options))
     checks.check_extra_sources(config, reads_source or starts)
     checks.check_labels(config, reads_source, processes)
     checks.check_loss(config, reads_source)
