@@ -39,6 +39,34 @@ def test_sides_are_multiples_of_16_and_a_map_is_a_quarter() -> None:
         assert network(torch.rand(1, 3, 208, 48)).logits.shape == (1, 2, 52, 12)
 
 
+def test_blocks_at_stride_32_are_added_to_those_at_16() -> None:
+    """Sides are multiples of 32 then, and what the deepest map says reaches the logits."""
+    network = Lite(3, width=0.25, block=13).eval()
+    assert network.multiple == Lite.multiple_with({"block": 13}) == 32
+    assert Lite(2, width=0.25).multiple == Lite.multiple_with({}) == 16
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = network(image).logits
+        assert before.shape == (1, 3, 16, 24)
+        deepest = network.lateral32
+        assert deepest is not None
+        torch.nn.init.constant_(deepest[1].bias, 1.0)
+        assert not torch.allclose(network(image).logits, before)
+    assert "encoder.blocks.13" in dict(network.named_modules())
+    assert Lite(2, width=0.25).lateral32 is None
+
+
+def test_a_size_that_blocks_at_stride_32_cannot_take_is_refused() -> None:
+    given = {
+        "src": "resortit-synth", "tgt": None, "method": "supervised", "model": "lite",
+        "size": (144, 144), "width": 0.25, "model_options": {"pretrained": False},
+    }  # fmt: skip
+    plan_run(from_mapping(given))
+    given |= {"model_options": {"pretrained": False, "block": 13}}
+    with pytest.raises(UsageError, match="needs multiples of 32"):
+        plan_run(from_mapping(given))
+
+
 @pytest.mark.parametrize("block", [4, 15, True, "10"])
 def test_cuts_without_three_strides_are_refused(block: object) -> None:
     with pytest.raises(UsageError, match=r"block is .*; it must be a whole number from 5 to 14"):
