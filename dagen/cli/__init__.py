@@ -27,7 +27,7 @@ from dagen.cli import (
     visualize,
 )
 from dagen.cli._messages import Commands
-from dagen.cli._speaking import one_voice, speaks
+from dagen.cli._speaking import one_voice, require_alone, speaks
 from dagen.errors import DagenError, short
 from dagen.system.memory import keep_freed_memory
 from dagen.version import __version__
@@ -67,6 +67,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    ctx: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -74,6 +75,7 @@ def _common(
 ) -> None:
     global _debug
     _debug = debug
+    require_alone(ctx.invoked_subcommand or "")
 
 
 def main() -> None:
