@@ -204,7 +204,10 @@ def test_latencies_join_the_rows_of_their_network_and_size(made: Any, tmp_path: 
 def test_growth_is_told_in_words(made: Any, tmp_path: Path) -> None:
     at = [10, 100, 1000, 10000]
     for values, told in (
-        ([1.0, 1.02, 1.05, 1.06], "does not grow"),
+        ([1.0, 1.02, 1.01, 1.015], "does not grow"),
+        ([1.0, 1.02, 0.95, 0.94], "does not grow"),
+        # Small beside what every process takes, and still so many bytes for each cell.
+        ([1041.0, 1042, 1065, 1122], "grows by 8%, from 1,041 to 1,122"),
         ([2.0 + 0.01 * x for x in at], "grows in proportion to cells (exponent 1.00)"),
         ([1.0 + x**2 for x in at], "grows faster than cells (exponent 1.9"),
         ([1.0 + x**0.5 for x in at], "grows more slowly than cells (exponent 0."),

@@ -18,7 +18,9 @@ _LEAD = """.. rst-class:: lead
 Time and memory of a process against what may become large, each on one processor core."""
 _NONE = "*Not measured yet.* ``python benchmarks/growth.py --out benchmarks/results/growth.json``"
 _FLAT = 0.1
-"""Less than this share of the first point, from the first to the last, is no growth."""
+"""Less than this share of the first point, from the first to the last, is told as a share."""
+_NOISE = 0.02
+"""Less than this share of the first point is no growth."""
 _LINE = 0.97
 """The least correlation, in logarithms, at which points are called a line."""
 _NOTHING = 1e-3
@@ -80,7 +82,9 @@ def words(at: Sequence[float], values: Sequence[float], counts: str) -> str:
     """
     first, last = values[0], values[-1]
     if abs(last - first) < _FLAT * first:
-        return "does not grow"
+        if last - first < _NOISE * first:
+            return "does not grow"
+        return f"grows by {last / first - 1:.0%}, from {_short(first)} to {_short(last)}"
     if last < first:
         return f"falls to {last / first:.0%} from {at[0]:,} to {at[-1]:,} {counts}"
     far = [math.log(x - at[0]) for x in at[1:]]
