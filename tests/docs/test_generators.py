@@ -22,7 +22,16 @@ def made() -> Any:
     pytest.importorskip("sphinx", reason="the site needs Sphinx: pip install -e '.[docs]'")
     sys.path.insert(0, str(EXTENSION))
     try:
-        names = ("charts", "docstrings", "growth", "results", "speed", "tables", "writing")
+        names = (
+            "charts",
+            "compression",
+            "docstrings",
+            "growth",
+            "results",
+            "speed",
+            "tables",
+            "writing",
+        )
         return SimpleNamespace(**{n: importlib.import_module(f"sitepages.{n}") for n in names})
     finally:
         sys.path.remove(str(EXTENSION))
@@ -227,6 +236,40 @@ def test_growth_is_told_in_words(made: Any, tmp_path: Path) -> None:
     made.growth.write(site, tmp_path)
     text = written.read_text()
     assert text.count("<svg") == 2 and text.count("<circle") == 8 and "an abacus" in text
+
+
+def test_a_budget_search_shows_its_front_and_what_is_saved_within_the_loss(
+    made: Any, tmp_path: Path
+) -> None:
+    site = made.writing.Site(tmp_path)
+    made.compression.write(site, tmp_path)
+    written = tmp_path / "generated" / "compression.rst"
+    assert "Not measured yet" in written.read_text()
+
+    def tried(precision: str, size: int, loss: float, front: bool = True) -> dict[str, Any]:
+        rung = {"network": "", "size": [size, size], "format": "onnx", "precision": precision}
+        return {
+            "rung": rung, "bytes": 4000 if precision == "float32" else 1000, "macs": size * 10**6,
+            "loss": loss, "latency_ms": 2.0, "p95_ms": 3.0, "runtime": "a runtime", "score": 49.54,
+            "front": front, "chosen": precision == "int8" and loss < 1, "file": "x",
+        }  # fmt: skip
+
+    every = [
+        tried("float32", 160, 0.0), tried("int8", 160, 0.9), tried("int8", 80, 30.0),
+        tried("fp16", 80, 31.0, front=False),
+    ]  # fmt: skip
+    found = {"tried": every, "max_drop": 1.0, "threads": 2, "images": "16 images of taco"}
+    (tmp_path / "compress-toy.json").write_text(json.dumps(found))
+    (tmp_path / "compress-toy.png").write_bytes(b"")
+    made.compression.write(site, tmp_path)
+    text = written.read_text()
+    assert "compress-toy.png" in text and "49.5" in text and "fp16" not in text
+    assert "4 files were tried, on 16 images of taco" in text
+    assert "the smallest file has 25% of the bytes of float32" in text
+    assert "least operations are 100% of the whole" in text and text.count("yes") == 1
+    (tmp_path / "compress-toy.json").write_text(json.dumps({**found, "max_drop": -1}))
+    made.compression.write(site, tmp_path)
+    assert "No file is within a loss of -1 point(s)" in written.read_text()
 
 
 def test_speed_shows_what_was_measured(made: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sitepages import (
     benchmarks,
     browser,
     commands,
+    compression,
     feature_space,
     growth,
     losses,
@@ -40,6 +41,7 @@ def generate(app: Sphinx) -> None:
     losses.write(site)
     benchmarks.write(site, results, here.parent / "benchmarks")
     feature_space.write(site, here.parent / "benchmarks" / "results")
+    compression.write(site, here.parent / "benchmarks" / "results")
     growth.write(site, here.parent / "benchmarks" / "results")
     speed.write(site, here.parent / "benchmarks" / "results")
     commands.write(site)
