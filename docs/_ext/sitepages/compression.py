@@ -16,7 +16,8 @@ _SAID = (
     "``dagen compress`` tries precisions, input sizes, formats and pruned networks "
     "(:doc:`/camera`). No label decides: the loss is that of the agreement with the PyTorch "
     "network on unlabelled training images, in points. The score stands beside it and decided "
-    "nothing. The tables have the front: the files that no other one beats in loss, bytes and time at once."
+    "nothing. The tables have the front: the files that no other one beats in loss, bytes and time "
+    "at once."
 )
 _NONE = "*Not measured yet.*"
 
