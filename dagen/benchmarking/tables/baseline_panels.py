@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from dagen.benchmarking.tables.learning_curves import Curves, axis_of, curves
-from dagen.benchmarking.tables.network_lines import grouped, labels_of
+from dagen.benchmarking.tables.network_lines import grouped, labels_of, merged
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.sections import Section
 from dagen.benchmarking.tables.statistics import estimate
@@ -21,14 +20,10 @@ def drawn_as_curves(records: Iterable[Record]) -> list[Curves]:
         axis = axis_of(record for line in lines for record in line.records)
         if axis is None:
             continue
-        alike = [replace(ln, axes={k: v for k, v in ln.axes.items() if k != axis}) for ln in lines]
-        merged: dict[str, list[Record]] = {}
-        for name, line in zip(labels_of(alike).names(short=True), lines, strict=True):
-            merged.setdefault(name, []).extend(line.records)
         figure = figures.headline(task)
         domain = plain_name(lines[0].records[0].domain)
         score = f"{figures.title(figure, task)} on {domain} val"
-        found.append(curves(title, axis, figure, score, merged))
+        found.append(curves(title, axis, figure, score, merged(lines, axis)))
     return found
 
 

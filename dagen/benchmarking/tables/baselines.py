@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dagen.benchmarking.tables import alarms, paired, protocol
-from dagen.benchmarking.tables.network_lines import Line, grouped, labels_of, text
+from dagen.benchmarking.tables.learning_curves import axis_of, gains
+from dagen.benchmarking.tables.network_lines import Line, grouped, labels_of, merged, text
 from dagen.benchmarking.tables.records import Record
 from dagen.benchmarking.tables.sections import by_seed
 from dagen.benchmarking.tables.statistics import estimate
@@ -165,9 +166,11 @@ def _only_networks(lines: Sequence[Line]) -> bool:
 
 
 def _differences(task: str, lines: Sequence[Line], names: Sequence[str]) -> Iterable[str]:
-    """What a paired test over the seeds says of the figure by which lines are compared."""
+    """What the seeds say of the figure by which lines are compared: a paired test, or gains."""
     figure = figures.headline(task)
-
+    axis = axis_of(record for line in lines for record in line.records)
+    if axis is not None:
+        return gains(axis, figure, figures.title(figure, task), merged(lines, axis))
     scored = [
         one for one in zip(names, lines, strict=True) if not math.isnan(_mean(one[1], figure))
     ]

@@ -9,6 +9,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from dagen.benchmarking.tables.records import Record
+from dagen.benchmarking.tables.sections import by_seed
 from dagen.benchmarking.tables.statistics import Estimate, estimate
 
 if TYPE_CHECKING:
@@ -75,6 +76,41 @@ def curves(
         for name, records in named.items()
     }
     return Curves(title, axis.replace("_", " "), score, points, lines)
+
+
+def gains(axis: str, figure: str, score: str, named: Mapping[str, Sequence[Record]]) -> list[str]:
+    """For each number of labelled images, what the other lines gain over the first, seed by seed.
+
+    Args:
+        axis: the axis of labelled images.
+        figure: the score.
+        score: the score in words.
+        named: the records of each line, at all points; the first is compared with.
+    """
+    shown = curves("", axis, figure, score, named)
+    first, *others = named
+    told = []
+    for point in shown.points:
+        seeds = {name: _by_seed(runs, axis, point, figure) for name, runs in named.items()}
+        found = []
+        for name in others:
+            shared = sorted({*seeds[first]} & {*seeds[name]})
+            gain = estimate(seeds[name][seed] - seeds[first][seed] for seed in shared)
+            if shared:
+                spread = "" if gain.spread is None else f" ± {100 * gain.spread:.1f}"
+                found.append(f"{name} {100 * gain.mean:+.1f}{spread}")
+        if found:
+            told.append(
+                f"Gain in {score} over {first} with {point} {shown.counted}, in points, seed by "
+                f"seed with its 95 % t-interval: {'; '.join(found)}."
+            )
+    return told
+
+
+def _by_seed(records: Sequence[Record], axis: str, point: str, figure: str) -> Mapping[int, float]:
+    return by_seed(
+        (r for r in records if str(r.axes[axis]) == point), lambda record: record.score(figure)
+    )
 
 
 def draw(axes: Axes, shown: Curves) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagen.benchmarking.tables.alike import check_alike
@@ -118,3 +118,12 @@ def text(value: Any) -> str:
         numbers = all(isinstance(one, int) for one in value)
         return ("x" if numbers and len(value) == 2 else "+").join(map(text, value))
     return str(value)
+
+
+def merged(lines: Sequence[Line], axis: str) -> dict[str, list[Record]]:
+    """The records of lines that differ in an axis alone, by what names them without it."""
+    alike = [replace(ln, axes={k: v for k, v in ln.axes.items() if k != axis}) for ln in lines]
+    found: dict[str, list[Record]] = {}
+    for name, line in zip(labels_of(alike).names(short=True), lines, strict=True):
+        found.setdefault(name, []).extend(line.records)
+    return found

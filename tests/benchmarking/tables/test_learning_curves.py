@@ -6,6 +6,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from dagen.benchmarking.tables.baseline_panels import drawn_as_curves, panels
+from dagen.benchmarking.tables.baselines import tables
 from dagen.benchmarking.tables.figure import draw
 from dagen.benchmarking.tables.learning_curves import axis_of
 from dagen.benchmarking.tables.learning_curves import draw as draw_curves
@@ -36,6 +37,25 @@ def test_points_stand_in_order_and_scores_are_means_over_the_seeds() -> None:
     assert alone == pytest.approx([0.2, 0.4, 0.6])
     assert found.lines["after rotation"][1] is None
     assert panels(records()) == []  # the same table is not drawn twice
+
+
+def test_gains_over_the_first_row_are_told_for_each_number_of_labels() -> None:
+    every = [
+        made.record(
+            row, seed=seed, target=None, axes={"source_labels": labels}, run=f"{row}{labels}{seed}",
+            scores={"resortit": {"foreground_miou": 0, "waste_iou": 0.2 + 0.1 * seed + gain}},
+        )
+        for row, labels, gains in (
+            ("alone", 48, (0, 0, 0)), ("after rotation", 48, (0.01, 0.02, 0.03)),
+            ("alone", "all", (0, 0, 0)), ("after rotation", "all", (-0.02, -0.02, -0.02)),
+        )
+        for seed, gain in enumerate(gains)
+    ]  # fmt: skip
+    notes = tables(every)[0].notes
+    assert notes[-2].endswith("with 48 source labels, in points, seed by seed with its 95 % "
+                              "t-interval: after rotation +2.0 ± 2.5.")  # fmt: skip
+    assert notes[-1].startswith("Gain in waste IoU over alone with all source labels")
+    assert notes[-1].endswith("after rotation -2.0 ± 0.0.")
 
 
 def test_one_number_of_labels_is_no_curve() -> None:
