@@ -70,7 +70,7 @@ class Teacher(Method):
                 ``salience``; after ``named:``, its regions with the names of all classes.
             input: how an ONNX file's input is prepared, in place of the TOML file beside it.
             words: after ``named:``, for classes the categories of ImageNet that are such objects:
-                its classifier then has a say (:mod:`dagen.scoring.naming.words`).
+                its classifier then has a say.
             weight: factor of all loss terms.
             cross_entropy: factor of the cross-entropy against the map.
             foreground: what the cross-entropy takes for the student's foreground where there are
