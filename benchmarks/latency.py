@@ -16,7 +16,6 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,6 +31,7 @@ from dagen.datasets.maps.teachers import known
 from dagen.deploy import predictor
 from dagen.deploy.export import export
 from dagen.deploy.refusals import Format
+from dagen.deploy.turns import in_turns
 from dagen.models.base import create_network
 from dagen.models.deployed import cost
 from dagen.models.deployed.card import Card
@@ -48,8 +48,6 @@ SIZES = {
     "lite": ((160, 160),),
 }
 """Heights and widths of the inputs in the committed benchmarks."""
-WARM_UP, TURN = 0.05, 0.1
-"""Seconds of each contender's turn that are not counted, and those that are."""
 TEACHER = "u2netp"
 PYTORCH = "PyTorch eager"
 FORMATS: tuple[tuple[Format, str], ...] = (("onnx", ".onnx"), ("openvino", ".xml"))
@@ -134,13 +132,7 @@ def _image(size: tuple[int, int]) -> np.ndarray:
 
 def timed(calls: Calls, rounds: int) -> Iterator[dict[str, Any]]:
     """Median and p95 of all contenders, which take turns of a tenth of a second."""
-    times: dict[Contender, list[float]] = {contender: [] for contender in calls}
-    for turn in range(rounds + 1):
-        for contender, call in calls.items():
-            _calls(call, WARM_UP)  # caches and cores are still another contender's
-            found = _calls(call, TURN)
-            if turn:  # the first round warms up
-                times[contender] += found
+    times = dict(zip(calls, in_turns(list(calls.values()), rounds), strict=True))
     for contender, found in times.items():
         yield {
             **asdict(contender),
@@ -148,17 +140,6 @@ def timed(calls: Calls, rounds: int) -> Iterator[dict[str, Any]]:
             "p95_ms": round(float(np.percentile(found, 95)), 3),
             "runs": len(found),
         }
-
-
-def _calls(call: Callable[[], object], seconds: float) -> list[float]:
-    """Milliseconds of the calls that begin within ``seconds``, at least one."""
-    found: list[float] = []
-    begun = time.perf_counter()
-    while not found or time.perf_counter() - begun < seconds:
-        started = time.perf_counter()
-        call()
-        found.append(1000 * (time.perf_counter() - started))
-    return found
 
 
 def _input(row: dict[str, Any]) -> tuple[str, tuple[int, int]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from dagen.deploy.compression.ground import Ground, agreement_loss
 from dagen.deploy.compression.journal import Journal
 from dagen.deploy.compression.rungs import Rung, Tried
 from dagen.deploy.export import UNSTATED, export
+from dagen.deploy.turns import in_turns
 from dagen.errors import DagenError, UsageError
 from dagen.models.deployed.file import read_card
 from dagen.runs import figures
 from dagen.system.progress import Progress
 from dagen.version import __version__
 
-_WARM = 5
-_LEAST = 20
-"""Timed rounds, in each of which every file computes one image."""
+ROUNDS = 5
+"""Rounds, in each of which every file has a turn."""
 
 
 def climb(
@@ -41,8 +41,7 @@ def climb(
 ) -> tuple[list[Tried], list[str]]:
     """Export and measure the rungs; files of an earlier call that are the same are kept.
 
-    Latencies are taken in rounds, one image of each file after the other, so that a machine that is
-    busy for a while is so for all of them. They are taken anew in each call.
+    Latencies are taken in turns (:mod:`dagen.deploy.turns`), and anew in each call.
 
     Args:
         models: the deployed files, by the rungs' names of networks.
@@ -169,11 +168,5 @@ def _latencies(opened: Sequence[exported.ExportedPredictor]) -> list[list[float]
         facts = each.runtime.facts
         image = np.random.default_rng(0).integers(0, 256, (*facts.card.size, 3), np.uint8)
         inputs.append(exported.to_input(image, facts.input))
-    times: list[list[float]] = [[] for _ in opened]
-    for number in range(_WARM + _LEAST):
-        for each, pixels, taken in zip(opened, inputs, times, strict=True):
-            start = time.perf_counter()
-            each.runtime(pixels)
-            if number >= _WARM:
-                taken.append(1000 * (time.perf_counter() - start))
-    return times
+    calls = [partial(each.runtime, pixels) for each, pixels in zip(opened, inputs, strict=True)]
+    return in_turns(calls, ROUNDS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.deploy.compression import telling
+from dagen.deploy.compression.climbing import ROUNDS
 from dagen.deploy.compression.rungs import Tried
 from dagen.runs import figures
 from dagen.system.files import write_atomically
@@ -71,7 +72,7 @@ def write(
         f"{found.model} of {of}. Loss of agreement with PyTorch in float32 at {size[0]}x{size[1]}, "
         f"in points, on {found.told} without labels.",
         f"Milliseconds of one image (median and 95th percentile) on {found.threads} thread(s) in "
-        f"{runtimes}, in 20 rounds over all files.",
+        f"{runtimes}; files take turns of a tenth of a second, {ROUNDS} times.",
     ]
     if found.title:
         name = f"{found.title[0].upper()}{found.title[1:]}" if found.title != "mIoU" else "mIoU"
