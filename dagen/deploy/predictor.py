@@ -208,7 +208,7 @@ def load(
         size: height and width in pixels that the input covers; None is the file's own.
         device: ``auto`` (the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         threads: threads that compute; None leaves the choice to the runtime.
-        spinning: see :func:`dagen.system.onnx_session.open_session`; OpenVINO decides itself.
+        spinning: see ``dagen.system.onnx_session.open_session``; OpenVINO decides itself.
 
     Raises:
         UsageError: the runtime is not installed or cannot use the device, or an invalid size.

@@ -7,7 +7,7 @@ a class is its probability of foreground times the class's probability in the ne
 
 The probe learns from the labels of the source's training images, and from statistics of the regions
 in the target's training images, without labels. It is fitted once and kept with the decoded images.
-Words for the classes (:mod:`dagen.scoring.naming.words`) let ImageNet's classifier have a say.
+Words for the classes (``dagen.scoring.naming.words``) let ImageNet's classifier have a say.
 """
 
 from __future__ import annotations
