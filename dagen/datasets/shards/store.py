@@ -11,7 +11,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -65,19 +66,14 @@ class Store:
         if found is not None:
             _touch(stored)
             return found
-        try:
-            with self.opened(shard) as file:
-                found = indexes.make(file, kinds, shown)
-        except FileNotFoundError:
-            raise DataError(
-                f"the shard {shown} is missing: restore it, or correct shards in dagen.toml."
-            ) from None
-        except OSError as error:
-            raise DataError(f"the shard {shown} cannot be read: {error.strerror}.") from None
-        except DataError:
-            if isinstance(shard, str):  # the next attempt downloads it again
-                remove(self._entry(shard, "tar"))
-            raise
+        with _in_one_line(shown, "correct shards in dagen.toml"):
+            try:
+                with self.opened(shard) as file:
+                    found = indexes.make(file, kinds, shown)
+            except DataError:
+                if isinstance(shard, str):  # the next attempt downloads it again
+                    remove(self._entry(shard, "tar"))
+                raise
         try:
             make_folder(stored.parent)
             write_atomically(stored, found.write)
@@ -104,16 +100,9 @@ class Store:
             DataError: the shard is missing, or has changed.
         """
         start, count = place
-        try:
-            with self.opened(shard, size) as file:
-                file.seek(start)
-                content = file.read(count)
-        except FileNotFoundError:
-            raise DataError(
-                f"the shard {shard} is missing: restore it, or get the data again."
-            ) from None
-        except OSError as error:
-            raise DataError(f"the shard {shard} cannot be read: {error.strerror}.") from None
+        with _in_one_line(shard, "get the data again"), self.opened(shard, size) as file:
+            file.seek(start)
+            content = file.read(count)
         if len(content) < count:
             raise DataError(f"the shard {shard} was cut since its index was made: run again.")
         return content
@@ -187,6 +176,17 @@ class Store:
     def _entry(self, key: str, suffix: str) -> Path:
         name = hashlib.sha256(f"shard|{key}".encode(errors="surrogateescape")).hexdigest()
         return self.folder / name[:2] / f"{name}.{suffix}"
+
+
+@contextmanager
+def _in_one_line(shard: Path | str, otherwise: str) -> Iterator[None]:
+    """Errors of a shard's file as one line each; ``otherwise`` is the other way to mend a loss."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"the shard {shard} is missing: restore it, or {otherwise}.") from None
+    except OSError as error:
+        raise DataError(f"the shard {shard} cannot be read: {error.strerror}.") from None
 
 
 def _touch(path: Path) -> None:

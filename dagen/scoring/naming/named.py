@@ -164,10 +164,13 @@ class NamedMap(Map):
             self._probe = Probe.unpacked(packed)
         return self._probe
 
-    def _fit(self) -> Probe:
+    def _learnt_from(self) -> Domains:
         if self.domains is None:
             raise UsageError("named: learns names from a source, and there is none here.")
-        known = examples(self.domains.sources, self.task, SIDE)
+        return self.domains
+
+    def _fit(self) -> Probe:
+        known = examples(self._learnt_from().sources, self.task, SIDE)
         source = self.features([(one.image, one.mask) for one in known])
         target = [source[:0], *self._of_target(self.features)]
         classes = names_of(known) - self.task.foreground[0]
@@ -176,9 +179,7 @@ class NamedMap(Map):
 
     def _of_target(self, look: Callable[[Sequence[Picture]], Looked]) -> list[Looked]:
         """What is seen in the regions of each of the target's training images."""
-        if self.domains is None:
-            raise UsageError("named: learns names from a source, and there is none here.")
-        every = [(data, k) for data in self.domains.targets for k in range(len(data))]
+        every = [(data, k) for data in self._learnt_from().targets for k in range(len(data))]
         self.where.require({data.image_key(k): data.name(k) for data, k in every})
         found = []
         for data, index in every:
