@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -24,10 +24,13 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
         benchmark: the benchmark.
         runs: folder of all runs.
         before: records of an earlier file. Records of cells that are not done here are kept; those
-            of cells that no longer exist (their settings have changed) are not.
+            of cells that no longer exist (their settings have changed) are not. An axis that
+            joins the grid leaves the name of a run as it is where it says what held before, so
+            such a record stands for the run's new cell.
     """
     before = list(before)
     known = {_key(one.row, one.run, one.axes): one for one in before}
+    elsewhere = {(one.row, one.run): one for one in before}
     found = {}
     for cell in benchmark.cells:
         key = _key(cell.row, cell.config.name, cell.axes)
@@ -35,6 +38,9 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
             found[key] = record(cell, result)
         elif key in known:
             found[key] = known[key]
+        elif (cell.row, cell.config.name) in elsewhere:
+            moved = elsewhere[cell.row, cell.config.name]
+            found[key] = replace(moved, axes=dict(cell.axes))
     return [*found.values(), *references.kept(benchmark, before)]
 
 

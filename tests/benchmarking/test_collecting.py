@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from dagen.benchmarking.collecting import Costs, collect, steps_done
+from dagen.benchmarking.execution import missing
 from dagen.benchmarking.tables import records
 from dagen.runs.log import RunLog
 from dagen.runs.runtime import PRECISION, Runtime
 from dagen.system.files import make_folder
 from tests.benchmarking import fake
-from tests.benchmarking.conftest import Make
+from tests.benchmarking.conftest import GRID, Make
 
 
 def test_a_record_has_all_that_is_published_and_no_path(
@@ -58,6 +59,20 @@ def test_records_of_other_machines_stay_until_their_settings_change(
     assert found[first.row].seconds == 2.0 and found[second.row].seconds == 5.0
     changed = make(base="[base]\ntgt = 'taco'\nsteps = 3")
     assert collect(changed, runtime.runs, before) == []
+
+
+def test_an_axis_that_joins_the_grid_keeps_the_records_of_the_same_runs(
+    make: Make, runtime: Runtime, tmp_path: Path
+) -> None:
+    benchmark = make()
+    for cell in benchmark.cells:
+        fake.finish(cell.config, tmp_path / "elsewhere")
+    before = collect(benchmark, tmp_path / "elsewhere", [])
+    wider = make(grid=f"{GRID}zoom = [1.0, 2.0]")  # 2.0 is what held before
+    found = collect(wider, runtime.runs, before)
+    assert {one.run for one in found} <= {one.run for one in before} and found
+    assert {one.axes["zoom"] for one in found} == {2.0}
+    assert len(missing(wider.cells, runtime.runs, found)) == len(wider.cells) - len(found)
 
 
 def test_how_far_a_run_is_and_what_the_others_cost(make: Make, runtime: Runtime) -> None:
