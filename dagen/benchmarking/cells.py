@@ -60,6 +60,7 @@ class Benchmark:
         command: the command that runs it, as it stands below the tables.
         choose: the validator that chooses among the values that rows try.
         deploy: the smaller files that are made of every cell's network; None makes none.
+        breakdown: whether every cell's score is broken down by class, size and scene.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Benchmark:
     command: str | None = None
     choose: str = "combined"
     deploy: Deployment | None = None
+    breakdown: bool = False
 
     def only(self, pattern: str | None) -> list[Cell]:
         """The cells that match a shell pattern, and those that they need; all without one.

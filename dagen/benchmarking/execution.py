@@ -8,6 +8,9 @@ from pathlib import Path
 
 from dagen.benchmarking import references
 from dagen.benchmarking.attempt import Runner, train
+from dagen.benchmarking.broken_down import measuring as broken_down
+from dagen.benchmarking.broken_down import parts as score_parts
+from dagen.benchmarking.broken_down import table as parts_table
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.collecting import Costs, collect, steps_done
 from dagen.benchmarking.deployed import measuring as deployed
@@ -133,6 +136,7 @@ def _run(
 ) -> Outcome:
     """See :func:`run_benchmark`; no other process runs the same benchmark."""
     path, lines = records_file(benchmark, out), versions.file_of(out, benchmark.name)
+    part_lines = score_parts.file_of(out, benchmark.name)
     before = records.read(path)
     if wanted := references.missing(benchmark, before):
         before += references.measure(wanted, runtime)
@@ -153,7 +157,9 @@ def _run(
         done = sum(not record.as_it_comes for record in shown)
         note = "\n\n".join(filter(None, (benchmark.note, told)))
         smaller = deployed.current(benchmark, runtime.runs, versions.read(lines))
-        smaller = searched.files_of_chosen(smaller, found, benchmark.choose)
+        smaller = searched.lines_of_chosen(smaller, found, benchmark.choose)
+        parts = broken_down.current(benchmark, runtime.runs, score_parts.read(part_lines))
+        parts = searched.lines_of_chosen(parts, found, benchmark.choose)
         tables = writing.write(
             out,
             benchmark.name,
@@ -163,15 +169,17 @@ def _run(
             done + len(waiting),
             command=benchmark.command,
             columns=benchmark.columns,
-            smaller=deployed_table.tables(smaller),
+            more=[*parts_table.tables(parts), *deployed_table.tables(smaller)],
         )
-        return Outcome(found, list(failures), [path, *([lines] if smaller else []), *tables])
+        beside = [*([part_lines] if parts else []), *([lines] if smaller else [])]
+        return Outcome(found, list(failures), [path, *beside, *tables])
 
     def kept() -> list[Cell]:
-        """The cells whose smaller files are wanted: none of a combination that was not chosen."""
+        """The cells that more is measured of: none of a combination that was not chosen."""
         return searched.cells_of_chosen(cells, save(), benchmark.choose)
 
     measured = deployed.is_complete(benchmark, kept(), runtime.runs, lines)
+    measured &= broken_down.is_complete(benchmark, kept(), runtime.runs, part_lines)
     done_before = measured and is_finished(benchmark, runtime.runs)
     if not due(benchmark, left, save()) and done_before:
         return outcome()
@@ -180,6 +188,7 @@ def _run(
         failures = run_rounds(
             benchmark, left, here, save, engine=engine, runner=runner, title=benchmark.name
         )
+        failures += broken_down.measure(benchmark, kept(), here, part_lines)
         failures += deployed.measure(benchmark, kept(), here, lines)
         final = outcome(failures)
         log.results(final.records, final.files)

@@ -26,6 +26,10 @@ FILE = {
         "``prune = [0.6]`` for networks with so much of the MACs, and ``steps``, the training "
         "steps after pruning (a quarter of the run's without it)."
     ),
+    "breakdown": (
+        "``breakdown = true`` adds tables of what every score is made of: by size of the object, "
+        "by scene tag, and which class is mistaken for which."
+    ),
     "base": "settings of all cells; each is a setting of a run, or a table of them.",
     "grid": (
         "axes: a list of values for each; every row is run at every point. An axis is a setting "
@@ -73,6 +77,8 @@ A paragraph that stands above the tables."""
 # columns = ["waste IoU", "MB", "GMAC"]  # of the LaTeX tables, in this order; all without it
 # references = ["u2netp"]     # known teachers, scored as they come, below the rows
 # choose = "combined"         # the validator that chooses among the values of `search`
+
+# breakdown = true            # tables by size of the object, by scene and by class
 
 # [deploy]                    # smaller files of every network, scored beside it
 # precisions = ["float32", "int8"]

@@ -138,9 +138,16 @@ def load(file: Path) -> Benchmark:
         references=_references(file, values.get("references", []), cells),
         choose=choose,
         deploy=deploy,
+        breakdown=_breakdown(file, values.get("breakdown", False)),
         columns=tuple(_columns(file, values)),
         command=_command(file),
     )
+
+
+def _breakdown(file: Path, given: object) -> bool:
+    if not isinstance(given, bool):
+        raise UsageError(f"{file}: breakdown is {quoted(given)}; write true or false.")
+    return given
 
 
 def _references(file: Path, given: object, cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from dagen.runs import figures
+from dagen.scoring.found_objects import by_size as grouped
 from dagen.scoring.metrics import Scores
 from dagen.visualization import captions, style
 from dagen.visualization.survey import Picture, Survey, pooled
 
-SIZES: dict[str, float] = {"< 0.1 %": 0.001, "0.1–0.5 %": 0.005, "0.5–2 %": 0.02, "2–8 %": 0.08,
-                           "> 8 %": math.inf}  # fmt: skip
-"""Upper ends of an object's share of its image, by name."""
 _MOST_SCENES = 8
 
 
@@ -70,15 +68,15 @@ def by_scene(survey: Survey) -> list[Group]:
 def by_size(survey: Survey) -> list[Group]:
     """Mean share of an object's pixels predicted as waste (marks: as its class), by object size."""
     objects = [each for picture in survey.pictures for each in picture.objects]
-    groups, low = [], 0.0
-    for name, high in SIZES.items():
-        inside = [each for each in objects if low <= each.share < high]
-        low = high
-        if inside:
-            found = np.array([each.found for each in inside]).mean(0)
-            right = np.array([each.right for each in inside]).mean(0)
-            groups.append(Group(name, len(inside), found.tolist(), right.tolist()))
-    return groups
+    return [
+        Group(
+            name,
+            len(inside),
+            np.array([each.found for each in inside]).mean(0).tolist(),
+            np.array([each.right for each in inside]).mean(0).tolist(),
+        )
+        for name, inside in grouped(objects).items()
+    ]
 
 
 def by_class(survey: Survey) -> list[Group]:

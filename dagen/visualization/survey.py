@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagen.datasets.base import Dataset
+from dagen.scoring.found_objects import Object
 from dagen.scoring.metrics import Scores
 from dagen.types import Task
 from dagen.visualization.embedding import Floats
 from dagen.visualization.networks import Checkpoint
-from dagen.visualization.objects import Object
 
 DOMAINS = ("source", "target")
 

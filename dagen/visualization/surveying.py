@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from dagen.datasets.base import Label
 from dagen.errors import DataError
 from dagen.scoring.evaluation import count, scores_for
+from dagen.scoring.found_objects import objects
 from dagen.scoring.predictor import mask
 from dagen.scoring.torch_predictor import TorchPredictor
 from dagen.types import IGNORE
 from dagen.visualization import sampling, thumbnails
 from dagen.visualization.embedding import Floats
 from dagen.visualization.networks import Checkpoint
-from dagen.visualization.objects import objects
 from dagen.visualization.survey import Picture, Points, Side, Survey
 
 

@@ -186,7 +186,7 @@ def _smaller(row: str, seed: int = 0) -> Version:
 def test_smaller_files_are_those_of_the_chosen_values_alone(tmp_path: Path) -> None:
     records = [_judged("a {w=1}", infomax=1), _judged("a {w=2}", infomax=2), made.record("b", 0.1)]
     files = [_smaller(row) for row in ("a {w=1}", "a {w=2}", "b")]
-    kept = showing.files_of_chosen(files, records, "infomax")
+    kept = showing.lines_of_chosen(files, records, "infomax")
     assert [(one.row, one.run) for one in kept] == [("a", "a {w=2}-s0"), ("b", "b-s0")]
     cells = [c for c in load(_file(tmp_path)).cells if c.config.seed == 0]
     judged = [

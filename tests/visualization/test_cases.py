@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from dagen.scoring.found_objects import objects
 from dagen.scoring.metrics import Scores
 from dagen.types import IGNORE, Task
 from dagen.visualization.cases import (
@@ -18,7 +19,6 @@ from dagen.visualization.cases import (
     gain,
     quality,
 )
-from dagen.visualization.objects import objects
 from dagen.visualization.survey import Picture, Survey
 
 

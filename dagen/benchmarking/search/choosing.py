@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from dagen import plugins
+from dagen.benchmarking.broken_down.parts import Parts
 from dagen.benchmarking.cells import Cell
 from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.search.rows import plain_name, tried_values
@@ -64,7 +65,7 @@ def _expected(cells: Sequence[Cell], first: Mapping[str, int]) -> dict[tuple[str
     return found
 
 
-def place(one: Cell | Record | Version) -> Place:
+def place(one: Cell | Record | Version | Parts) -> Place:
     """Network, task, source, target and point on the other axes of a cell or line of results."""
     axes = json.dumps(dict(one.axes), sort_keys=True, default=list)
     own = one.config if isinstance(one, Cell) else one

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
+from dagen.benchmarking.broken_down.parts import Parts
 from dagen.benchmarking.cells import Cell
 from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.search.choosing import chosen, groups, judgements, place, worth
 from dagen.benchmarking.search.rows import plain_name, tried_values
 from dagen.benchmarking.tables.records import Record
+
+_T = TypeVar("_T", Version, Parts)
 
 
 def told(records: Iterable[Record], choose: str) -> str | None:
@@ -51,13 +55,11 @@ def cells_of_chosen(cells: Iterable[Cell], records: Iterable[Record], choose: st
     return [c for c in cells if tried_values(c.row) is None or (c.row, place(c)) in winners]
 
 
-def files_of_chosen(
-    files: Iterable[Version], records: Iterable[Record], choose: str
-) -> list[Version]:
-    """Like :func:`only_chosen`, for the smaller files of the networks behind the records."""
+def lines_of_chosen(measured: Iterable[_T], records: Iterable[Record], choose: str) -> list[_T]:
+    """Like :func:`only_chosen`, for what was measured of the networks behind the records."""
     winners = set(chosen(records, choose).values())
     return [
         replace(one, row=plain_name(one.row))
-        for one in files
+        for one in measured
         if tried_values(one.row) is None or (one.row, place(one)) in winners
     ]

@@ -53,7 +53,7 @@ def write(
     *,
     command: str | None = None,
     columns: Sequence[str] = (),
-    smaller: Sequence[Table] = (),
+    more: Sequence[Table] = (),
 ) -> list[Path]:
     """Write those of ``<name>.md``, ``.tex``, ``.csv`` and ``.png`` that have changed.
 
@@ -68,7 +68,7 @@ def write(
             ``benchmarks/``.
         columns: heads of the columns of the LaTeX tables; none means all. Those that no table has
             yet are left out; :mod:`dagen.benchmarking.foreseen` refuses wrong ones.
-        smaller: tables of smaller files of the networks, which follow the others.
+        more: tables that follow, of what was measured beside the runs.
 
     Returns:
         The files; none without records.
@@ -80,7 +80,7 @@ def write(
     known, others = _by_form(records)
     if not known and not others:
         return []
-    tables = [*tables_of(records), *smaller]
+    tables = [*tables_of(records), *more]
     remarks = _remarks(command or f"dagen benchmark {name}", records, cells)
     contents = {
         ".md": _page(name, title, note, tables, remarks).encode(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from dagen.benchmarking.broken_down import table as broken_down
 from dagen.benchmarking.deployed import table as deployed
 from dagen.benchmarking.tables import protocol, writing
 from sitepages.charts import pareto
@@ -84,7 +85,11 @@ def _weigh_the_same(one: Results) -> bool:
 
 def _page(one: Results, intervals: bool) -> str:
     """The page of one file, with the picture of its rows' intervals or with Pareto figures."""
-    tables = [*writing.tables_of(one.records), *deployed.tables(one.smaller)]
+    tables = [
+        *writing.tables_of(one.records),
+        *broken_down.tables(one.parts),
+        *deployed.tables(one.smaller),
+    ]
     shown = (
         part
         for i, table in enumerate(tables)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import dagen.benchmarking
+from dagen.benchmarking.broken_down import parts as score_parts
+from dagen.benchmarking.broken_down.parts import Parts
 from dagen.benchmarking.deployed import versions
 from dagen.benchmarking.deployed.versions import Version
 from dagen.benchmarking.search import choosing
@@ -56,6 +58,7 @@ class Results:
         latencies: what ``benchmarks/latency.py`` measured.
         choose: the validator that chose where rows tried values.
         smaller: what was measured of smaller files of the networks.
+        parts: what the scores are made of.
         missing: how many of its cells are done; empty if all are.
     """
 
@@ -67,6 +70,7 @@ class Results:
     latencies: Latencies = field(default_factory=Latencies)
     choose: str = choosing.CHOOSE
     smaller: tuple[Version, ...] = ()
+    parts: tuple[Parts, ...] = ()
     missing: str = ""
 
     @property
@@ -92,20 +96,22 @@ def read_all(folder: Path, warn: Callable[[str], object]) -> list[Results]:
     latencies = Latencies.read(folder / "results")
     inside = sorted(folder.glob("*/results/*.jsonl"))
     for path in [*sorted((folder / "results").glob("*.jsonl")), *inside]:
-        if path.stem.endswith("-deployed"):
+        if path.stem.endswith("-deployed") or score_parts.is_one(path):
             continue  # read with the results that they belong to
         try:
             records = _read(path)
             smaller = versions.read(versions.file_of(path.parent, path.stem))
+            broken = score_parts.read(score_parts.file_of(path.parent, path.stem))
         except DagenError as error:
             warn(str(error))
             continue
         if records:
             name = (path.parent.parent.relative_to(folder) / path.stem).as_posix()
             described = _described(folder, name, records)
-            kept = searched.files_of_chosen(smaller, records, described.choose)
+            kept = searched.lines_of_chosen(smaller, records, described.choose)
             told = replace(described, latencies=latencies, missing=_missing(path))
-            found.append(replace(told, smaller=tuple(kept)))
+            parts = searched.lines_of_chosen(broken, records, described.choose)
+            found.append(replace(told, smaller=tuple(kept), parts=tuple(parts)))
     return found
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from dagen.types import Label, Task
+
+SIZES: dict[str, float] = {"< 0.1 %": 0.001, "0.1–0.5 %": 0.005, "0.5–2 %": 0.02, "2–8 %": 0.08,
+                           "> 8 %": math.inf}  # fmt: skip
+"""Upper ends of an object's share of its image, by name."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,18 @@ def objects(label: Label, predictions: Sequence[Label], task: Task) -> list[Obje
             for region in range(1, count)
         ]
     return seen
+
+
+def by_size(seen: Iterable[Object]) -> dict[str, list[Object]]:
+    """The objects by the share of their image that they cover, small ones first.
+
+    Args:
+        seen: objects of any images.
+
+    Returns:
+        Lists by the names of :data:`SIZES`; sizes without an object are left out.
+    """
+    groups: dict[str, list[Object]] = {name: [] for name in SIZES}
+    for one in seen:
+        groups[next(name for name, end in SIZES.items() if one.share < end)].append(one)
+    return {name: inside for name, inside in groups.items() if inside}
