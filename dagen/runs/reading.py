@@ -15,7 +15,7 @@ from dagen import plugins
 from dagen.errors import UsageError, quoted, short, unknown
 from dagen.runs import recipes
 from dagen.runs.config import Config, from_mapping
-from dagen.runs.values import check_parts
+from dagen.runs.values import check_parts, with_augment
 from dagen.runs.values import names as names_of
 from dagen.system import toml
 
@@ -57,7 +57,8 @@ def load(
         UsageError: the file is missing or not TOML, a ``key=value`` is malformed, a setting has two
             values, or :func:`dagen.runs.config.from_mapping` refuses the settings.
     """
-    values: dict[str, Any] = {**(usual or {}), **({} if file is None else read_toml(file))}
+    given = {} if file is None else with_augment(read_toml(file))
+    values: dict[str, Any] = {**(usual or {}), **given}
     nested = [(key, _value(text)) for key, text in map(_split, sets)]
     _check_given_once(nested, flags or {})
     for key, value in nested:
@@ -65,7 +66,12 @@ def load(
             values[key] = value
     values.update({key: value for key, value in (flags or {}).items() if value is not None})
     for key, value in nested:
-        if "." in key:
+        if key.startswith("augment."):
+            if key not in _SAME:
+                parts = [name.partition(".")[2] for name in _SAME if name.startswith("augment.")]
+                raise unknown("key of augment", key.partition(".")[2], parts)
+            values[_SAME[key]] = value
+        elif "." in key:
             table, name = key.split(".", 1)
             table = _ONLY if table == "method" else table
             if table == "loss" and isinstance(values.get("loss"), str):

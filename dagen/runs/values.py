@@ -82,7 +82,8 @@ def with_augment(settings: Mapping[str, object]) -> dict[str, Any]:
     """Settings whose ``augment``, if it is a table, is split into the settings that it holds.
 
     Raises:
-        UsageError: it holds something else, or a value that no file can keep.
+        UsageError: it holds something else, a value that no file can keep, or another value than
+            the setting itself has.
     """
     found = dict(settings)
     table = found.get("augment")
@@ -91,6 +92,12 @@ def with_augment(settings: Mapping[str, object]) -> dict[str, Any]:
         for key in table:
             if key not in names:
                 raise unknown("key of augment", str(key), names)
+            beside = found.get(names[key], table[key]) if key != "transforms" else table[key]
+            if beside != table[key]:
+                raise UsageError(
+                    f"{key} is {quoted(beside)}, and augment.{key} is {quoted(table[key])}; leave "
+                    "one of them out."
+                )
         del found["augment"]
         found |= {names[key]: value for key, value in table.items()}
     check_table("augment", {"transforms": found.get("augment")})

@@ -19,6 +19,29 @@ def test_the_later_wins(tmp_path: Path) -> None:
     assert config.parts == {"advent": {"weight": 0.5}}
 
 
+def test_a_files_table_of_augmentation_is_overridden_part_by_part(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('[augment]\nmirror = false\ntransforms = "photometric"\n')
+    for sets, mirror, transforms in (
+        ([], False, "photometric"),
+        (["mirror=true"], True, "photometric"),
+        (["augment.mirror=true"], True, "photometric"),
+        (["augment=none"], False, "none"),
+    ):
+        config = load(file, sets)
+        assert (config.mirror, config.augment) == (mirror, transforms), sets
+    with pytest.raises(UsageError, match="key of augment 'mirrr'; did you mean 'mirror'"):
+        load(file, ["augment.mirrr=true"])
+
+
+def test_a_setting_beside_a_table_that_has_it_too_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("mirror = true\n[augment]\nmirror = false\n")
+    told = "mirror is True, and augment.mirror is False; leave one of them out."
+    with pytest.raises(UsageError, match=re.escape(told)):
+        load(file)
+
+
 @pytest.mark.parametrize(
     ("sets", "flags", "message"),
     [
