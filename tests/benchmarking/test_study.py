@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dagen.benchmarking import reading
+from dagen.benchmarking.cells import Cell
 from dagen.benchmarking.execution import check
 
 ROOT = Path(__file__).parents[2]
@@ -42,14 +43,18 @@ def test_tables_that_need_seeds_have_three() -> None:
         assert {cell.config.seed for cell in cells} == {0, 1, 2}
 
 
-def test_students_wait_for_the_teacher_of_their_seed() -> None:
+def test_students_wait_for_the_teacher_of_their_seed_and_labels() -> None:
     cells = reading.load(ROOT / "benchmarks" / "study" / "distillation.toml").cells
-    teachers = {c.config.seed: c.config.name for c in cells if c.row == "teacher"}
+
+    def place(cell: Cell) -> tuple[int, object]:
+        return cell.config.seed, cell.axes["source_labels"]
+
+    teachers = {place(c): c.config.name for c in cells if c.row == "teacher"}
     students = [c for c in cells if c.config.method == ("distill",)]
-    assert len(students) == 9 and len(teachers) == 3
+    assert len(students) == 18 and len(set(teachers.values())) == 6
     for cell in students:
-        assert cell.needs == (teachers[cell.config.seed],)
-        assert cell.config.parts["distill"]["teacher"] == f"run:{teachers[cell.config.seed]}"
+        assert cell.needs == (teachers[place(cell)],)
+        assert cell.config.parts["distill"]["teacher"] == f"run:{teachers[place(cell)]}"
 
 
 def test_starts_are_made_once_for_all_numbers_of_labels() -> None:
