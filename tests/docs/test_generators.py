@@ -87,6 +87,26 @@ def test_results_of_every_age_and_kind(made: Any, tmp_path: Path) -> None:
     assert lines["source-only"].change is None and lines["source-only"].strategies == ()
 
 
+def test_records_stand_in_the_order_of_their_benchmark(made: Any, tmp_path: Path) -> None:
+    """Gains are told over the first row, which is not the first by letter."""
+    lines = [
+        record(row, 0.2, seed, axes={"source_labels": labels}, run=f"{row}{labels}{seed}").to_dict()
+        for row in ("after {lr=0.1}", "from scratch", "gone")
+        for labels in ("all", 48)
+        for seed in (0, 1)
+    ]
+    committed(tmp_path, "grid", lines)
+    rows = "".join(f"[[row]]\nname = '{name}'\n" for name in ("from scratch", "after"))
+    (tmp_path / "grid.toml").write_text(f"[grid]\nsource_labels = [48, 'all']\nseed = [0, 1]\n{rows}")
+    (found,) = made.results.read_all(tmp_path, pytest.fail)
+    assert [(one.seed, one.axes["source_labels"], one.row) for one in found.records] == [
+        (seed, labels, row)
+        for seed in (0, 1)
+        for labels in (48, "all")
+        for row in ("from scratch", "after {lr=0.1}", "gone")
+    ]
+
+
 def test_results_in_folders_keep_the_folder_in_their_name(made: Any, tmp_path: Path) -> None:
     study = tmp_path / "study"
     study.mkdir()

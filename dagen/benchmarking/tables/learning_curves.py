@@ -79,32 +79,45 @@ def curves(
 
 
 def gains(axis: str, figure: str, score: str, named: Mapping[str, Sequence[Record]]) -> list[str]:
-    """For each number of labelled images, what the other lines gain over the first, seed by seed.
+    """For each number of labelled images, what other lines gain over the first, seed by seed.
+
+    A line is compared with the first one of its own network: a teacher of another network is what
+    its students learn from, and not what they would be without it. Only if no network has several
+    lines are they all compared with the first.
 
     Args:
         axis: the axis of labelled images.
         figure: the score.
         score: the score in words.
-        named: the records of each line, at all points; the first is compared with.
+        named: the records of each line, at all points.
     """
     shown = curves("", axis, figure, score, named)
-    first, *others = named
     told = []
     for point in shown.points:
         seeds = {name: _by_seed(runs, axis, point, figure) for name, runs in named.items()}
-        found = []
-        for name in others:
-            shared = sorted({*seeds[first]} & {*seeds[name]})
-            gain = estimate(seeds[name][seed] - seeds[first][seed] for seed in shared)
-            if shared:
-                spread = "" if gain.spread is None else f" ± {100 * gain.spread:.1f}"
-                found.append(f"{name} {100 * gain.mean:+.1f}{spread}")
-        if found:
-            told.append(
-                f"Gain in {score} over {first} with {point} {shown.counted}, in points, seed by "
-                f"seed with its 95 % t-interval: {'; '.join(found)}."
-            )
+        for first, *others in _by_network(named):
+            found = []
+            for name in others:
+                shared = sorted({*seeds[first]} & {*seeds[name]})
+                gain = estimate(seeds[name][seed] - seeds[first][seed] for seed in shared)
+                if shared:
+                    spread = "" if gain.spread is None else f" ± {100 * gain.spread:.1f}"
+                    found.append(f"{name} {100 * gain.mean:+.1f}{spread}")
+            if found:
+                told.append(
+                    f"Gain in {score} over {first} with {point} {shown.counted}, in points, seed "
+                    f"by seed with its 95 % t-interval: {'; '.join(found)}."
+                )
     return told
+
+
+def _by_network(named: Mapping[str, Sequence[Record]]) -> list[list[str]]:
+    """The lines of each network; all together if none has several."""
+    groups: dict[str, list[str]] = {}
+    for name, records in named.items():
+        groups.setdefault(records[0].model, []).append(name)
+    several = any(len(names) > 1 for names in groups.values())
+    return [*groups.values()] if several else [[*named]]
 
 
 def _by_seed(records: Sequence[Record], axis: str, point: str, figure: str) -> Mapping[int, float]:

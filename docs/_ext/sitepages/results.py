@@ -24,6 +24,7 @@ from dagen.errors import DagenError
 from dagen.runs import figures
 from dagen.types import PRESETS
 from sitepages.latency import Latencies
+from sitepages.order import in_order
 
 # Settings of `benchmarks/main_job.py`, whose lines are older than Record and lack them.
 _MAIN_JOB: dict[str, Any] = {
@@ -147,7 +148,8 @@ def _described(folder: Path, name: str, records: list[Record]) -> Results:
             note, choose = values.get("note", "").strip(), values.get("choose", choosing.CHOOSE)
             told = searched.told(records, choose)
             note = "\n\n".join(filter(None, (note, told)))
-            return Results(name, title, note, tuple(records), source, choose=choose)
+            ordered = tuple(in_order(records, values))
+            return Results(name, title, note, ordered, source, choose=choose)
     if name == "main_job":
         title = "First runs on real images"
         return Results(name, title, "", tuple(records), "benchmarks/main_job.py")

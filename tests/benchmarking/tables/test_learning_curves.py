@@ -58,6 +58,27 @@ def test_gains_over_the_first_row_are_told_for_each_number_of_labels() -> None:
     assert notes[-1].endswith("after rotation -2.0 ± 0.0.")
 
 
+def test_gains_are_over_the_same_network() -> None:
+    def some(*lines: tuple[str, str, float]) -> list[Record]:
+        return [
+            made.record(
+                row, model=model, target=None, axes={"source_labels": labels},
+                run=f"{model}{row}{labels}", scores={"resortit": {"waste_iou": score}},
+            )
+            for model, row, score in lines
+            for labels in (48, "all")
+        ]  # fmt: skip
+
+    taught = some(("icnet", "teacher", 0.9), ("enet", "alone", 0.5), ("enet", "taught", 0.6))
+    told = [note for note in tables(taught)[0].notes if note.startswith("Gain")]
+    assert len(told) == 2
+    assert all("over ENet, alone with" in note for note in told)
+    assert all(note.endswith("t-interval: ENet, taught +10.0.") for note in told)
+    networks = some(("icnet", "supervised", 0.9), ("enet", "supervised", 0.5))
+    told = [note for note in tables(networks)[0].notes if note.startswith("Gain")]
+    assert len(told) == 2 and all(note.endswith(": ENet -40.0.") for note in told)
+
+
 def test_one_number_of_labels_is_no_curve() -> None:
     some = [r for r in records() if r.axes["source_labels"] == 48]
     assert axis_of(some) is None and drawn_as_curves(some) == []
