@@ -36,11 +36,9 @@ def collect(benchmark: Benchmark, runs: Path, before: Iterable[Record]) -> list[
         key = _key(cell.row, cell.config.name, cell.axes)
         if (result := results.intact(runs / cell.config.name)) is not None:
             found[key] = record(cell, result)
-        elif key in known:
-            found[key] = known[key]
-        elif (cell.row, cell.config.name) in elsewhere:
-            moved = elsewhere[cell.row, cell.config.name]
-            found[key] = replace(moved, axes=dict(cell.axes))
+        elif (one := known.get(key) or elsewhere.get((cell.row, cell.config.name))) is not None:
+            # The run is the same; its place is that which the table has now.
+            found[key] = replace(one, axes=dict(cell.axes), source=cell.source, target=cell.target)
     return [*found.values(), *references.kept(benchmark, before)]
 
 

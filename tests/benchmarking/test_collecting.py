@@ -75,6 +75,17 @@ def test_an_axis_that_joins_the_grid_keeps_the_records_of_the_same_runs(
     assert len(missing(wider.cells, runtime.runs, found)) == len(wider.cells) - len(found)
 
 
+def test_a_kept_record_stands_in_the_table_that_its_cell_has_now(
+    make: Make, runtime: Runtime, tmp_path: Path
+) -> None:
+    (cell, *_) = make().cells
+    fake.finish(cell.config, tmp_path / "elsewhere")
+    before = collect(replace(make(), cells=(cell,)), tmp_path / "elsewhere", [])
+    alone = replace(cell, target=None)
+    (found,) = collect(replace(make(), cells=(alone,)), runtime.runs, before)
+    assert before[0].target == "taco" and found == replace(before[0], target=None)
+
+
 def test_how_far_a_run_is_and_what_the_others_cost(make: Make, runtime: Runtime) -> None:
     benchmark = make(base="[base]\nsrc = 'resortit'\ntgt = 'taco'\nsteps = 100\nbatch = 4")
     done = next(cell for cell in benchmark.cells if cell.label == "adabn/enet/binary/s0")

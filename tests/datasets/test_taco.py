@@ -192,6 +192,21 @@ def test_scenes_and_instances(tmp_path: Path) -> None:
     assert bare.scene(0) is None
 
 
+def test_a_scene_is_the_first_tag_that_has_a_name(tmp_path: Path) -> None:
+    folder = make_taco(tmp_path)
+
+    def tagged(document: dict[str, Any]) -> None:
+        for entry, tags in zip(
+            document["scene_annotations"], ([99, 2, 1], [99], [], [1, 99]), strict=False
+        ):
+            entry["background_ids"] = tags
+
+    _edit(folder, tagged)
+    dataset = Taco(folder, "train", Task.BINARY)
+    found = ["Pavement", None, None, "Indoor, Man-made"]
+    assert [dataset.scene(i) for i in range(4)] == found
+
+
 def test_label_keys_follow_the_annotations(tmp_path: Path) -> None:
     folder = make_taco(tmp_path)
     dataset = Taco(folder, "train", Task.BINARY)

@@ -97,7 +97,9 @@ def test_records_stand_in_the_order_of_their_benchmark(made: Any, tmp_path: Path
     ]
     committed(tmp_path, "grid", lines)
     rows = "".join(f"[[row]]\nname = '{name}'\n" for name in ("from scratch", "after"))
-    (tmp_path / "grid.toml").write_text(f"[grid]\nsource_labels = [48, 'all']\nseed = [0, 1]\n{rows}")
+    (tmp_path / "grid.toml").write_text(
+        f"[grid]\nsource_labels = [48, 'all']\nseed = [0, 1]\n{rows}"
+    )
     (found,) = made.results.read_all(tmp_path, pytest.fail)
     assert [(one.seed, one.axes["source_labels"], one.row) for one in found.records] == [
         (seed, labels, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,17 +25,21 @@ def current(benchmark: Benchmark, runs: Path, before: Sequence[Parts]) -> list[P
     """The lines that still belong to the benchmark, in its order.
 
     Those of a run that is not on this machine are kept; those of a run that was made again with
-    other weights are not.
+    other weights, or whose table now has another data set, are not. An axis that joins the grid
+    keeps the lines of the same runs.
     """
     if not benchmark.breakdown:
         return []
     known = {one.place: one for one in before}
+    elsewhere = {(one.row, one.run): one for one in before}
     found = []
     for cell in _scored(benchmark):
-        result = results.intact(runs / cell.config.name)
-        one = known.get(_line(cell).place)
-        if one is not None and (result is None or result.weights in (None, one.weights)):
-            found.append(one)
+        result, line = results.intact(runs / cell.config.name), _line(cell)
+        one = known.get(line.place) or elsewhere.get((line.row, line.run))
+        if one is None or one.domain != line.domain:
+            continue
+        if result is None or result.weights in (None, one.weights):
+            found.append(replace(one, axes=line.axes, source=line.source, target=line.target))
     return found
 
 
@@ -110,14 +114,21 @@ def _measured(cell: Cell, result: RunResult, runtime: Runtime, progress: Progres
 
 
 def _here(benchmark: Benchmark, cells: Sequence[Cell], runs: Path) -> list[tuple[Cell, RunResult]]:
-    """The benchmark's cells with a score that are wanted and done here, each with its result."""
+    """The cells that are wanted, done here and scored, each with its result.
+
+    A target without labels is not scored, so that there is nothing to break down.
+    """
     wanted = {cell.config.name for cell in cells}
     found = [
         (cell, results.intact(runs / cell.config.name))
         for cell in _scored(benchmark)
         if cell.config.name in wanted
     ]
-    return [(cell, result) for cell, result in found if result is not None]
+    return [
+        (cell, result)
+        for cell, result in found
+        if result is not None and _line(cell).domain in result.scores
+    ]
 
 
 def _scored(benchmark: Benchmark) -> list[Cell]:

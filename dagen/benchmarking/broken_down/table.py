@@ -8,6 +8,9 @@ from dagen.benchmarking.broken_down.parts import Parts
 from dagen.benchmarking.tables.statistics import estimate
 from dagen.benchmarking.tables.tables import Table, Value, in_percent
 from dagen.runs import figures
+from dagen.runs.config import plain_name
+from dagen.scoring.found_objects import SIZES
+from dagen.types import Task
 
 _Groups = Mapping[tuple[str, str], Sequence[Parts]]
 _Values = Mapping[str, Mapping[str, float]]
@@ -23,8 +26,13 @@ def tables(parts: Sequence[Parts]) -> list[Table]:
     return [
         table
         for (task, source, domain), found in pairs.items()
-        for table in _of_pair(task, f"{source} to {domain}" if source != domain else domain, found)
+        for table in _of_pair(task, _where(source, domain), found)
     ]
+
+
+def _where(source: str, domain: str) -> str:
+    at = plain_name(domain)
+    return f"{plain_name(source)} to {at}" if source != domain else at
 
 
 def _of_pair(task: str, where: str, parts: Sequence[Parts]) -> Iterable[Table]:
@@ -33,25 +41,27 @@ def _of_pair(task: str, where: str, parts: Sequence[Parts]) -> Iterable[Table]:
         extra = [f"{name} {value}" for name, value in sorted(one.axes.items())]
         groups.setdefault((one.model, ", ".join([one.row, *extra])), []).append(one)
     told = f"{task}, {where}"
-    yield _by_size(f"By size of the object, {told}", groups)
+    if any(one.sizes for one in parts):
+        yield _by_size(f"By size of the object, {told}", task, groups)
     if any(one.scenes for one in parts):
         yield _by_scene(f"By scene, {told}", task, groups)
     yield _by_class(f"By class, {told}", groups)
 
 
-def _by_size(title: str, groups: _Groups) -> Table:
+def _by_size(title: str, task: str, groups: _Groups) -> Table:
     shown = _named((one.sizes for of in groups.values() for one in of), "objects")
-    several = any(len(one.classes) > 2 for of in groups.values() for one in of)
-    figure = "right" if several else "found"
-    what = "predicted as its class" if several else "found"
+    shown = {name: shown[name] for name in SIZES if name in shown}
+    # With one foreground class both are the same.
+    what = "found" if task == Task.BINARY.name else "predicted as its class"
     return Table(
         title,
         ("network", "row", *(f"{name} ({count})" for name, count in shown.items())),
-        _rows(groups, shown, lambda one, name: one.sizes.get(name, {}).get(figure)),
+        _rows(groups, shown, lambda one, name: one.sizes.get(name, {}).get("right")),
         (
             f"The mean share of an object's pixels that is {what}, in %, by the share of the "
-            "photograph that the object covers; in brackets, the number of objects. Touching "
-            "objects of one class count as one.",
+            "photograph that the object covers; in brackets, the number of objects. False alarms "
+            "beside objects do not count: who calls everything waste finds all. Touching objects "
+            "of one class count as one.",
         ),
         labels=2,
     )
@@ -59,7 +69,8 @@ def _by_size(title: str, groups: _Groups) -> Table:
 
 def _by_scene(title: str, task: str, groups: _Groups) -> Table:
     all_scenes = _named((one.scenes for of in groups.values() for one in of), "images")
-    shown = dict([*all_scenes.items()][:_SCENES])
+    frequent = sorted(all_scenes.items(), key=lambda item: (-item[1], item[0]))
+    shown = dict(frequent[:_SCENES])
     some = [each for of in groups.values() for one in of for each in one.scenes.values()]
     figure = figures.headline(task, some)
     rest = len(all_scenes) - len(shown)
@@ -70,7 +81,7 @@ def _by_scene(title: str, task: str, groups: _Groups) -> Table:
         _rows(groups, shown, lambda one, name: one.scenes.get(name, {}).get(figure)),
         (
             f"{figures.title(figure, task)} in % over the photographs with each scene tag; in "
-            f"brackets, their number.{left}",
+            f"brackets, their number. One with several tags counts under the first.{left}",
         ),
         labels=2,
     )
@@ -95,7 +106,10 @@ def _by_class(title: str, groups: _Groups) -> Table:
 
 
 def _named(tables: Iterable[_Values], unit: str) -> dict[str, int]:
-    """The groups of images or objects, and how many are in each; the same for every network."""
+    """The groups of images or objects, and how many are in each; the same for every network.
+
+    Their order is that of the letters where they come from a file.
+    """
     found: dict[str, int] = {}
     for table in tables:
         for name, values in table.items():

@@ -26,20 +26,22 @@ def current(benchmark: Benchmark, runs: Path, before: Sequence[Version]) -> list
     """The lines that still belong to the benchmark, in its order.
 
     Those of a run that is not on this machine are kept; those of a run that was made again with
-    other weights are not.
+    other weights are not. An axis that joins the grid keeps the lines of the same runs.
     """
     if benchmark.deploy is None:
         return []
+    known = {(one.place, one.file): one for one in reversed(before)}
+    elsewhere = {(one.row, one.run, one.file): one for one in before}
     found = []
     for cell in _with_network(benchmark):
         result = results.intact(runs / cell.config.name)
         for wanted in _lines(cell, benchmark.deploy):
-            found += [
-                one
-                for one in before
-                if (one.place, one.file) == (wanted.place, wanted.file)
-                and (result is None or result.weights in (None, one.weights))
-            ][:1]
+            one = known.get((wanted.place, wanted.file)) or elsewhere.get(
+                (wanted.row, wanted.run, wanted.file)
+            )
+            if one is not None and (result is None or result.weights in (None, one.weights)):
+                place = {"source": wanted.source, "target": wanted.target}
+                found.append(replace(one, axes=wanted.axes, **place))
     return found
 
 

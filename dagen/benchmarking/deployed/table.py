@@ -46,7 +46,8 @@ def _table(task: str, source: str, domain: str, versions: Sequence[Version]) -> 
         entries.append(_weight((one.bytes for one in found), 1e6, 2))
         entries.append(_weight((one.macs for one in found), 1e9, 3))
         rows.append(tuple(entries))
-    where = domain if source == domain else f"{plain_name(source)} to {plain_name(domain)}"
+    at = plain_name(domain)
+    where = at if source == domain else f"{plain_name(source)} to {at}"
     return Table(
         title=f"Smaller files, {task}, {where}",
         columns=("network", "row", "channels", "weights", "seeds", *heads, "MB", "GMAC"),

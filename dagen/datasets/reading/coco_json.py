@@ -31,7 +31,7 @@ class Annotations:
         images: the declared images by name, with ``/``.
         instances: the labelled objects by the id of their image.
         categories: names by id.
-        scenes: TACO's scene tags by the id of the image.
+        scenes: TACO's scene tags by the id of the image, the first where it has several.
         faults: what is wrong with the file, one sentence each without its end; no label is read
             from a file with faults.
         remarks: what is said about annotations of which nothing is drawn, a sentence each.
@@ -153,10 +153,11 @@ def read(path: Path) -> Annotations:
         if instance.image_id in known and instance.category_id in categories
     )
     tags = {tag.id: tag.name for tag in document.scene_categories}
+    # TACO has ids without a name, also before those with one.
     scenes = {
-        scene.image_id: tags[scene.background_ids[0]]
+        scene.image_id: tags[named[0]]
         for scene in document.scene_annotations
-        if scene.background_ids and scene.background_ids[0] in tags
+        if (named := [tag for tag in scene.background_ids if tag in tags])
     }
     return Annotations(
         path,

@@ -11,6 +11,7 @@ from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.execution import run_benchmark
 from dagen.benchmarking.reading import load
 from dagen.errors import DagenError, UsageError
+from dagen.runs import results
 from dagen.runs.runtime import Runtime
 from dagen.scoring import breakdown
 from tests import tiny
@@ -93,6 +94,32 @@ def test_every_score_is_broken_down_once(
     other = replace(found[0], weights="of another training")
     assert measuring.current(benchmark, here.runs, [other]) == []
     assert measuring.current(benchmark, tmp_path / "elsewhere", found) == found
+
+
+def test_lines_stay_with_their_run_when_an_axis_joins_and_go_with_another_data_set(
+    tmp_path: Path, here: Runtime
+) -> None:
+    benchmark = _benchmark(tmp_path)
+    cell = next(cell for cell in benchmark.cells if cell.row == "adabn")
+    weights = results.intact(here.runs / cell.config.name)
+    assert weights is not None and weights.weights is not None
+    line = replace(measuring._line(cell), weights=weights.weights)
+    wider = replace(benchmark, cells=(replace(cell, axes={"zoom": 2.0}),))
+    for runs in (here.runs, tmp_path / "elsewhere"):
+        assert measuring.current(wider, runs, [line]) == [replace(line, axes={"zoom": 2.0})]
+    home = replace(benchmark, cells=(replace(cell, target=None),))
+    assert measuring.current(home, here.runs, [line]) == []
+
+
+def test_a_target_without_labels_has_nothing_to_break_down(tmp_path: Path, here: Runtime) -> None:
+    (here.runs.parent / "data").mkdir()
+    tiny.make_resortit(here.runs.parent / "data")
+    tiny.make_taco(here.runs.parent / "data", labels=False)
+    bare = replace(here, runs=tmp_path / "new", data_root=here.runs.parent / "data")
+    benchmark = _benchmark(tmp_path)
+    outcome = run_benchmark(replace(benchmark, cells=benchmark.cells[:1]), bare, tmp_path / "out")
+    assert not outcome.failures and "taco" not in outcome.records[0].scores
+    assert parts.read(parts.file_of(tmp_path / "out", "small")) == []
 
 
 def test_a_score_that_cannot_be_broken_down_fails_its_cell_alone(
