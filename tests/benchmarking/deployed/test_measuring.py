@@ -104,9 +104,15 @@ def test_a_cell_gets_its_files_once(
     assert found[0] in measuring.current(benchmark, here.runs, found)
     assert other not in measuring.current(benchmark, here.runs, [other])
     assert measuring.current(benchmark, tmp_path / "elsewhere", found) == found
-    wider = [replace(cell, axes={"zoom": 2.0}) for cell in benchmark.cells]
-    moved = measuring.current(replace(benchmark, cells=tuple(wider)), here.runs, found)
-    assert moved == [replace(one, axes={"zoom": 2.0}) for one in found]
+
+
+def test_lines_stay_with_their_run_when_an_axis_joins(tmp_path: Path) -> None:
+    benchmark = _benchmark(tmp_path, "[deploy]\nprecisions = ['int8']")
+    lines = measuring.planned(benchmark)
+    assert len(lines) == 4
+    wider = tuple(replace(cell, axes={"zoom": 2.0}) for cell in benchmark.cells)
+    moved = measuring.current(replace(benchmark, cells=wider), tmp_path, lines)
+    assert moved == [replace(one, axes={"zoom": 2.0}) for one in lines]
 
 
 def test_a_file_that_cannot_be_made_fails_its_cell_alone(
