@@ -40,8 +40,9 @@ def current(benchmark: Benchmark, runs: Path, before: Sequence[Version]) -> list
                 (wanted.row, wanted.run, wanted.file)
             )
             if one is not None and (result is None or result.weights in (None, one.weights)):
-                place = {"source": wanted.source, "target": wanted.target}
-                found.append(replace(one, axes=wanted.axes, **place))
+                found.append(
+                    replace(one, axes=wanted.axes, source=wanted.source, target=wanted.target)
+                )
     return found
 
 
