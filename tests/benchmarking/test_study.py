@@ -63,3 +63,18 @@ def test_starts_are_made_once_for_all_numbers_of_labels() -> None:
     assert len(starts) == 3  # one for each seed
     after = [c for c in cells if c.row == "after rotation on both"]
     assert {need for c in after for need in c.needs} == starts and len(after) == 9
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        file
+        for folder in (ROOT / "benchmarks", ROOT / "benchmarks" / "study")
+        for file in sorted(folder.glob("*.toml"))
+        if (folder / "results" / f"{file.stem}.md").exists()
+    ],
+    ids=lambda file: file.stem,
+)
+def test_a_table_stands_below_the_note_of_its_file(file: Path) -> None:
+    page = (file.parent / "results" / f"{file.stem}.md").read_text(encoding="utf-8")
+    assert reading.load(file).note in page
