@@ -50,7 +50,6 @@ def break_down(
     Raises:
         DataError: an image or label is missing or damaged.
     """
-    total = scores_for(dataset)
     scenes: dict[str, tuple[int, Scores]] = {}
     seen: list[Object] = []
     for index in dataset.labelled:
@@ -58,12 +57,14 @@ def break_down(
         scene = dataset.scene(index) or UNTAGGED
         images, scores = scenes.get(scene, (0, scores_for(dataset)))
         count(scores, [(probabilities, label)])
-        count(total, [(probabilities, label)])
         scenes[scene] = images + 1, scores
         seen += objects(label, [mask(probabilities)], dataset.task)
         on_image()
+    total = scores_for(dataset).confusion
+    for _, scores in scenes.values():
+        total = total + scores.confusion
     return Breakdown(
-        total.confusion.tolist(),
+        total.tolist(),
         {
             name: {
                 "objects": len(inside),

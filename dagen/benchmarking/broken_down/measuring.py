@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagen.benchmarking.broken_down import parts
 from dagen.benchmarking.broken_down.parts import Parts
+from dagen.benchmarking.cell_lines import about, kept, with_network
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.queue import Failure
 from dagen.errors import DagenError, Stopped, UsageError
 from dagen.runs import results
 from dagen.runs.results import RunResult
-from dagen.runs.starts import is_start
 
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
@@ -22,25 +22,10 @@ if TYPE_CHECKING:
 
 
 def current(benchmark: Benchmark, runs: Path, before: Sequence[Parts]) -> list[Parts]:
-    """The lines that still belong to the benchmark, in its order.
-
-    Those of a run that is not on this machine are kept; those of a run that was made again with
-    other weights, or whose table now has another data set, are not. An axis that joins the grid
-    keeps the lines of the same runs.
-    """
+    """The lines that still belong to the benchmark (:func:`dagen.benchmarking.cell_lines.kept`)."""
     if not benchmark.breakdown:
         return []
-    known = {one.place: one for one in before}
-    elsewhere = {(one.row, one.run): one for one in before}
-    found = []
-    for cell in _scored(benchmark):
-        result, line = results.intact(runs / cell.config.name), _line(cell)
-        one = known.get(line.place) or elsewhere.get((line.row, line.run))
-        if one is None or one.domain != line.domain:
-            continue
-        if result is None or result.weights in (None, one.weights):
-            found.append(replace(one, axes=line.axes, source=line.source, target=line.target))
-    return found
+    return kept([Parts(**about(cell)) for cell in with_network(benchmark)], before, runs)
 
 
 def is_complete(benchmark: Benchmark, cells: Sequence[Cell], runs: Path, path: Path) -> bool:
@@ -48,7 +33,7 @@ def is_complete(benchmark: Benchmark, cells: Sequence[Cell], runs: Path, path: P
     if not benchmark.breakdown:
         return True
     have = {one.place for one in current(benchmark, runs, parts.read(path))}
-    return all(_line(cell).place in have for cell, _ in _here(benchmark, cells, runs))
+    return all(Parts(**about(cell)).place in have for cell, _ in _here(benchmark, cells, runs))
 
 
 def measure(
@@ -77,7 +62,7 @@ def measure(
     failures = []
     with Progress(quiet=runtime.quiet) as progress:
         for cell, result in _here(benchmark, cells, runtime.runs):
-            if _line(cell).place in have:
+            if Parts(**about(cell)).place in have:
                 continue
             try:
                 found.append(_measured(cell, result, runtime, progress))
@@ -93,23 +78,24 @@ def measure(
 
 def _measured(cell: Cell, result: RunResult, runtime: Runtime, progress: Progress) -> Parts:
     from dagen.datasets.loading.opening import open_dataset
+    from dagen.models.deployed.file import read_card
     from dagen.scoring.breakdown import break_down
     from dagen.scoring.torch_predictor import TorchPredictor
     from dagen.tracking.recording import commit
 
-    empty = _line(cell)
+    line = Parts(**about(cell))
     predictor = TorchPredictor.load(result.model)
-    dataset = open_dataset(empty.domain, "val", predictor.task, runtime.data_root)
+    dataset = open_dataset(line.domain, "val", predictor.task, runtime.data_root)
     bar = progress.task(f"parts of the score of {cell.label}", len(dataset.labelled))
     found = break_down(predictor, dataset, bar.advance)
-    return Parts(
-        **{
-            **asdict(empty),
-            **asdict(found),
-            "weights": result.weights or "",
-            "classes": predictor.task.classes,
-            "commit": commit() or "unknown",
-        }
+    return replace(
+        line,
+        weights=result.weights or str(read_card(result.model).weights),
+        classes=predictor.task.classes,
+        confusion=found.confusion,
+        sizes=found.sizes,
+        scenes=found.scenes,
+        commit=commit() or "unknown",
     )
 
 
@@ -121,25 +107,11 @@ def _here(benchmark: Benchmark, cells: Sequence[Cell], runs: Path) -> list[tuple
     wanted = {cell.config.name for cell in cells}
     found = [
         (cell, results.intact(runs / cell.config.name))
-        for cell in _scored(benchmark)
+        for cell in with_network(benchmark)
         if cell.config.name in wanted
     ]
     return [
         (cell, result)
         for cell, result in found
-        if result is not None and _line(cell).domain in result.scores
+        if result is not None and Parts(**about(cell)).domain in result.scores
     ]
-
-
-def _scored(benchmark: Benchmark) -> list[Cell]:
-    """The cells with a score: not those that pre-train a network."""
-    return [cell for cell in benchmark.cells if not is_start(cell.config.to_dict())]
-
-
-def _line(cell: Cell) -> Parts:
-    """The line of a cell before anything is measured."""
-    return Parts(
-        row=cell.row, model=cell.config.model, task=cell.config.task, seed=cell.config.seed,
-        source=cell.source, target=cell.target, axes=dict(cell.axes), run=cell.config.name,
-        weights="", classes=(), confusion=[], sizes={}, scenes={}, commit="",
-    )  # fmt: skip

@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dagen.benchmarking.cell_lines import CellLine
 from dagen.benchmarking.tables import lines
 
 _SUFFIX = "-breakdown"
 
 
-@dataclass(frozen=True)
-class Parts:
+@dataclass(frozen=True, kw_only=True)
+class Parts(CellLine):
     """The parts of one cell's score on the table's data set.
 
     Attributes:
-        row: name of the table row.
-        model: name of the network.
-        task: name of the task.
-        seed: seed of the cell.
-        source: the source of the whole table.
-        target: the target of the whole table, or None.
-        axes: the point on the benchmark's other axes.
-        run: name of the cell's run.
-        weights: SHA-256 of the tensors of the cell's deployed file.
         classes: names of the classes by id.
         confusion: see :class:`dagen.scoring.breakdown.Breakdown`; so are the next two.
         sizes: by size of the object.
         scenes: by scene.
-        commit: commit of the code that measured it, or ``unknown``.
     """
 
-    row: str
-    model: str
-    task: str
-    seed: int
-    source: str
-    target: str | None
-    axes: dict[str, Any]
-    run: str
-    weights: str
-    classes: tuple[str, ...]
-    confusion: list[list[int]]
-    sizes: dict[str, dict[str, float]]
-    scenes: dict[str, dict[str, float]]
-    commit: str
+    classes: tuple[str, ...] = ()
+    confusion: list[list[int]] = field(default_factory=list)
+    sizes: dict[str, dict[str, float]] = field(default_factory=dict)
+    scenes: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
-    def domain(self) -> str:
-        """The data set that was scored: the target, or the source without a target."""
-        return self.target or self.source
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """The cell: rows may share a run, and so may points on an axis."""
-        return self.row, self.run, json.dumps(self.axes, sort_keys=True, default=list)
+    def part(self) -> object:
+        """The data set that was scored; a table may get another one."""
+        return self.domain
 
 
 def file_of(folder: Path, benchmark: str) -> Path:

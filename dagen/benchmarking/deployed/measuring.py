@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagen.benchmarking.cell_lines import about, kept, with_network
 from dagen.benchmarking.cells import Benchmark, Cell
 from dagen.benchmarking.deployed import versions
 from dagen.benchmarking.deployed.asked import Deployment
@@ -15,7 +16,6 @@ from dagen.benchmarking.queue import Failure
 from dagen.errors import DagenError, Stopped, UsageError
 from dagen.runs import results
 from dagen.runs.results import RunResult
-from dagen.runs.starts import is_start
 
 if TYPE_CHECKING:
     from dagen.runs.runtime import Runtime
@@ -23,38 +23,19 @@ if TYPE_CHECKING:
 
 
 def current(benchmark: Benchmark, runs: Path, before: Sequence[Version]) -> list[Version]:
-    """The lines that still belong to the benchmark, in its order.
-
-    Those of a run that is not on this machine are kept; those of a run that was made again with
-    other weights are not. An axis that joins the grid keeps the lines of the same runs.
-    """
-    if benchmark.deploy is None:
-        return []
-    known = {(one.place, one.file): one for one in reversed(before)}
-    elsewhere = {(one.row, one.run, one.file): one for one in before}
-    found = []
-    for cell in _with_network(benchmark):
-        result = results.intact(runs / cell.config.name)
-        for wanted in _lines(cell, benchmark.deploy):
-            one = known.get((wanted.place, wanted.file)) or elsewhere.get(
-                (wanted.row, wanted.run, wanted.file)
-            )
-            if one is not None and (result is None or result.weights in (None, one.weights)):
-                found.append(
-                    replace(one, axes=wanted.axes, source=wanted.source, target=wanted.target)
-                )
-    return found
+    """The lines that still belong to the benchmark (:func:`dagen.benchmarking.cell_lines.kept`)."""
+    return kept(planned(benchmark), before, runs)
 
 
 def is_complete(benchmark: Benchmark, cells: Sequence[Cell], runs: Path, path: Path) -> bool:
     """Whether every file of the cells whose runs are here is measured."""
     if benchmark.deploy is None:
         return True
-    have = {(one.place, one.file) for one in current(benchmark, runs, versions.read(path))}
+    have = {(one.place, one.part) for one in current(benchmark, runs, versions.read(path))}
     names = {c.config.name for c in cells if results.intact(runs / c.config.name) is not None}
     return all(
-        (line.place, line.file) in have
-        for cell in _with_network(benchmark)
+        (line.place, line.part) in have
+        for cell in with_network(benchmark)
         if cell.config.name in names
         for line in _lines(cell, benchmark.deploy)
     )
@@ -90,11 +71,11 @@ def measure(
     wanted = {cell.config.name for cell in cells}
     failures = []
     with Progress(quiet=runtime.quiet) as progress:
-        for cell in _with_network(benchmark):
+        for cell in with_network(benchmark):
             result = results.intact(runtime.runs / cell.config.name)
             if result is None or cell.config.name not in wanted:
                 continue
-            have = {(one.place, one.file) for one in found}
+            have = {(one.place, one.part) for one in found}
             try:
                 for one in _measured(cell, result, benchmark.deploy, have, runtime, progress):
                     found.append(one)
@@ -111,7 +92,7 @@ def planned(benchmark: Benchmark) -> list[Version]:
     """The lines of all files that the benchmark asks for, before anything is measured."""
     if benchmark.deploy is None:
         return []
-    return [one for cell in _with_network(benchmark) for one in _lines(cell, benchmark.deploy)]
+    return [one for cell in with_network(benchmark) for one in _lines(cell, benchmark.deploy)]
 
 
 def _measured(
@@ -135,7 +116,7 @@ def _measured(
     from dagen.tracking.recording import commit
 
     for wanted, line in zip(deploy.files(), _lines(cell, deploy), strict=True):
-        if (line.place, line.file) in have:
+        if (line.place, line.part) in have:
             continue
         model = result.model
         if wanted.share is not None:
@@ -170,19 +151,11 @@ def _measured(
         )
 
 
-def _with_network(benchmark: Benchmark) -> list[Cell]:
-    """The cells with a network to deploy: not those that pre-train one."""
-    return [cell for cell in benchmark.cells if not is_start(cell.config.to_dict())]
-
-
 def _lines(cell: Cell, deploy: Deployment) -> list[Version]:
     """The lines of a cell's files, before anything is measured."""
     return [
         Version(
-            row=cell.row, model=cell.config.model, task=cell.config.task, seed=cell.config.seed,
-            source=cell.source, target=cell.target, axes=dict(cell.axes), run=cell.config.name,
-            weights="", network=wanted.network, steps=wanted.steps, precision=wanted.precision,
-            bytes=0, macs=0, scores={}, runtime="", hardware="", commit="",
+            **about(cell), network=wanted.network, steps=wanted.steps, precision=wanted.precision
         )
         for wanted in deploy.files()
-    ]  # fmt: skip
+    ]

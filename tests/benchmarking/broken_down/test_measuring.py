@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from dagen.benchmarking.broken_down import measuring, parts
+from dagen.benchmarking.broken_down.parts import Parts
+from dagen.benchmarking.cell_lines import about
 from dagen.benchmarking.cells import Benchmark
 from dagen.benchmarking.execution import run_benchmark
 from dagen.benchmarking.reading import load
@@ -103,7 +105,7 @@ def test_lines_stay_with_their_run_when_an_axis_joins_and_go_with_another_data_s
     cell = next(cell for cell in benchmark.cells if cell.row == "adabn")
     weights = results.intact(here.runs / cell.config.name)
     assert weights is not None and weights.weights is not None
-    line = replace(measuring._line(cell), weights=weights.weights)
+    line = Parts(**about(cell), weights=weights.weights)
     wider = replace(benchmark, cells=(replace(cell, axes={"zoom": 2.0}),))
     for runs in (here.runs, tmp_path / "elsewhere"):
         assert measuring.current(wider, runs, [line]) == [replace(line, axes={"zoom": 2.0})]

@@ -46,9 +46,9 @@ def test_sizes_and_scenes_keep_their_order_in_a_file(tmp_path: Path) -> None:
 
 
 def test_tables_name_no_folder_of_this_machine_and_need_objects() -> None:
-    own = _parts("adabn", 0, 0.5, source="/home/me/belt", target=None, sizes={}, scenes={})
+    own = _parts("adabn", 0, 0.5, source="pictures/belt", target=None, sizes={}, scenes={})
     assert [table.title for table in tables([own])] == ["By class, binary, belt"]
-    away = _parts("adabn", 0, 0.5, source="/home/me/belt", target="/home/me/yard")
+    away = _parts("adabn", 0, 0.5, source="pictures/belt", target="pictures/yard")
     assert all(table.title.endswith("binary, belt to yard") for table in tables([away]))
 
 
