@@ -117,6 +117,11 @@ def load(file: Path) -> Benchmark:
     """
     values = read_toml(file)
     for key in values:
+        if key in _SETTINGS or key in _tables_of_settings():
+            raise UsageError(
+                f"{short(file, 200)}: {key} is a setting of runs; write it below [base], or as "
+                f"[base.{key}] if it is a table."
+            )
         if key not in keys.FILE:
             raise UsageError(f"{short(file, 200)}: {unknown('key', key, keys.FILE)}")
     base, grid, rows = _tables(file, values)

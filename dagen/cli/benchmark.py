@@ -82,7 +82,7 @@ def benchmark(
         if dry_run:
             plans = plan(one, execution.runs, out or folder, only, trust_records, share)
             more = 0 if only or trust_records or share else choosing.count(one.cells) - len(plans)
-            _show_plan(plans, where.jobs or 1, more)
+            _show_plan(one.name, plans, where.jobs or 1, more)
             continue
         runtime, results = execution.runtime(), out or folder
         if share is not None:
@@ -132,14 +132,17 @@ def _show_failures(failures: list[Failure]) -> None:
     typer.echo("dagen: run the same command again to try them once more.", err=True)
 
 
-def _show_plan(plans: list[Plan], jobs: int, more: int) -> None:
+def _show_plan(name: str, plans: list[Plan], jobs: int, more: int) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from dagen.benchmarking.display import duration
 
-    table = Table()
+    if not plans:
+        typer.echo(f"{name}: no cell is left to do.")
+        return
+    table = Table(title=name)
     for head in ("cell", "steps done", "time left", "run"):
         table.add_column(head, overflow="fold")
     for one in plans:

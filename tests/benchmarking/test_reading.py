@@ -123,6 +123,8 @@ def test_a_row_that_names_its_loss_alone_has_the_loss_of_each_point(make: Make) 
     ("change", "message"),
     [
         (dict(grid="[gird]\nseed = [0]"), "unknown key 'gird'; did you mean 'grid'"),
+        (dict(grid="[augment]\nmirror = false"), "augment is a setting of runs; write it below"),
+        (dict(grid="[advent]\nweight = 1.0"), "or as [base.advent] if it is a table"),
         (dict(grid="[grid]\nmodell = ['enet']"), "unknown axis 'modell'; did you mean 'model'"),
         (dict(grid="[grid]\nseed = []"), "seed is []; give a list of values"),
         (dict(grid="[grid]\nseed = 3"), "seed is 3; give a list of values"),

@@ -49,6 +49,9 @@ def test_failures_are_listed_together_and_the_next_call_resumes(
     code, out, err = dagen(monkeypatch, capsys, "benchmarks/small.toml", "--no-track", "--quiet")
     assert code == 0 and "11 of 11 cells are done." in out and err == ""
     assert (folder / "benchmarks" / "results" / "small.md").is_file()
+    trusted = "--dry-run", "--trust-records", "--runs", str(folder / "elsewhere")
+    code, out, _ = dagen(monkeypatch, capsys, "small", *trusted)
+    assert code == 0 and out == "small: no cell is left to do.\n"
 
 
 def test_a_dry_run_shows_every_cell_and_runs_none(
